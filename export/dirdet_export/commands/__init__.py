@@ -1,0 +1,1 @@
+"""Subcommands of `dirdet`: one module each, whose first line is its help."""

@@ -1,0 +1,80 @@
+"""The `dirdet` command: finds the subcommands that the three packages register and loads only the one called."""
+
+import ast
+import importlib.util
+import sys
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+
+import click
+
+from dirdet.errors import DirdetError, MissingExtraError
+
+ENTRY_POINT_GROUP = "dirdet.commands"
+
+# Which extra brings a top-level package that a subcommand may miss.
+EXTRA_OF_PACKAGE = {"dirdet_training": "train", "dirdet_export": "export"}
+
+
+def _registered() -> dict[str, EntryPoint]:
+    return {point.name: point for point in entry_points(group=ENTRY_POINT_GROUP)}
+
+
+def _first_docstring_line(module: str) -> str:
+    """The module's one-sentence docstring, read from its source so that nothing is imported."""
+    spec = importlib.util.find_spec(module)
+    if spec is None or spec.origin is None:
+        return ""
+    doc = ast.get_docstring(ast.parse(Path(spec.origin).read_text(encoding="utf-8")))
+    return doc.splitlines()[0] if doc else ""
+
+
+class LazyGroup(click.Group):
+    """A click group whose subcommands are entry points, imported when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """Names of all registered subcommands, sorted."""
+        return sorted(_registered())
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """The subcommand, imported now.
+
+        Raises:
+            MissingExtraError: one of its optional dependencies is not installed.
+        """
+        point = _registered().get(cmd_name)
+        if point is None:
+            return None
+        try:
+            return point.load()
+        except ModuleNotFoundError as exc:
+            extra = EXTRA_OF_PACKAGE.get(point.module.split(".")[0])
+            if extra is None:
+                raise
+            message = (
+                f"dirdet {cmd_name} needs the package '{exc.name}', which is not installed: "
+                f"pip install 'dirdet[{extra}]'"
+            )
+            raise MissingExtraError(message) from exc
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """Lists the subcommands without importing any of them."""
+        rows = [(name, _first_docstring_line(point.module)) for name, point in sorted(_registered().items())]
+        if rows:
+            with formatter.section("Commands"):
+                formatter.write_dl(rows)
+
+
+@click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="dirdet")
+def cli() -> None:
+    """A detector that knows how well its boxes fit: train it, export it, serve it."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Runs `dirdet`; an error that dirdet raises on purpose becomes one line and exit status 1."""
+    try:
+        cli.main(args=arguments, prog_name="dirdet")
+    except DirdetError as exc:
+        click.echo(f"dirdet: {exc}", err=True)
+        sys.exit(1)

@@ -1,0 +1,45 @@
+"""The errors dirdet raises on purpose: each names the thing, the expected and the actual value."""
+
+
+class DirdetError(Exception):
+    """Base of every error that a user may see: its text is written for them."""
+
+
+class BundleError(DirdetError):
+    """A bundle that cannot be read, is of an unknown schema, or whose files are not the ones it names."""
+
+
+class ParameterError(DirdetError):
+    """A setting outside its range.
+
+    Attributes:
+        parameter: the setting's name, as the caller wrote it.
+    """
+
+    def __init__(self, parameter: str, message: str) -> None:
+        super().__init__(f"{parameter}: {message}")
+        self.parameter = parameter
+
+
+class PictureError(DirdetError):
+    """Bytes that do not give a picture."""
+
+
+class NotAPictureError(PictureError):
+    """Bytes of no picture type that dirdet reads."""
+
+
+class BrokenPictureError(PictureError):
+    """A picture of a known type that is truncated or broken."""
+
+
+class PictureTooLargeError(PictureError):
+    """A picture of more bytes or pixels than the limits allow."""
+
+
+class EngineError(DirdetError):
+    """An engine that could not be started or did not answer."""
+
+
+class MissingExtraError(DirdetError):
+    """A part of dirdet whose optional dependencies are not installed."""
