@@ -1,0 +1,43 @@
+"""The DIR head: two branches that look at a box's features and say how pure and how whole it is."""
+
+import torch
+from torch import Tensor, nn
+
+
+def _branch(in_features: int, fc_channels: int) -> nn.Sequential:
+    """FC-ReLU, FC-ReLU, FC (section 3.4); the sigmoid belongs to the loss and to inference."""
+    branch = nn.Sequential(
+        nn.Linear(in_features, fc_channels),
+        nn.ReLU(inplace=True),
+        nn.Linear(fc_channels, fc_channels),
+        nn.ReLU(inplace=True),
+        nn.Linear(fc_channels, 1),
+    )
+    for layer in (branch[0], branch[2]):
+        nn.init.xavier_uniform_(layer.weight)
+        nn.init.zeros_(layer.bias)
+    nn.init.normal_(branch[4].weight, std=0.001)
+    nn.init.zeros_(branch[4].bias)
+    return branch
+
+
+class DIRHead(nn.Module):
+    """Predicts purity and integrity of boxes from RoI features (section 3.4, Figure 3)."""
+
+    def __init__(self, in_channels: int, roi_size: int = 7, fc_channels: int = 1024) -> None:
+        """Two branches of three fully-connected layers each.
+
+        Args:
+            in_channels: channels of the RoI features.
+            roi_size: side of the pooled square.
+            fc_channels: width of the two hidden layers.
+        """
+        super().__init__()
+        in_features = in_channels * roi_size * roi_size
+        self.purity = _branch(in_features, fc_channels)
+        self.integrity = _branch(in_features, fc_channels)
+
+    def forward(self, roi_features: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits of purity and of integrity, [N] each, for RoI features [N, C, roi_size, roi_size]."""
+        flat = torch.flatten(roi_features, 1)  # [N, C*roi_size*roi_size]
+        return self.purity(flat).squeeze(1), self.integrity(flat).squeeze(1)

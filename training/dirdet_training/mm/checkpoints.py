@@ -1,0 +1,85 @@
+"""Loading checkpoints: weights only, unless the user says that the file is trusted."""
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.config import Config
+from mmengine.runner.checkpoint import get_torch_safe_globals
+
+from dirdet.errors import DirdetError
+
+
+class CheckpointError(DirdetError):
+    """A checkpoint that is missing, broken, or would run code when it is read."""
+
+
+def read_checkpoint(path: Path, *, trust_checkpoint: bool = False) -> dict[str, Any]:
+    """A checkpoint's content, on the CPU.
+
+    Args:
+        path: the file that MMEngine or torch.save wrote.
+        trust_checkpoint: allow pickled objects, which can run any code when read.
+
+    Returns:
+        What was saved: for MMEngine's checkpoints a dict with `state_dict` and `meta`.
+
+    Raises:
+        CheckpointError: the file is missing or broken, or needs pickle and is not trusted.
+    """
+    if not path.is_file():
+        raise CheckpointError(f"checkpoint {path}: no such file")
+    try:
+        if trust_checkpoint:
+            return torch.load(path, map_location="cpu", weights_only=False)
+        # MMEngine's own checkpoints hold its log history beside the weights: plain numbers in known classes.
+        with torch.serialization.safe_globals(get_torch_safe_globals()):
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as exc:
+        if "weights_only" in str(exc).lower() or "Unsupported" in str(exc):
+            message = (
+                f"checkpoint {path} holds pickled objects, which can run any code when read; "
+                "say --trust-checkpoint if you trust where it comes from"
+            )
+            raise CheckpointError(message) from exc
+        raise CheckpointError(f"checkpoint {path} is broken: {exc}") from exc
+    except (RuntimeError, EOFError, OSError, ValueError) as exc:
+        raise CheckpointError(f"checkpoint {path} is broken: {str(exc).splitlines()[0]}") from exc
+
+
+def load_detector(
+    config: Path, checkpoint: Path, *, trust_checkpoint: bool = False
+) -> tuple[torch.nn.Module, Config]:
+    """Builds the detector of an MMDetection config and gives it a checkpoint's weights.
+
+    Args:
+        config: an MMDetection 3 config file.
+        checkpoint: its checkpoint.
+        trust_checkpoint: allow pickled objects in the checkpoint.
+
+    Returns:
+        The detector in evaluation mode on the CPU, and its config.
+
+    Raises:
+        CheckpointError: the checkpoint cannot be read, or its weights are not this detector's.
+        ConfigError: the config cannot be read.
+    """
+    from dirdet_training.mm.configs import build_model, read_config
+
+    cfg = read_config(config)
+    content = read_checkpoint(checkpoint, trust_checkpoint=trust_checkpoint)
+    weights = content.get("state_dict", content)
+    model = build_model(cfg)
+    problems = model.load_state_dict(weights, strict=False)
+    if problems.missing_keys or problems.unexpected_keys:
+        missing, unexpected = problems.missing_keys, problems.unexpected_keys
+        raise CheckpointError(
+            f"checkpoint {checkpoint} is not of {config}: {len(missing)} weights are missing"
+            f"{_first(missing)}, {len(unexpected)} are unknown to the config's detector{_first(unexpected)}"
+        )
+    return model.eval(), cfg
+
+
+def _first(keys: list[str]) -> str:
+    return f" (first: {keys[0]})" if keys else ""

@@ -1,0 +1,109 @@
+"""mmcv's compiled operators on torchvision's, for an mmcv that pip installed without compiling them."""
+
+import sys
+from collections.abc import Callable
+from importlib.util import find_spec
+from types import ModuleType
+from typing import NoReturn
+
+import torch
+import torchvision
+from torch import Tensor
+
+EXTENSION = "mmcv._ext"
+
+
+def _nms(boxes: Tensor, scores: Tensor, *, iou_threshold: float, offset: int) -> Tensor:
+    """Indices of the boxes that survive, best first."""
+    if offset:
+        raise NotImplementedError(f"nms: offset must be 0 on torchvision's operators, not {offset}")
+    return torchvision.ops.nms(boxes, scores, iou_threshold)
+
+
+def _require_average(pool_mode: int) -> None:
+    if pool_mode != 1:
+        raise NotImplementedError("roi_align: only average pooling exists on torchvision's operators")
+
+
+def _roi_align_forward(
+    features: Tensor,
+    rois: Tensor,
+    output: Tensor,
+    _argmax_y: Tensor,
+    _argmax_x: Tensor,
+    *,
+    aligned_height: int,
+    aligned_width: int,
+    spatial_scale: float,
+    sampling_ratio: int,
+    pool_mode: int,
+    aligned: bool,
+) -> None:
+    """Pools rois [N, 5] (picture, x1, y1, x2, y2) from features [B, C, H, W] into output, in place."""
+    _require_average(pool_mode)
+    output.copy_(
+        torchvision.ops.roi_align(
+            features, rois, (aligned_height, aligned_width), spatial_scale, sampling_ratio, aligned=aligned
+        )
+    )
+
+
+def _roi_align_backward(
+    grad_output: Tensor,
+    rois: Tensor,
+    _argmax_y: Tensor,
+    _argmax_x: Tensor,
+    grad_input: Tensor,
+    *,
+    aligned_height: int,
+    aligned_width: int,
+    spatial_scale: float,
+    sampling_ratio: int,
+    pool_mode: int,
+    aligned: bool,
+) -> None:
+    """Adds to grad_input [B, C, H, W] what grad_output [N, C, h, w] sends back, in place."""
+    _require_average(pool_mode)
+    grad_input.add_(
+        torch.ops.torchvision._roi_align_backward(
+            grad_output,
+            rois,
+            spatial_scale,
+            aligned_height,
+            aligned_width,
+            *grad_input.shape,
+            sampling_ratio,
+            aligned,
+        )
+    )
+
+
+def _missing(name: str) -> Callable[..., NoReturn]:
+    def call(*_args: object, **_kwargs: object) -> NoReturn:
+        raise NotImplementedError(
+            f"mmcv's operator '{name}' is not available: this mmcv was installed without its compiled operators, "
+            "and dirdet gives only nms and roi_align on torchvision's"
+        )
+
+    return call
+
+
+class _TorchvisionExtension(ModuleType):
+    """Stands at `mmcv._ext`; every operator that it lacks raises when it is called, not when it is imported."""
+
+    nms = staticmethod(_nms)
+    roi_align_forward = staticmethod(_roi_align_forward)
+    roi_align_backward = staticmethod(_roi_align_backward)
+
+    def __getattr__(self, name: str) -> Callable[..., NoReturn]:
+        # Import machinery and inspection ask for dunders that a module may lack.
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return _missing(name)
+
+
+def install() -> None:
+    """Puts torchvision's operators at `mmcv._ext`, unless a compiled mmcv is installed; before mmcv.ops is imported."""
+    if EXTENSION in sys.modules or find_spec(EXTENSION) is not None:
+        return
+    sys.modules[EXTENSION] = _TorchvisionExtension(EXTENSION)

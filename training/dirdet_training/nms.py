@@ -1,0 +1,42 @@
+"""Ranked non-maximum suppression: one contract, whatever the rank is made of."""
+
+from torch import Tensor
+from torchvision.ops import batched_nms
+
+
+def confidence(scores: Tensor, ious: Tensor, iou_weight: float | Tensor = 0.5) -> Tensor:
+    """score^(1-w) * iou^w: what NMS ranks by and a detection reports (section 3.4, the geometric mean for w = 0.5).
+
+    Args:
+        scores: [...] in [0, 1], the classifier's probabilities.
+        ious: [...] in [0, 1], the predicted localization confidences.
+        iou_weight: w in [0, 1]; 0 is the plain detector.
+
+    Returns:
+        [...] in [0, 1].
+    """
+    return scores ** (1 - iou_weight) * ious**iou_weight
+
+
+def ranked_nms(boxes_xyxy: Tensor, ranks: Tensor, class_ids: Tensor, *, iou_threshold: float) -> Tensor:
+    """Greedy NMS per class that keeps, of boxes overlapping above the threshold, the higher ranked (section 3.1).
+
+    Args:
+        boxes_xyxy: [N, 4], pixels.
+        ranks: [N], any real numbers; only their order matters.
+        class_ids: [N], integers; boxes of different classes never suppress each other.
+        iou_threshold: in [0, 1]; a box is suppressed by one that it overlaps with an IoU above this.
+
+    Returns:
+        [K] indices of the kept boxes, highest rank first.
+
+    Raises:
+        ValueError: the three inputs are not of one length, or the threshold is out of range.
+    """
+    if not len(boxes_xyxy) == len(ranks) == len(class_ids):
+        raise ValueError(
+            f"boxes, ranks and class_ids must have one length, not {len(boxes_xyxy)}, {len(ranks)}, {len(class_ids)}"
+        )
+    if not 0 <= iou_threshold <= 1:
+        raise ValueError(f"iou_threshold must be in [0, 1], not {iou_threshold}")
+    return batched_nms(boxes_xyxy.float(), ranks.float(), class_ids, iou_threshold)
