@@ -112,6 +112,7 @@ class Bundle:
     """
 
     def __init__(self, folder: Path, manifest: Manifest) -> None:
+        """Joins what `open` has checked."""
         self.folder = folder
         self.manifest = manifest
 

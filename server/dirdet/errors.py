@@ -17,6 +17,7 @@ class ParameterError(DirdetError):
     """
 
     def __init__(self, parameter: str, message: str) -> None:
+        """Names the parameter before the message."""
         super().__init__(f"{parameter}: {message}")
         self.parameter = parameter
 

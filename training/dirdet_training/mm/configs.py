@@ -1,12 +1,13 @@
 """Reading MMDetection configs by path or by the name of one that dirdet ships."""
 
+import copy
 from importlib import resources
 from pathlib import Path
 
 import torch
 from mmdet.registry import MODELS
 from mmdet.utils import register_all_modules
-from mmengine.config import Config, ConfigDict
+from mmengine.config import Config
 
 import dirdet_training.mm  # noqa: F401  (registers the plug-in)
 from dirdet.errors import DirdetError
@@ -48,7 +49,7 @@ def read_config(config: str | Path) -> Config:
 def build_model(cfg: Config) -> torch.nn.Module:
     """The config's detector with random weights: none are fetched, since a checkpoint follows."""
     register_all_modules(init_default_scope=True)
-    model = ConfigDict(cfg.model.copy())
+    model = copy.deepcopy(cfg.model)
     _drop_pretrained(model)
     return MODELS.build(model)
 

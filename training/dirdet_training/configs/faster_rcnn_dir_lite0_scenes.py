@@ -1,0 +1,9 @@
+# The shipped detector: Faster R-CNN with EfficientNet-Lite0 and DIR, on scenes.
+_base_ = ["./faster_rcnn_lite0_scenes.py"]
+model = dict(
+    roi_head=dict(
+        type="DIRStandardRoIHead",
+        dir_head=dict(type="DIRHead", in_channels=64, roi_size=7, fc_channels=256),
+    ),
+    test_cfg=dict(rcnn=dict(iou_weight=0.5)),
+)
