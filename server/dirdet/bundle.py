@@ -3,7 +3,7 @@
 import hashlib
 import json
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -125,12 +125,12 @@ class Bundle:
         """
         path = folder / MANIFEST
         try:
-            raw = json.loads(path.read_text(encoding="utf-8"))
+            raw: Any = json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError as exc:
             raise BundleError(f"{folder} is not a bundle: it has no {MANIFEST}") from exc
         except (OSError, ValueError) as exc:
             raise BundleError(f"{path} cannot be read: {exc}") from exc
-        version = raw.get("schema_version") if isinstance(raw, dict) else None
+        version: Any = cast(dict[str, Any], raw).get("schema_version") if isinstance(raw, dict) else None
         if version != SCHEMA_VERSION:
             raise BundleError(f"{path}: schema_version is {version!r}, this dirdet reads {SCHEMA_VERSION}")
         try:
@@ -157,9 +157,7 @@ class Bundle:
             BundleError: the bundle has no such file.
         """
         if name not in self.manifest.files:
-            raise BundleError(
-                f"{self.folder}: no {name} in this bundle; it has {', '.join(self.manifest.files)}"
-            )
+            raise BundleError(f"{self.folder}: no {name} in this bundle; it has {', '.join(self.manifest.files)}")
         return self.folder / name
 
 

@@ -1,0 +1,122 @@
+"""The detector: upright pictures in, detections out, whichever engine computes."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from dirdet.bundle import Manifest
+from dirdet.canvas import Fit, fit_picture, paint
+from dirdet.detections import Detection, detections_of
+from dirdet.engines.base import Engine
+from dirdet.engines.factory import make_engine
+from dirdet.engines.providers import ProviderName
+from dirdet.options import DetectOptions, Settings, settle
+from dirdet.shipped import open_bundle
+from dirdet.tensors import CanvasBatch
+
+# Canvases of one inference: bounds memory, and beyond a few a batch gains nothing.
+MAX_BATCH = 8
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedPicture:
+    """A picture ready for the network; the picture itself is no longer needed.
+
+    Attributes:
+        canvas: [H, W, 3] RGB.
+        fit: where on it the picture lies.
+    """
+
+    canvas: NDArray[np.uint8]
+    fit: Fit
+
+
+class Detector:
+    """A bundle's manifest and the engine that runs it.
+
+    Attributes:
+        manifest: what the detector says about itself.
+        engine: what computes.
+    """
+
+    def __init__(self, manifest: Manifest, engine: Engine) -> None:
+        """Puts the two together."""
+        self.manifest = manifest
+        self.engine = engine
+
+    @classmethod
+    def open(cls, folder: Path | None = None, *, provider: ProviderName = "auto") -> "Detector":
+        """Loads a bundle, by default the one that comes with the package.
+
+        Raises:
+            BundleError: no bundle, or a broken one.
+            MissingExtraError: ONNX Runtime is not installed.
+        """
+        bundle = open_bundle(folder)
+        return cls(bundle.manifest, make_engine(bundle, provider=provider))
+
+    def settle(self, options: DetectOptions) -> Settings:
+        """What the options mean for this detector.
+
+        Raises:
+            ParameterError: they ask for what it cannot do.
+        """
+        return settle(options, self.manifest)
+
+    def place(self, picture: Image.Image) -> PlacedPicture:
+        """An upright RGB picture on the canvas that fits it."""
+        rule = self.manifest.resize
+        fit = fit_picture((picture.height, picture.width), rule=rule, canvases=self.manifest.canvases)
+        return PlacedPicture(paint(picture, fit, rule=rule), fit)
+
+    def detect_placed(self, pictures: Sequence[PlacedPicture], settings: Settings) -> list[list[Detection]]:
+        """Detections of each picture, most confident first; pictures on canvases of one size share an inference.
+
+        Raises:
+            EngineError: the engine did not answer.
+        """
+        buckets: defaultdict[tuple[int, int], list[int]] = defaultdict(list)
+        for index, picture in enumerate(pictures):
+            buckets[picture.fit.canvas_hw].append(index)
+        answers: list[list[Detection]] = [[] for _ in pictures]
+        for indices in buckets.values():
+            for start in range(0, len(indices), MAX_BATCH):
+                members = indices[start : start + MAX_BATCH]
+                candidates = self.engine.detect(_batch([pictures[index] for index in members], settings))
+                for position, index in enumerate(members):
+                    answers[index] = detections_of(
+                        candidates, position, fit=pictures[index].fit, manifest=self.manifest, settings=settings
+                    )
+        return answers
+
+    def detect(self, pictures: Sequence[Image.Image], options: DetectOptions | None = None) -> list[list[Detection]]:
+        """Detections of upright RGB pictures (`dirdet.pictures.read_picture`), most confident first.
+
+        Raises:
+            ParameterError: the options ask for what this detector cannot do.
+            EngineError: the engine did not answer.
+        """
+        settings = self.settle(options or DetectOptions())
+        return self.detect_placed([self.place(picture) for picture in pictures], settings)
+
+    def warm_up(self) -> None:
+        """Detects on an empty canvas of every size, so that the first request does not pay for what is set up once."""
+        for size in self.manifest.canvases:
+            hw = (size.height, size.width)
+            blank = PlacedPicture(np.zeros((*hw, 3), np.uint8), Fit(hw, hw, hw))
+            self.detect_placed([blank], self.settle(DetectOptions()))
+
+
+def _batch(pictures: Sequence[PlacedPicture], settings: Settings) -> CanvasBatch:
+    return CanvasBatch(
+        canvas=np.stack([picture.canvas for picture in pictures]),  # [B, H, W, 3]
+        picture_hw=np.array([picture.fit.resized_hw for picture in pictures], np.int64),  # [B, 2]
+        score_threshold=np.full(len(pictures), settings.score_threshold, np.float32),
+        iou_weight=np.full(len(pictures), settings.iou_weight, np.float32),
+        nms_iou_threshold=settings.nms_iou_threshold,
+    )

@@ -1,0 +1,30 @@
+"""The engine interface: all that the rest of dirdet knows of what computes."""
+
+from typing import Protocol
+
+from dirdet.tensors import Candidates, CanvasBatch
+
+
+class Engine(Protocol):
+    """Turns canvases into candidates; safe to call from several threads."""
+
+    @property
+    def description(self) -> str:
+        """What computes and on what, in a few words for people."""
+        ...
+
+    def detect(self, batch: CanvasBatch) -> Candidates:
+        """Detects on canvases of one size.
+
+        Raises:
+            EngineError: the engine did not answer.
+        """
+        ...
+
+    def ready(self) -> bool:
+        """Whether `detect` would answer now."""
+        ...
+
+    def close(self) -> None:
+        """Frees what the engine holds; it is not used afterwards."""
+        ...

@@ -1,0 +1,132 @@
+"""The embedded engine: a bundle's detector.onnx in this process, by ONNX Runtime."""
+
+import importlib
+import logging
+from typing import Any
+
+import numpy as np
+
+from dirdet.bundle import DETECTOR, Bundle
+from dirdet.engines.providers import ProviderName, choose_provider
+from dirdet.errors import BundleError, EngineError, MissingExtraError
+from dirdet.tensors import Candidates, CanvasBatch
+
+log = logging.getLogger(__name__)
+
+NEEDED_INPUTS = frozenset({"canvas", "picture_hw", "score_threshold", "nms_iou_threshold"})
+KNOWN_INPUTS = NEEDED_INPUTS | {"iou_weight"}
+NEEDED_OUTPUTS = frozenset({"boxes", "class_id", "score", "num_candidates", "kept", "num_detections"})
+LOCALIZATION_OUTPUTS = frozenset({"purity", "integrity"})
+
+
+class OnnxRuntimeEngine:
+    """Runs detector.onnx; see `dirdet.engines.base.Engine`."""
+
+    def __init__(self, bundle: Bundle, *, provider: ProviderName = "auto", threads: int = 0) -> None:
+        """Loads the network.
+
+        Args:
+            bundle: has a detector.onnx.
+            provider: which execution provider; auto takes the best that the machine offers.
+            threads: of one inference; 0 is one per core.
+
+        Raises:
+            MissingExtraError: ONNX Runtime is not installed.
+            BundleError: detector.onnx cannot be loaded, or its inputs or outputs are not those of a detector.
+            EngineError: the provider asked for is not available.
+        """
+        ort = _import_onnxruntime()
+        path = bundle.file(DETECTOR)
+        chosen = choose_provider(ort, provider)
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.log_severity_level = 3  # errors: its warnings about graph details say nothing to who serves
+        providers: list[str] | None = None
+        if chosen.devices:
+            options.add_provider_for_devices(list(chosen.devices), {})
+        else:
+            if chosen.name == "CUDAExecutionProvider" and hasattr(ort, "preload_dlls"):
+                ort.preload_dlls()  # finds the CUDA libraries that pip installs
+            providers = list(dict.fromkeys([chosen.name, "CPUExecutionProvider"]))
+        try:
+            self._session: Any = ort.InferenceSession(str(path), options, providers=providers)
+        except Exception as exc:  # onnxruntime's exception types are not public
+            raise BundleError(f"{path} cannot be loaded: {_first_line(exc)}") from exc
+        actual: str = self._session.get_providers()[0]
+        if actual == chosen.name:
+            reason = chosen.reason
+        elif provider == "auto":
+            reason = f"{chosen.name} was chosen, {chosen.reason}, but it could not start on this machine"
+        else:
+            raise EngineError(f"provider {provider!r} could not start on this machine; ONNX Runtime offers {actual}")
+        self._inputs = frozenset(tensor.name for tensor in self._session.get_inputs())
+        self._outputs = [tensor.name for tensor in self._session.get_outputs()]
+        self._check_signature(bundle)
+        self._description = f"ONNX Runtime {ort.__version__}, {actual}"
+        log.info("engine: %s (%s)", self._description, reason)
+
+    def _check_signature(self, bundle: Bundle) -> None:
+        needed = NEEDED_OUTPUTS
+        if bundle.manifest.localization_confidence is not None:
+            needed |= LOCALIZATION_OUTPUTS
+        found = frozenset(self._outputs)
+        if not (NEEDED_INPUTS <= self._inputs <= KNOWN_INPUTS and needed <= found):
+            raise BundleError(
+                f"{bundle.file(DETECTOR)} is no detector: expected inputs {_names(KNOWN_INPUTS)} and outputs "
+                f"{_names(needed)}, found {_names(self._inputs)} and {_names(found)}"
+            )
+
+    @property
+    def description(self) -> str:
+        """ONNX Runtime's version and execution provider."""
+        return self._description
+
+    def detect(self, batch: CanvasBatch) -> Candidates:
+        """See `Engine.detect`."""
+        feeds = {
+            "canvas": batch.canvas,
+            "picture_hw": batch.picture_hw,
+            "score_threshold": batch.score_threshold,
+            "iou_weight": batch.iou_weight,
+            "nms_iou_threshold": np.array(batch.nms_iou_threshold, np.float32),
+        }
+        try:
+            arrays = self._session.run(None, {name: feeds[name] for name in self._inputs})
+        except Exception as exc:  # as above
+            raise EngineError(f"{self._description}: {_first_line(exc)}") from exc
+        found = dict(zip(self._outputs, arrays, strict=True))
+        return Candidates(
+            boxes_xyxy=found["boxes"],
+            class_id=found["class_id"],
+            score=found["score"],
+            purity=found.get("purity"),
+            integrity=found.get("integrity"),
+            num_candidates=found["num_candidates"],
+            kept=found["kept"],
+            num_detections=found["num_detections"],
+        )
+
+    def ready(self) -> bool:
+        """True: a network that is loaded answers."""
+        return True
+
+    def close(self) -> None:
+        """Nothing to do: the session goes with the object."""
+
+
+def _import_onnxruntime() -> Any:  # noqa: ANN401 - onnxruntime has no types
+    try:
+        return importlib.import_module("onnxruntime")
+    except ModuleNotFoundError as exc:
+        raise MissingExtraError(
+            "detecting needs ONNX Runtime, which is not installed: pip install 'dirdet[cpu]' or, "
+            "with an NVIDIA GPU, 'dirdet[gpu]'"
+        ) from exc
+
+
+def _first_line(exc: Exception) -> str:
+    return (str(exc).strip().splitlines() or [type(exc).__name__])[0]
+
+
+def _names(names: frozenset[str]) -> str:
+    return ", ".join(sorted(names))

@@ -1,0 +1,50 @@
+"""What an engine takes and gives: canvases of one size in, candidates and the kept ones among them out."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class CanvasBatch:
+    """Canvases of one size that share one NMS threshold.
+
+    Attributes:
+        canvas: [B, H, W, 3] RGB, H and W multiples of 32, zero outside the picture.
+        picture_hw: [B, 2] height and width in pixels of the part of each canvas, from its top left, that is picture.
+        score_threshold: [B] in 0..1.
+        iou_weight: [B] in 0..1; 0 ranks by the score alone.
+        nms_iou_threshold: in 0..1.
+    """
+
+    canvas: NDArray[np.uint8]
+    picture_hw: NDArray[np.int64]
+    score_threshold: NDArray[np.float32]
+    iou_weight: NDArray[np.float32]
+    nms_iou_threshold: float
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """An engine's answer, padded to M candidates and D detections per canvas.
+
+    Attributes:
+        boxes_xyxy: [B, M, 4] in canvas pixels.
+        class_id: [B, M] from 0.
+        score: [B, M] the classifier's probability.
+        purity: [B, M], or None from a plain detector.
+        integrity: [B, M], or None from a plain detector.
+        num_candidates: [B] how many of the M are meaningful.
+        kept: [B, D] indices into the M, in order of confidence.
+        num_detections: [B] how many of the D are meaningful.
+    """
+
+    boxes_xyxy: NDArray[np.float32]
+    class_id: NDArray[np.int64]
+    score: NDArray[np.float32]
+    purity: NDArray[np.float32] | None
+    integrity: NDArray[np.float32] | None
+    num_candidates: NDArray[np.int64]
+    kept: NDArray[np.int64]
+    num_detections: NDArray[np.int64]
