@@ -15,7 +15,10 @@ _OPAQUE: Final = 127
 _FEWEST_OPAQUE_PX: Final = 200
 
 # Opened, looked at and found to show no object of their class.
-_UNUSABLE: Final = {"vehicles/emergency/sedan_police.png": "only the livery of a car, the car itself is transparent"}
+_UNUSABLE: Final = {
+    "vehicles/emergency/sedan_police.png": "only the livery of a car, the car itself is transparent",
+    "vehicles/locomotive/cartoon/trainSign.png": "a road sign among the vehicles",
+}
 
 
 @dataclass(frozen=True)

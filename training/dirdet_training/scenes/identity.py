@@ -15,7 +15,7 @@ _SAME_BELOW: Final = 0.02
 def _signature(picture: Image.Image) -> NDArray[np.float32]:
     """The premultiplied picture shrunk to [16, 16, 4], range 0 to 1."""
     small = picture.convert("RGBa").resize((_SIDE, _SIDE), Image.Resampling.BOX)
-    return np.asarray(small, dtype=np.float32) / 255
+    return np.asarray(small, dtype=np.float32) / np.float32(255)
 
 
 def same_pictures(pictures: Sequence[Image.Image], names: Sequence[str]) -> list[str]:
