@@ -34,10 +34,9 @@ def overlaps(boxes_xyxy: Tensor, objects_xyxy: Tensor) -> Tensor:
 
 
 def _ratio(part: Tensor, whole: Tensor) -> Tensor:
-    """The quotient part / whole in [0, 1], 0 where the whole is empty."""
+    """The quotient part / whole, 0 where the whole is empty."""
     empty = whole <= 0
-    # A product of rounded sides may exceed the whole by an ulp.
-    return torch.where(empty, 0.0, part / torch.where(empty, 1.0, whole)).clamp(max=1)
+    return torch.where(empty, 0.0, part / torch.where(empty, 1.0, whole))
 
 
 def purity(boxes_xyxy: Tensor, objects_xyxy: Tensor) -> Tensor:
@@ -50,7 +49,8 @@ def purity(boxes_xyxy: Tensor, objects_xyxy: Tensor) -> Tensor:
     Returns:
         [...] in [0, 1]; 0 for an empty box.
     """
-    return _ratio(overlaps(boxes_xyxy, objects_xyxy), areas(boxes_xyxy))
+    # A product of rounded sides may exceed the area by an ulp.
+    return _ratio(overlaps(boxes_xyxy, objects_xyxy), areas(boxes_xyxy)).clamp(max=1)
 
 
 def integrity(boxes_xyxy: Tensor, objects_xyxy: Tensor) -> Tensor:
@@ -63,7 +63,7 @@ def integrity(boxes_xyxy: Tensor, objects_xyxy: Tensor) -> Tensor:
     Returns:
         [...] in [0, 1]; 0 for an empty object.
     """
-    return _ratio(overlaps(boxes_xyxy, objects_xyxy), areas(objects_xyxy))
+    return _ratio(overlaps(boxes_xyxy, objects_xyxy), areas(objects_xyxy)).clamp(max=1)
 
 
 def iou(boxes_xyxy: Tensor, objects_xyxy: Tensor) -> Tensor:
@@ -77,14 +77,15 @@ def iou(boxes_xyxy: Tensor, objects_xyxy: Tensor) -> Tensor:
         [...] in [0, 1]; 0 for a pair of empty boxes.
     """
     overlap = overlaps(boxes_xyxy, objects_xyxy)
-    return _ratio(overlap, areas(boxes_xyxy) + areas(objects_xyxy) - overlap)
+    return _ratio(overlap, areas(boxes_xyxy) + areas(objects_xyxy) - overlap).clamp(max=1)
 
 
 def combine(purities: Tensor, integrities: Tensor) -> Tensor:
-    """IoU from purity and integrity: 1 / (1/p + 1/i - 1) (Eq. 5), written as p*i / (p + i - p*i).
+    """IoU from purity and integrity: 1 / (1/p + 1/i - 1) (Eq. 5), written as p*i / (p + i*(1 - p)).
 
     The product form has no division by a purity or integrity of 0 and keeps finite gradients there; its own
-    denominator is 0 only where both are, and there the IoU is 0 with gradient 0.
+    denominator is 0 only where both are, and there the IoU is 0 with gradient 0. In this order of operations
+    rounding cannot lift the result above 1, so that no clamp cuts the gradient off where both are 1.
 
     Args:
         purities: [...] in [0, 1].
@@ -93,8 +94,7 @@ def combine(purities: Tensor, integrities: Tensor) -> Tensor:
     Returns:
         [...] in [0, 1].
     """
-    product = purities * integrities
-    return _ratio(product, purities + integrities - product)
+    return _ratio(purities * integrities, purities + integrities * (1 - purities))
 
 
 def combine_logits(purity_logits: Tensor, integrity_logits: Tensor) -> Tensor:

@@ -60,4 +60,7 @@ class EfficientNetLite0(BaseModule):
 
     def forward(self, pictures: Tensor) -> tuple[Tensor, ...]:
         """Features of normalised pictures [B, 3, H, W], finest first: [B, C_l, H / 2^(l+2), W / 2^(l+2)]."""
+        if self.training and pictures.device.type == "cpu":
+            # Depthwise convolutions train two to three times faster on a CPU with channels last.
+            pictures = pictures.contiguous(memory_format=torch.channels_last)
         return tuple(self.net(pictures))

@@ -48,9 +48,7 @@ def read_checkpoint(path: Path, *, trust_checkpoint: bool = False) -> dict[str, 
         raise CheckpointError(f"checkpoint {path} is broken: {str(exc).splitlines()[0]}") from exc
 
 
-def load_detector(
-    config: Path, checkpoint: Path, *, trust_checkpoint: bool = False
-) -> tuple[torch.nn.Module, Config]:
+def load_detector(config: Path, checkpoint: Path, *, trust_checkpoint: bool = False) -> tuple[torch.nn.Module, Config]:
     """Builds the detector of an MMDetection config and gives it a checkpoint's weights.
 
     Args:

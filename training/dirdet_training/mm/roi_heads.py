@@ -55,9 +55,7 @@ class DIRMixin:
         features = self.bbox_roi_extractor(x[: self.bbox_roi_extractor.num_inputs], bbox2roi(boxes_xyxy))
         return self.shared_head(features) if self.with_shared_head else features
 
-    def dir_loss(
-        self, x: Pyramid, boxes_xyxy: list[Tensor], objects_xyxy: list[Tensor]
-    ) -> dict[str, Tensor]:
+    def dir_loss(self, x: Pyramid, boxes_xyxy: list[Tensor], objects_xyxy: list[Tensor]) -> dict[str, Tensor]:
         """Losses of the DIR head on the boxes that positive proposals regress to.
 
         Args:

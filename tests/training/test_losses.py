@@ -1,0 +1,62 @@
+import math
+
+import pytest
+import torch
+from dirdet_training import geometry
+from dirdet_training.losses import dir_losses
+from torch.nn.functional import binary_cross_entropy
+
+
+def pairs(count: int) -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    corners = torch.rand(count, 2, generator=generator) * 50
+    boxes = torch.cat([corners, corners + 10 + torch.rand(count, 2, generator=generator) * 40], dim=1)
+    return boxes, boxes + torch.randn(count, 4, generator=generator) * 3
+
+
+def test_the_losses_are_equation_9_on_probabilities():
+    boxes, objects = pairs(20)
+    x, y = torch.randn(20), torch.randn(20)
+    losses = dir_losses(x, y, boxes, objects)
+    combined = geometry.combine(x.sigmoid(), y.sigmoid())
+    expected = (
+        binary_cross_entropy(x.sigmoid(), geometry.purity(boxes, objects)),
+        binary_cross_entropy(y.sigmoid(), geometry.integrity(boxes, objects)),
+        binary_cross_entropy(combined, geometry.iou(boxes, objects)),
+    )
+    for loss, value in zip(losses, expected, strict=True):
+        assert loss.item() == pytest.approx(value.item(), rel=1e-5)
+
+
+def test_no_gradient_reaches_the_boxes():
+    boxes, objects = pairs(5)
+    boxes.requires_grad_()
+    x, y = torch.zeros(5, requires_grad=True), torch.zeros(5, requires_grad=True)
+    sum(dir_losses(x, y, boxes, objects)).backward()
+    assert boxes.grad is None
+    assert x.grad is not None
+    assert x.grad.abs().sum() > 0
+
+
+def test_no_positive_box_gives_a_zero_that_can_be_differentiated():
+    x, y = torch.zeros(0, requires_grad=True), torch.zeros(0, requires_grad=True)
+    losses = dir_losses(x, y, torch.zeros(0, 4), torch.zeros(0, 4))
+    sum(losses).backward()
+    assert [loss.item() for loss in losses] == [0, 0, 0]
+
+
+@pytest.mark.parametrize("logit", [-1e4, -100.0, 100.0, 1e4])
+def test_sure_predictions_keep_finite_losses_and_gradients(logit):
+    boxes, objects = pairs(3)
+    x, y = torch.full((3,), logit, requires_grad=True), torch.full((3,), -logit, requires_grad=True)
+    losses = dir_losses(x, y, boxes, objects)
+    sum(losses).backward()
+    assert all(math.isfinite(loss.item()) for loss in losses)
+    assert x.grad is not None
+    assert bool(torch.isfinite(x.grad).all())
+
+
+def test_losses_stay_in_float32_for_half_precision_logits():
+    boxes, objects = pairs(3)
+    x = torch.zeros(3, dtype=torch.bfloat16)
+    assert all(loss.dtype == torch.float32 for loss in dir_losses(x, x, boxes, objects))

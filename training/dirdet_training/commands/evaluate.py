@@ -1,0 +1,69 @@
+"""Measure a checkpoint: AP under each rank, and how well its confidences tell the true IoU."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from dirdet_training.commands._options import cfg_options, trust_checkpoint
+from dirdet_training.mm.configs import read_config
+from dirdet_training.mm.running import evaluate, point_at_data
+from dirdet_training.ranking import RANKS
+
+
+@click.command()
+@click.argument("config")
+@click.argument("checkpoint", type=click.Path(path_type=Path))
+@click.option("--data", type=click.Path(path_type=Path), help="Where the data set is [the config's data_root].")
+@click.option("--ann", multiple=True, help="COCO JSON below the data set's folder [the config's]; repeatable.")
+@click.option("--rank", "ranks", multiple=True, type=click.Choice(list(RANKS)), help="Repeatable [all that apply].")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+@click.option("--work-dir", type=click.Path(path_type=Path), default=Path("work_dirs/evaluate"), show_default=True)
+@trust_checkpoint
+@cfg_options
+def command(
+    config: str,
+    checkpoint: Path,
+    data: Path | None,
+    ann: tuple[str, ...],
+    ranks: tuple[str, ...],
+    as_json: bool,
+    work_dir: Path,
+    trust_checkpoint: bool,
+    cfg_options: dict[str, Any],
+) -> None:
+    """Measure CHECKPOINT, a detector of CONFIG, on COCO-format pictures."""
+    cfg = read_config(config)
+    if data is not None:
+        point_at_data(cfg, data)
+    cfg.merge_from_dict(cfg_options)
+    cfg.work_dir = str(work_dir)
+    has_dir = "dir_head" in cfg.model.roi_head
+    chosen = list(ranks) or [name for name in RANKS if has_dir or name != "dir"]
+    if "dir" in chosen and not has_dir:
+        raise click.BadParameter(f"{config} has no DIR head, so rank 'dir' does not apply", param_hint="--rank")
+    root = Path(cfg.test_dataloader.dataset.get("data_root", "") or "")
+    files = ann or (cfg.test_dataloader.dataset.ann_file,)
+    measured = {
+        name: evaluate(cfg, checkpoint, ann_file=root / name, ranks=chosen, trust_checkpoint=trust_checkpoint)
+        for name in files
+    }
+    click.echo(json.dumps(measured, indent=2) if as_json else table(measured, chosen))
+
+
+COLUMNS = ("AP", "AP50", "AP75", "AP90", "AP_agnostic", "AP_small", "AP_medium", "AP_large")
+
+
+def table(measured: dict[str, dict[str, float]], ranks: list[str]) -> str:
+    """Markdown: a row for each file and rank, and the correlations below."""
+    lines = ["| pictures | ranked by | " + " | ".join(COLUMNS) + " |", "|---" * (len(COLUMNS) + 2) + "|"]
+    for name, figures in measured.items():
+        for rank in ranks:
+            cells = (f"{figures[f'{rank}/{column}']:.1f}" for column in COLUMNS)
+            lines.append(f"| {name} | {rank} | " + " | ".join(cells) + " |")
+    lines += ["", "| pictures | Pearson of score | Pearson of iou | boxes |", "|---|---|---|---|"]
+    for name, figures in measured.items():
+        score, iou, boxes = (figures[f"pearson/{key}"] for key in ("score", "iou", "boxes"))
+        lines.append(f"| {name} | {score:.3f} | {iou:.3f} | {boxes:.0f} |")
+    return "\n".join(lines)

@@ -1,0 +1,48 @@
+"""Train a detector from an MMDetection config."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from dirdet_training.commands._options import cfg_options, trust_checkpoint
+from dirdet_training.mm.configs import read_config
+from dirdet_training.mm.running import point_at_data, train
+
+
+@click.command()
+@click.argument("config")
+@click.option("--work-dir", type=click.Path(path_type=Path), help="For checkpoints and logs [work_dirs/CONFIG].")
+@click.option("--data", type=click.Path(path_type=Path), help="Where the data set is [the config's data_root].")
+@click.option("--resume", is_flag=True, help="Go on from the newest checkpoint in the work directory.")
+@click.option("--resume-from", type=click.Path(path_type=Path), help="Go on from this checkpoint.")
+@click.option("--amp", is_flag=True, help="Automatic mixed precision.")
+@click.option("--seed", type=int, help="Random seed [the config's].")
+@trust_checkpoint
+@cfg_options
+def command(
+    config: str,
+    work_dir: Path | None,
+    data: Path | None,
+    resume: bool,
+    resume_from: Path | None,
+    amp: bool,
+    seed: int | None,
+    trust_checkpoint: bool,
+    cfg_options: dict[str, Any],
+) -> None:
+    """Train the detector of CONFIG: a file, or the name of a shipped config.
+
+    On several GPUs: torchrun --nproc-per-node 8 -m dirdet train CONFIG.
+    """
+    cfg = read_config(config)
+    if data is not None:
+        point_at_data(cfg, data)
+    cfg.merge_from_dict(cfg_options)
+    cfg.work_dir = str(work_dir or cfg.get("work_dir") or Path("work_dirs") / Path(config).stem)
+    if seed is not None:
+        cfg.randomness = {"seed": seed}
+    if "TORCHELASTIC_RUN_ID" in os.environ:  # torchrun started this process
+        cfg.launcher = "pytorch"
+    train(cfg, resume=resume_from or resume, amp=amp, trust_checkpoint=trust_checkpoint)

@@ -1,0 +1,123 @@
+"""MMEngine's Runner, set up from a config: training, resume, and evaluation under several ranks."""
+
+import copy
+from pathlib import Path
+from typing import Any
+
+from mmdet.utils import register_all_modules
+from mmengine.config import Config
+from mmengine.runner import Runner, find_latest_checkpoint
+
+from dirdet.errors import DirdetError
+from dirdet_training.mm.checkpoints import read_checkpoint
+
+
+class DataError(DirdetError):
+    """Pictures or annotations that a config names and that are not there."""
+
+
+def require_data(loader: Config) -> None:
+    """Raises DataError where the annotation file that a dataloader names is missing."""
+    dataset = loader.dataset
+    while "dataset" in dataset:  # wrappers such as RepeatDataset
+        dataset = dataset.dataset
+    path = Path(dataset.get("data_root", "") or "") / dataset.get("ann_file", "")
+    if not path.is_file():
+        hint = "; `dirdet scenes --out data/scenes` makes it" if "scenes" in str(path) else ""
+        raise DataError(f"the config's annotation file {path} does not exist{hint}")
+
+
+def point_at_data(cfg: Config, data_root: Path) -> None:
+    """Replaces the config's data_root everywhere, also inside the evaluators' annotation paths, in place."""
+    old = str(cfg.get("data_root", ""))
+    new = f"{data_root}/"
+
+    def replace(node: Any) -> Any:  # noqa: ANN401
+        if isinstance(node, dict):
+            return {key: replace(value) for key, value in node.items()}
+        if isinstance(node, list | tuple):
+            return type(node)(replace(value) for value in node)
+        return new + node[len(old) :] if isinstance(node, str) and old and node.startswith(old) else node
+
+    for key in [key for key in cfg if key not in {"model"}]:
+        cfg[key] = replace(cfg[key])
+
+
+def train(cfg: Config, *, resume: Path | bool, amp: bool, trust_checkpoint: bool) -> None:
+    """Trains to the end of the config's schedule.
+
+    Args:
+        cfg: complete, with work_dir.
+        resume: a checkpoint to go on from, True for the work_dir's newest, False to start anew.
+        amp: automatic mixed precision (MMEngine's AmpOptimWrapper).
+        trust_checkpoint: allow pickled objects in checkpoints that are read.
+
+    Raises:
+        DataError: the data is not where the config says.
+        CheckpointError: a checkpoint to start from cannot be read.
+    """
+    register_all_modules(init_default_scope=True)
+    require_data(cfg.train_dataloader)
+    if amp:
+        cfg.optim_wrapper.type = "AmpOptimWrapper"
+        cfg.optim_wrapper.loss_scale = "dynamic"
+    if isinstance(resume, Path):
+        cfg.resume, cfg.load_from = True, str(resume)
+    elif resume:
+        cfg.resume, cfg.load_from = True, find_latest_checkpoint(cfg.work_dir)
+    if cfg.get("load_from"):
+        # MMEngine falls back to pickle in silence; this refuses first.
+        read_checkpoint(Path(cfg.load_from), trust_checkpoint=trust_checkpoint)
+    Runner.from_cfg(cfg).train()
+
+
+def evaluate(
+    cfg: Config, checkpoint: Path, *, ann_file: Path, ranks: list[str], trust_checkpoint: bool
+) -> dict[str, float]:
+    """Measures one checkpoint under several ranks, on the same candidates.
+
+    Args:
+        cfg: the detector's config, with work_dir.
+        checkpoint: its weights.
+        ann_file: COCO JSON; its file names are relative to the config's data_root and data_prefix.
+        ranks: names from `dirdet_training.ranking.RANKS`.
+        trust_checkpoint: allow pickled objects in the checkpoint.
+
+    Returns:
+        Figures by name (RankingMetric's), the same in every process.
+
+    Raises:
+        DataError: the annotation file is not there.
+        CheckpointError: the checkpoint cannot be read.
+    """
+    register_all_modules(init_default_scope=True)
+    read_checkpoint(checkpoint, trust_checkpoint=trust_checkpoint)
+    cfg = copy.deepcopy(cfg)
+    cfg.test_dataloader.dataset.ann_file = str(ann_file.resolve())
+    require_data(cfg.test_dataloader)
+    nms_iou_threshold, max_detections = unsuppressed(cfg)
+    cfg.test_evaluator = {
+        "type": "RankingMetric",
+        "ann_file": str(ann_file),
+        "ranks": ranks,
+        "nms_iou_threshold": nms_iou_threshold,
+        "max_detections": max_detections,
+    }
+    cfg.load_from = str(checkpoint)
+    # Evaluation needs neither: their data may not be there.
+    for part in ("train", "val"):
+        for key in (f"{part}_dataloader", f"{part}_cfg", f"{part}_evaluator"):
+            cfg.pop(key, None)
+    cfg.pop("optim_wrapper", None)
+    cfg.pop("param_scheduler", None)
+    figures = Runner.from_cfg(cfg).test()
+    return {name.removeprefix("ranking/"): value for name, value in figures.items()}
+
+
+def unsuppressed(cfg: Config) -> tuple[float, int]:
+    """Lets a config's detector give all its candidates, in place; returns the NMS threshold and limit it had."""
+    rcnn = cfg.model.test_cfg.rcnn
+    previous = float(rcnn.nms.iou_threshold), int(rcnn.max_per_img)
+    rcnn.nms = {"type": "nms", "iou_threshold": 1.0}
+    rcnn.max_per_img = rcnn.get("max_candidates", 300)
+    return previous
