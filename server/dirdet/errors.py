@@ -14,12 +14,14 @@ class ParameterError(DirdetError):
 
     Attributes:
         parameter: the setting's name, as the caller wrote it.
+        message: what was expected and what was found.
     """
 
     def __init__(self, parameter: str, message: str) -> None:
         """Names the parameter before the message."""
         super().__init__(f"{parameter}: {message}")
         self.parameter = parameter
+        self.message = message
 
 
 class PictureError(DirdetError):
@@ -44,3 +46,23 @@ class EngineError(DirdetError):
 
 class MissingExtraError(DirdetError):
     """A part of dirdet whose optional dependencies are not installed."""
+
+
+class RequestError(DirdetError):
+    """A request that cannot be understood as pictures to detect on."""
+
+
+class NoPictureError(RequestError):
+    """A request that brings no picture."""
+
+
+class UnsupportedBodyError(RequestError):
+    """A request whose body is of a type that is not read."""
+
+
+class RequestTooLargeError(RequestError):
+    """A request of more bytes than the limit, all its pictures together."""
+
+
+class NotAcceptableError(RequestError):
+    """A request that accepts none of the types an answer can have."""

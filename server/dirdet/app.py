@@ -1,0 +1,50 @@
+"""The HTTP application."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+
+from fastapi import FastAPI
+
+from dirdet.detector import Detector
+from dirdet.failures import install_handlers
+from dirdet.limits import ServerLimits
+from dirdet.openapi import document
+from dirdet.routes.about import about_routes
+from dirdet.routes.detect import detect_routes
+from dirdet.service import DetectionService
+
+DESCRIPTION = (
+    "Every detection carries a localization confidence: `iou`, how well its box fits the object, from the predicted "
+    "`purity` and `integrity`. `confidence` joins it with the classifier's `score`. Errors are "
+    "`application/problem+json`."
+)
+
+
+def create_app(detector: Detector, *, limits: ServerLimits | None = None) -> FastAPI:
+    """The API over a detector that is loaded already; it is closed when the app stops.
+
+    Args:
+        detector: answers the requests.
+        limits: what a request may bring; the documented ones unless given.
+    """
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
+        yield
+        detector.engine.close()
+
+    app = FastAPI(
+        title="dirdet",
+        version=version("dirdet"),
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    service = DetectionService(detector, limits or ServerLimits())
+    app.include_router(detect_routes(service))
+    app.include_router(about_routes(service))
+    install_handlers(app)
+    document(app)
+    return app

@@ -1,0 +1,150 @@
+"""Detects objects in pictures and prints a table or JSON, or draws them."""
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import click
+from PIL import Image
+
+from dirdet.answers import PictureAnswer, PictureFailure, detect_answer
+from dirdet.detections import Detection
+from dirdet.detector import Detector
+from dirdet.draw import draw_detections
+from dirdet.errors import NotAPictureError, ParameterError, PictureError
+from dirdet.options import DetectOptions, Settings
+from dirdet.pictures import DEFAULT_LIMITS, read_picture, too_many_bytes
+
+DRAWN_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
+HEADING = (
+    f"  {'label':<16} {'confidence':>10} {'score':>7} {'iou':>7} {'purity':>7} {'integrity':>9}   box (x1 y1 x2 y2)"
+)
+
+
+@click.command()
+@click.argument("pictures", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--detector", "folder", type=click.Path(path_type=Path),
+    help="Folder of a bundle; the one that comes with the package unless given.",
+)  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Print what POST /detect answers.")
+@click.option(
+    "--draw", "drawing", type=click.Path(path_type=Path),
+    help="Draw the detections into this file, or, of several pictures, into this folder.",
+)  # fmt: skip
+@click.option("--score-threshold", type=float, help="Least classification score.")
+@click.option("--nms-iou-threshold", type=float, help="Of two boxes of a class that overlap by more, one goes.")
+@click.option("--min-iou", type=float, help="Least iou, the predicted localization confidence.")
+@click.option("--iou-weight", type=float, help="w in confidence = score^(1-w) * iou^w; 0 is the plain detector.")
+@click.option("--max-detections", type=int, help="At most so many per picture, the most confident.")
+@click.option("--classes", multiple=True, help="Only these: names or class ids, comma-separated or repeated.")
+def command(
+    pictures: tuple[Path, ...],
+    folder: Path | None,
+    as_json: bool,
+    drawing: Path | None,
+    classes: tuple[str, ...],
+    **thresholds: float | None,
+) -> None:
+    """Detects objects in PICTURES and tells how well each box fits.
+
+    A picture that cannot be read is named on standard error; the others are still done, and the status is 1.
+    """
+    options = DetectOptions.checked(classes=list(classes), **thresholds)
+    targets = drawing_targets(drawing, pictures)
+    detector = Detector.open(folder)
+    settings = detector.settle(options)
+    answers: list[PictureAnswer | PictureFailure] = []
+    for answer in _detect_each(pictures, detector, settings, targets):
+        answers.append(answer)
+        if isinstance(answer, PictureFailure):
+            click.echo(f"dirdet: {answer.name}: {answer.error}", err=True)
+        elif not as_json:
+            click.echo(table(answer))
+    if as_json:
+        click.echo(json.dumps(detect_answer(detector.manifest, answers), indent=2))
+    if any(isinstance(answer, PictureFailure) for answer in answers):
+        sys.exit(1)
+
+
+def _detect_each(
+    paths: Sequence[Path], detector: Detector, settings: Settings, targets: dict[Path, Path]
+) -> Iterator[PictureAnswer | PictureFailure]:
+    """One after the other, so that each is told as soon as it is done and only one is held."""
+    for path in paths:
+        try:
+            picture = read_file(path)
+        except PictureError as exc:
+            yield PictureFailure(str(path), exc)
+            continue
+        [detections] = detector.detect_placed([detector.place(picture)], settings)
+        if path in targets:
+            _save(draw_detections(picture, detections), targets[path])
+        yield PictureAnswer(str(path), picture.width, picture.height, detections)
+
+
+def read_file(path: Path) -> Image.Image:
+    """The upright picture in a file.
+
+    Raises:
+        PictureError: the file cannot be read, or is no picture that is accepted.
+    """
+    try:
+        with path.open("rb") as file:
+            if path.stat().st_size > DEFAULT_LIMITS.max_bytes:
+                raise too_many_bytes(DEFAULT_LIMITS)
+            return read_picture(file)
+    except OSError as exc:
+        raise NotAPictureError(f"cannot be read: {exc.strerror or exc}") from exc
+
+
+def drawing_targets(drawing: Path | None, pictures: Sequence[Path]) -> dict[Path, Path]:
+    """Where each picture is drawn; checked before the work, so that it is not lost at its end.
+
+    Raises:
+        ParameterError: a type that is not written, a file for several pictures, or a picture drawn over.
+    """
+    if drawing is None:
+        return {}
+    if drawing.is_dir():
+        targets = {picture: drawing / f"{picture.stem}_detected.png" for picture in pictures}
+        if len(set(targets.values())) < len(targets):
+            raise ParameterError("--draw", f"two of the pictures would be drawn into one file in {drawing}")
+    elif len(pictures) > 1:
+        raise ParameterError("--draw", f"expected an existing folder for {len(pictures)} pictures, got {drawing}")
+    elif drawing.suffix.lower() not in DRAWN_SUFFIXES:
+        raise ParameterError("--draw", f"expected a file that ends in {', '.join(DRAWN_SUFFIXES)}, got {drawing.name}")
+    elif not drawing.parent.is_dir():
+        raise ParameterError("--draw", f"there is no folder {drawing.parent}")
+    else:
+        targets = {pictures[0]: drawing}
+    for picture, target in targets.items():
+        if target.resolve() == picture.resolve():
+            raise ParameterError("--draw", f"{target} is the picture itself; name another file")
+    return targets
+
+
+def table(answer: PictureAnswer) -> str:
+    """A block of lines for people: the picture, then one line per detection, most confident first."""
+    title = f"{answer.name}  {answer.width} x {answer.height}, {len(answer.detections)} detections"
+    lines = [_row(detection) for detection in answer.detections]
+    return "\n".join([title, *([HEADING] if lines else []), *lines, ""])
+
+
+def _row(detection: Detection) -> str:
+    iou, purity, integrity = (
+        "-" if value is None else f"{value:.3f}" for value in (detection.iou, detection.purity, detection.integrity)
+    )
+    box = " ".join(f"{side:7.1f}" for side in detection.box_xyxy)
+    return (
+        f"  {detection.label:<16} {detection.confidence:>10.3f} {detection.score:>7.3f} "
+        f"{iou:>7} {purity:>7} {integrity:>9}  {box}"
+    )
+
+
+def _save(drawn: Image.Image, target: Path) -> None:
+    try:
+        drawn.save(target)
+    except OSError as exc:
+        raise ParameterError("--draw", f"{target} cannot be written: {exc.strerror or exc}") from exc

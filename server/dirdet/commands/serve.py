@@ -1,0 +1,70 @@
+"""Serves a detector over HTTP, in this process."""
+
+import logging
+import signal
+import socket
+import sys
+from pathlib import Path
+
+import click
+import uvicorn
+
+from dirdet.app import create_app
+from dirdet.detector import Detector
+from dirdet.errors import ParameterError
+
+log = logging.getLogger(__name__)
+
+# Seconds that requests under way have to end once the server is told to stop.
+SHUTDOWN_S = 10
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 is every one.")
+@click.option(
+    "--port", default=8000, show_default=True, envvar="PORT", show_envvar=True, type=click.IntRange(0, 65535),
+    help="Port to listen on; 0 takes a free one.",
+)  # fmt: skip
+@click.option(
+    "--detector", "folder", type=click.Path(path_type=Path), default=None,
+    help="Folder of a bundle; the one that comes with the package unless given.",
+)  # fmt: skip
+def command(host: str, port: int, folder: Path | None) -> None:
+    """Serves a detector over HTTP until Ctrl-C."""
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    # As Ctrl-C does; also before uvicorn listens to signals, and when it raises them again at the end.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        listener = listen(host, port)  # first: a port in use should be told before a network is loaded
+        with listener:
+            detector = Detector.open(folder)
+            detector.warm_up()
+            manifest = detector.manifest
+            log.info("detector: %s (%s), %d classes", manifest.name, manifest.architecture, len(manifest.categories))
+            config = uvicorn.Config(create_app(detector), log_config=None, timeout_graceful_shutdown=SHUTDOWN_S)
+            bound_host, bound_port = listener.getsockname()[:2]
+            log.info("listening on http://%s:%d (documentation at /docs)", _in_url(bound_host), bound_port)
+            uvicorn.Server(config).run(sockets=[listener])
+    except KeyboardInterrupt:
+        pass
+    log.info("stopped")
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens on the address.
+
+    Raises:
+        ParameterError: the port is in use, or the host is no address of this machine.
+    """
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+    except OSError as exc:
+        raise ParameterError("--host", f"{host!r} is no address: {exc.strerror or exc}") from exc
+    try:
+        return socket.create_server(address[:2], family=family, backlog=2048)  # pyright: ignore[reportArgumentType]
+    except OSError as exc:
+        raise ParameterError("--port", f"cannot listen on {host} port {port}: {exc.strerror or exc}") from exc
+
+
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

@@ -1,0 +1,64 @@
+"""Exceptions to problem responses: the app's handlers."""
+
+import logging
+from collections.abc import Mapping
+from typing import cast
+from uuid import uuid4
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+
+from dirdet.errors import DirdetError
+from dirdet.problems import ParameterProblem, parameter_problem, plain_problem, problem_of, problem_response
+
+log = logging.getLogger(__name__)
+
+
+def install_handlers(app: FastAPI) -> None:
+    """Answers every exception with a problem; none shows internals."""
+    app.add_exception_handler(DirdetError, _expected)
+    app.add_exception_handler(RequestValidationError, _bad_query)
+    app.add_exception_handler(HTTPException, _plain)
+    app.add_exception_handler(ClientDisconnect, _gone)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+def _expected(_: Request, exc: Exception) -> Response:
+    problem = problem_of(cast(DirdetError, exc))
+    if problem.status >= 500:
+        log.error("%s", exc)
+    return problem_response(problem)
+
+
+def _bad_query(_: Request, exc: Exception) -> Response:
+    wrong = [
+        # loc is ("query", name, ...): a list's elements carry their number.
+        ParameterProblem(parameter=str(error["loc"][1]), detail=f"{error['msg']}, got {error['input']!r}")
+        for error in cast(RequestValidationError, exc).errors()
+    ]
+    return problem_response(parameter_problem(wrong))
+
+
+def _plain(request: Request, exc: Exception) -> Response:
+    error = cast(HTTPException, exc)
+    headers: Mapping[str, str] = error.headers or {}
+    detail = {
+        404: f"there is no {request.url.path}; GET /docs lists what there is",
+        405: f"{request.method} is not for {request.url.path}; allowed: {headers.get('Allow', 'nothing')}",
+    }.get(error.status_code, str(error.detail))
+    return problem_response(plain_problem(error.status_code, detail), headers=dict(headers))
+
+
+def _gone(_: Request, exc: Exception) -> Response:  # noqa: ARG001
+    """The client went away while sending: nobody reads this, and it is no error of ours."""
+    return problem_response(plain_problem(400, "the request ended before its body did"))
+
+
+def _unexpected(request: Request, exc: Exception) -> Response:
+    instance = uuid4().urn
+    log.error("%s %s failed, %s: %r", request.method, request.url.path, instance, exc)
+    return problem_response(
+        plain_problem(500, "the server met an error it did not expect; its log says more", instance=instance)
+    )

@@ -1,0 +1,24 @@
+"""How much one request may ask of the server."""
+
+from dataclasses import dataclass, field
+
+from dirdet.pictures import PictureLimits
+
+
+@dataclass(frozen=True, slots=True)
+class ServerLimits:
+    """Bounds on a request, and on what runs at once; they bound the server's memory.
+
+    Attributes:
+        picture: of each picture.
+        max_pictures: in one request.
+        max_request_bytes: the whole body.
+        decoders: pictures that are decoded at the same time; one of 100 megapixels takes up to 700 MB meanwhile.
+        inferences: that run at the same time; each already uses every core.
+    """
+
+    picture: PictureLimits = field(default_factory=PictureLimits)
+    max_pictures: int = 64
+    max_request_bytes: int = 128 * 2**20
+    decoders: int = 2
+    inferences: int = 1

@@ -1,0 +1,59 @@
+"""What FastAPI cannot say of the API by itself: problems, and bodies read as they stream."""
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from dirdet.problems import MEDIA_TYPE, Problem
+from dirdet.uploads import FIELD, MULTIPART, RAW_TYPES
+
+REFERENCE = "#/components/schemas/{model}"
+
+BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            MULTIPART: {
+                "schema": {
+                    "type": "object",
+                    "required": [FIELD],
+                    "properties": {
+                        FIELD: {
+                            "type": "array",
+                            "items": {"type": "string", "contentMediaType": "application/octet-stream"},
+                            "description": "one picture or several",
+                        }
+                    },
+                },
+                "encoding": {FIELD: {"contentType": ", ".join(RAW_TYPES)}},
+            },
+            **{media_type: {"schema": {"type": "string", "format": "binary"}} for media_type in RAW_TYPES},
+        },
+    }
+}
+
+
+def problems(described: dict[int, str]) -> dict[int | str, dict[str, Any]]:
+    """A route's `responses`: the problems it answers with, by status."""
+    schema = {"schema": {"$ref": REFERENCE.format(model="Problem")}}
+    return {
+        status: {"description": description, "content": {MEDIA_TYPE: schema}}
+        for status, description in described.items()
+    }
+
+
+def document(app: FastAPI) -> None:
+    """Adds the problem's schema to the app's OpenAPI document, which is made once, when first asked for."""
+
+    def build() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            made = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+            schema = Problem.model_json_schema(ref_template=REFERENCE)
+            models = made.setdefault("components", {}).setdefault("schemas", {})
+            models |= schema.pop("$defs", {})
+            models["Problem"] = schema
+            app.openapi_schema = made
+        return app.openapi_schema
+
+    app.openapi = build

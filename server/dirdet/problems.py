@@ -1,0 +1,88 @@
+"""Errors as RFC 9457 problems: one table from what went wrong to what a client is told."""
+
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import Response
+from pydantic import BaseModel, Field
+
+from dirdet import errors
+
+MEDIA_TYPE = "application/problem+json"
+
+
+class ParameterProblem(BaseModel):
+    """One parameter that is wrong."""
+
+    parameter: str
+    detail: str = Field(description="what was expected and what was found")
+
+
+class Problem(BaseModel):
+    """An error, by RFC 9457."""
+
+    type: str = Field(description="names the kind of problem; about:blank where the status says it all")
+    title: str
+    status: int
+    detail: str = Field(description="what was expected and what was found, for people")
+    instance: str | None = Field(default=None, description="names this one occurrence in the server's log")
+    errors: list[ParameterProblem] | None = Field(default=None, description="every parameter that is wrong")
+
+    def to_json(self) -> dict[str, Any]:
+        """The problem without its absent members."""
+        return self.model_dump(exclude_none=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    status: int
+    name: str
+    title: str
+
+
+KINDS: dict[type[errors.DirdetError], _Kind] = {
+    errors.NoPictureError: _Kind(400, "no-picture", "No picture"),
+    errors.RequestError: _Kind(400, "malformed-request", "The request cannot be read"),
+    errors.NotAcceptableError: _Kind(406, "not-acceptable", "No acceptable answer"),
+    errors.PictureTooLargeError: _Kind(413, "picture-too-large", "The picture is too large"),
+    errors.RequestTooLargeError: _Kind(413, "request-too-large", "The request is too large"),
+    errors.NotAPictureError: _Kind(415, "not-a-picture", "Not a picture"),
+    errors.UnsupportedBodyError: _Kind(415, "unsupported-body", "The body's type is not read"),
+    errors.BrokenPictureError: _Kind(422, "broken-picture", "The picture is broken or truncated"),
+    errors.ParameterError: _Kind(422, "bad-parameter", "A parameter is wrong"),
+    errors.EngineError: _Kind(503, "engine-unavailable", "The detector does not answer"),
+}
+
+
+def problem_of(error: errors.DirdetError) -> Problem:
+    """What a client is told of an error; the most specific entry of the table counts."""
+    kind = next((KINDS[cls] for cls in type(error).__mro__ if cls in KINDS), None)
+    if kind is None:
+        return plain_problem(500, "the server met an error it did not expect")
+    wrong = None
+    if isinstance(error, errors.ParameterError):
+        wrong = [ParameterProblem(parameter=error.parameter, detail=error.message)]
+    return Problem(
+        type=f"urn:dirdet:problem:{kind.name}", title=kind.title, status=kind.status, detail=str(error), errors=wrong
+    )
+
+
+def parameter_problem(wrong: list[ParameterProblem]) -> Problem:
+    """One problem for several wrong parameters, at least one."""
+    kind = KINDS[errors.ParameterError]
+    detail = "; ".join(f"{each.parameter}: {each.detail}" for each in wrong)
+    return Problem(
+        type=f"urn:dirdet:problem:{kind.name}", title=kind.title, status=kind.status, detail=detail, errors=wrong
+    )
+
+
+def plain_problem(status: int, detail: str, *, instance: str | None = None) -> Problem:
+    """A problem that HTTP's own status names."""
+    return Problem(type="about:blank", title=HTTPStatus(status).phrase, status=status, detail=detail, instance=instance)
+
+
+def problem_response(problem: Problem, *, headers: dict[str, str] | None = None) -> Response:
+    """The problem as an HTTP response."""
+    body = problem.model_dump_json(exclude_none=True)
+    return Response(body, problem.status, headers=headers, media_type=MEDIA_TYPE)

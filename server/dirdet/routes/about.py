@@ -1,0 +1,39 @@
+"""GET /detector and the health checks."""
+
+from fastapi import APIRouter, Response
+from fastapi.responses import JSONResponse
+
+from dirdet.answers import detector_info
+from dirdet.openapi import problems
+from dirdet.problems import plain_problem, problem_response
+from dirdet.schemas import DetectorInfo, Health
+from dirdet.service import DetectionService
+
+
+def about_routes(service: DetectionService) -> APIRouter:
+    """The paths, bound to the service they tell of."""
+    router = APIRouter()
+
+    @router.get("/detector", tags=["detect"], response_model=DetectorInfo)
+    async def detector() -> Response:  # pyright: ignore[reportUnusedFunction]
+        """What the detector knows, its thresholds, where it comes from, how good it is and what it cannot do."""
+        return JSONResponse(detector_info(service.detector, service.limits))
+
+    @router.get("/health/live", tags=["health"])
+    async def live() -> Health:  # pyright: ignore[reportUnusedFunction]
+        """Whether the process answers at all; if not, restart it."""
+        return Health(status="live")
+
+    @router.get(
+        "/health/ready",
+        tags=["health"],
+        response_model=Health,
+        responses=problems({503: "The detector would not answer now"}),
+    )
+    def ready() -> Response:  # pyright: ignore[reportUnusedFunction]
+        """Whether a picture sent now would be answered; if not, send it elsewhere."""
+        if not service.detector.engine.ready():
+            return problem_response(plain_problem(503, "the engine is not ready"))
+        return JSONResponse({"status": "ready"})
+
+    return router

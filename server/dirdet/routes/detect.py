@@ -1,0 +1,60 @@
+"""POST /detect."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import JSONResponse
+
+from dirdet.answers import PictureFailure, detect_answer
+from dirdet.draw import FORMATS
+from dirdet.negotiation import negotiate
+from dirdet.openapi import BODY, problems
+from dirdet.options import DetectOptions
+from dirdet.problems import problem_of, problem_response
+from dirdet.schemas import DetectAnswer
+from dirdet.service import DetectionService
+from dirdet.uploads import read_uploads
+
+JSON = "application/json"
+IMAGE: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The detections of every picture; or, by the Accept header, the first picture with its "
+        "detections drawn on it. Of several pictures one that cannot be read has an error in place of detections.",
+        "content": dict.fromkeys(FORMATS, IMAGE),
+    },
+    **problems(
+        {
+            400: "No picture, or a body that cannot be read",
+            406: "No acceptable type: the answer can be " + ", ".join([JSON, *FORMATS]),
+            413: "A picture with too many bytes or pixels, or too large a request",
+            415: "Not a picture, or not a type of body that is read",
+            422: "A broken or truncated picture, or a bad parameter, which is named",
+            500: "An error of the server",
+            503: "The detector does not answer",
+        }
+    ),
+}
+
+
+def detect_routes(service: DetectionService) -> APIRouter:
+    """The path, bound to the service that answers it."""
+    router = APIRouter(tags=["detect"])
+
+    @router.post("/detect", response_model=DetectAnswer, responses=RESPONSES, openapi_extra=BODY)
+    async def detect(request: Request, query: Annotated[DetectOptions, Query()]) -> Response:  # pyright: ignore[reportUnusedFunction]
+        """Detects objects and tells how well each box fits.
+
+        Send one or more pictures as `multipart/form-data`, field `image`, or one picture as the body itself.
+        """
+        media_type = negotiate(request.headers.get("accept"), [JSON, *FORMATS])
+        settings = service.detector.settle(query)
+        async with read_uploads(request, service.limits) as uploads:
+            if media_type in FORMATS:
+                return Response(await service.draw(uploads[0], settings, media_type), media_type=media_type)
+            answers = await service.detect(uploads, settings)
+        if len(answers) == 1 and isinstance(answers[0], PictureFailure):
+            return problem_response(problem_of(answers[0].error))
+        return JSONResponse(detect_answer(service.detector.manifest, answers))
+
+    return router

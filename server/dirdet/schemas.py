@@ -1,0 +1,105 @@
+"""The API's answers as types, for its documentation and its tests."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, Field
+
+from dirdet.bundle import CanvasSize, Provenance, ResizeRule, Thresholds
+from dirdet.problems import Problem
+
+Probability = Annotated[float, Field(ge=0, le=1)]
+
+
+class DetectionOut(BaseModel):
+    """One object."""
+
+    box: tuple[float, float, float, float] = Field(
+        description="x1, y1, x2, y2 in pixels of the picture, EXIF-upright; inside it"
+    )
+    label: str
+    class_id: int = Field(description="from 0")
+    category_id: int = Field(description="the data set's own number")
+    score: Probability = Field(description="the classifier's probability")
+    purity: Probability | None = Field(
+        description="predicted overlap / area of the box; null from a detector without localization confidence"
+    )
+    integrity: Probability | None = Field(description="predicted overlap / area of the object; null as purity")
+    iou: Probability | None = Field(
+        description="localization confidence, 1 / (1/purity + 1/integrity - 1); null as purity"
+    )
+    confidence: Probability = Field(description="score^(1-w) * iou^w with w = iou_weight: what ranks the detections")
+
+
+class ImageDetections(BaseModel):
+    """What was found in one picture, most confident first."""
+
+    name: str = Field(description="the file's name as sent; 'image' for a raw body")
+    width: int = Field(description="pixels, EXIF-upright")
+    height: int = Field(description="pixels, EXIF-upright")
+    detections: list[DetectionOut]
+
+
+class ImageFailure(BaseModel):
+    """A picture, of several, that could not be read."""
+
+    name: str
+    error: Problem
+
+
+class DetectorName(BaseModel):
+    """Which detector answered."""
+
+    name: str
+    architecture: str
+    localization_confidence: str | None = Field(description="dir, or null: the detector has classification scores only")
+    checkpoint_sha256: str
+
+
+class DetectAnswer(BaseModel):
+    """The answer to POST /detect."""
+
+    detector: DetectorName
+    images: list[ImageDetections | ImageFailure] = Field(description="in the order sent")
+
+
+class DetectorClass(BaseModel):
+    """One class that the detector knows."""
+
+    class_id: int
+    name: str
+    category_id: int
+
+
+class AcceptedPictures(BaseModel):
+    """What a request may bring."""
+
+    types: list[str]
+    max_bytes: int = Field(description="of one picture")
+    max_pixels: int = Field(description="width times height of one picture")
+    max_pictures: int = Field(description="in one request")
+    max_request_bytes: int = Field(description="all pictures of one request together")
+
+
+class DetectorInfo(BaseModel):
+    """What the detector knows, how well, and what it cannot do."""
+
+    name: str
+    architecture: str
+    localization_confidence: str | None
+    limitations: str = Field(description="what the detector cannot do")
+    classes: list[DetectorClass]
+    canvases: list[CanvasSize] = Field(description="sizes in pixels of what the network sees, smallest first")
+    resize: ResizeRule
+    defaults: Thresholds
+    max_candidates: int
+    max_detections: int
+    quality: dict[str, float] = Field(description="measured figures by name")
+    provenance: Provenance
+    engine: str
+    accepts: AcceptedPictures
+
+
+class Health(BaseModel):
+    """Answer of a health check."""
+
+    status: str

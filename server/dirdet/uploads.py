@@ -1,0 +1,177 @@
+"""The pictures in a request's body: counted while they stream, multipart or raw."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from io import BytesIO
+from typing import IO
+
+from fastapi import Request
+from starlette.datastructures import FormData, Headers, UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+
+from dirdet.errors import (
+    DirdetError,
+    NoPictureError,
+    ParameterError,
+    PictureError,
+    RequestError,
+    RequestTooLargeError,
+    UnsupportedBodyError,
+)
+from dirdet.limits import ServerLimits
+from dirdet.pictures import too_many_bytes
+
+FIELD = "image"
+RAW_TYPES = ("image/jpeg", "image/png", "image/webp", "image/bmp", "image/tiff")
+# Written by mistake or of old for types we read.
+RAW_ALIASES = ("image/jpg", "image/x-ms-bmp")
+MULTIPART = "multipart/form-data"
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """One picture as it came.
+
+    Attributes:
+        name: the file's name as the client gave it, or the field's.
+        file: its bytes, at their start.
+        error: why it was not kept.
+    """
+
+    name: str
+    file: IO[bytes]
+    error: PictureError | None = None
+
+
+@asynccontextmanager
+async def read_uploads(request: Request, limits: ServerLimits) -> AsyncGenerator[list[Upload]]:
+    """The request's pictures, at least one; their files are closed at the end.
+
+    Raises:
+        NoPictureError: there is none.
+        UnsupportedBodyError: the body is neither multipart/form-data nor a picture's type.
+        RequestError: the body is not what its type says.
+        RequestTooLargeError: the body is above the limit.
+        PictureTooLargeError: a raw body above a picture's limit; in multipart the upload carries the error.
+        ParameterError: a form field that is not known.
+    """
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type == MULTIPART:
+        parser = _PicturesParser(request.headers, _counted(request, limits), limits=limits)
+        form = await _parse(parser)
+        try:
+            yield _uploads(form, parser.too_large, limits)
+        finally:
+            await form.close()
+    elif media_type in (*RAW_TYPES, *RAW_ALIASES):
+        yield [await _raw(request, limits)]
+    else:
+        await _refuse_if_empty(request)
+        expected = f"{MULTIPART} with a field {FIELD!r}, or {', '.join(RAW_TYPES)}"
+        raise UnsupportedBodyError(f"expected Content-Type {expected}; found {media_type or 'none'}")
+
+
+async def _refuse_if_empty(request: Request) -> None:
+    async for chunk in request.stream():
+        if chunk:
+            return
+    raise NoPictureError(f"the request has no body; expected a picture or a form with a field {FIELD!r}")
+
+
+async def _raw(request: Request, limits: ServerLimits) -> Upload:
+    announced = request.headers.get("content-length", "")
+    if announced.isdecimal() and int(announced) > limits.picture.max_bytes:
+        raise too_many_bytes(limits.picture)
+    file = BytesIO()
+    async for chunk in request.stream():
+        file.write(chunk)
+        if file.tell() > limits.picture.max_bytes:
+            raise too_many_bytes(limits.picture)
+    if not file.tell():
+        raise NoPictureError("the request's body is empty; expected a picture")
+    file.seek(0)
+    return Upload(FIELD, file)
+
+
+async def _counted(request: Request, limits: ServerLimits) -> AsyncGenerator[bytes]:
+    total = 0
+    async for chunk in request.stream():
+        total += len(chunk)
+        if total > limits.max_request_bytes:
+            raise RequestTooLargeError(f"at most {limits.max_request_bytes / 2**20:g} MiB are accepted in one request")
+        yield chunk
+
+
+class _PicturesParser(MultiPartParser):
+    """Starlette's parser, with a limit on each file: what is above it is counted and dropped.
+
+    Attributes:
+        too_large: positions of the parts above the limit.
+    """
+
+    def __init__(self, headers: Headers, stream: AsyncGenerator[bytes], *, limits: ServerLimits) -> None:
+        super().__init__(headers, stream, max_files=limits.max_pictures)
+        # Never to disk: a container may have no writable one, and the body's limit bounds the memory.
+        self.spool_max_size = limits.picture.max_bytes + 1
+        self.too_large: set[int] = set()
+        self.complete = False
+        self._max_bytes = limits.picture.max_bytes
+        self._part = -1
+        self._part_bytes = 0
+
+    def on_part_begin(self) -> None:
+        super().on_part_begin()
+        self._part += 1
+        self._part_bytes = 0
+
+    def on_part_data(self, data: bytes, start: int, end: int) -> None:
+        self._part_bytes += end - start
+        if self._part_bytes > self._max_bytes:
+            self.too_large.add(self._part)
+        else:
+            super().on_part_data(data, start, end)
+
+    def on_end(self) -> None:
+        super().on_end()
+        self.complete = True
+
+
+async def _parse(parser: _PicturesParser) -> FormData:
+    try:
+        form = await parser.parse()
+    except MultiPartException as exc:
+        raise RequestError(f"the {MULTIPART} body cannot be read: {exc.message}") from exc
+    except (ValueError, LookupError) as exc:  # a charset that Python knows and that is no text's
+        raise RequestError(f"the {MULTIPART} body cannot be read: {exc}") from exc
+    if not parser.complete:
+        await form.close()
+        raise RequestError(f"the {MULTIPART} body ends before its closing boundary")
+    return form
+
+
+def _uploads(form: FormData, too_large: set[int], limits: ServerLimits) -> list[Upload]:
+    uploads: list[Upload] = []
+    others: list[str] = []
+    for position, (field, value) in enumerate(form.multi_items()):
+        if field != FIELD:
+            others.append(field)
+        elif not isinstance(value, UploadFile):
+            raise ParameterError(FIELD, "expected a file, found text: give the part a filename")
+        elif value.filename or value.size:  # a browser's empty file input has neither
+            error = too_many_bytes(limits.picture) if position in too_large else None
+            uploads.append(Upload(_printable(value.filename) or FIELD, value.file, error))
+    if not uploads:
+        found = f"; found {', '.join(map(repr, others))}" if others else ""
+        raise NoPictureError(f"the form has no file in a field {FIELD!r}{found}")
+    if others:
+        unknown: DirdetError = ParameterError(
+            others[0], f"no such form field: pictures go in {FIELD!r}, parameters into the query"
+        )
+        raise unknown
+    return uploads
+
+
+def _printable(name: str | None) -> str:
+    """The name without lone surrogates, which JSON could not carry."""
+    return (name or "").encode("utf-8", "replace").decode("utf-8")
