@@ -1,0 +1,191 @@
+"""Takes an MMDetection detector apart into the traceable modules, and refuses what they could not reproduce."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from dirdet_training.mm.roi_heads import DIRStandardRoIHead
+from mmcv.ops import RoIAlign
+from mmdet.models import FasterRCNN, RPNHead, SingleRoIExtractor, StandardRoIHead
+from mmdet.models.roi_heads.bbox_heads import ConvFCBBoxHead
+from mmdet.models.task_modules import AnchorGenerator, DeltaXYWHBBoxCoder
+from torch import nn
+
+from dirdet_export.errors import UnsupportedError
+from dirdet_export.graph.boxes import BoxDecoder
+from dirdet_export.graph.candidates import Candidates
+from dirdet_export.graph.detector import Detector
+from dirdet_export.graph.proposals import Proposals
+from dirdet_export.graph.pyramid import PyramidPooling
+from dirdet_export.graph.roi_stage import RoIStage
+from dirdet_export.graph.trunk import Trunk
+
+SUPPORTED = "a FasterRCNN with RPNHead, SingleRoIExtractor and StandardRoIHead or DIRStandardRoIHead, without masks"
+
+# MMDetection's own multiclass_nms has no such cut. A thousand pairs above the threshold are ten times what it keeps.
+DEFAULT_CANDIDATES = {True: 300, False: 1000}
+
+# The exported canvases are multiples of this, and so must be what MMDetection pads to.
+CANVAS_MULTIPLE = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Sizes and default thresholds of a detector.
+
+    Attributes:
+        max_candidates: M.
+        max_detections: D.
+        score_threshold: a candidate's score is above it.
+        nms_iou_threshold: of the last NMS.
+        iou_weight: w of the confidence; 0 for a plain detector.
+        predicts_iou: there is a DIR head.
+    """
+
+    max_candidates: int
+    max_detections: int
+    score_threshold: float
+    nms_iou_threshold: float
+    iou_weight: float
+    predicts_iou: bool
+
+
+def require(actual: object, expected: object, *, name: str) -> None:
+    """Refuses a setting whose value the exported graph could not reproduce.
+
+    Raises:
+        UnsupportedError: actual is not expected.
+    """
+    if actual != expected:
+        raise UnsupportedError(f"export supports {name} = {expected!r} only; this detector has {actual!r}")
+
+
+def _require_type(part: object, *types: type, name: str) -> None:
+    if type(part) not in types:
+        names = " or ".join(known.__name__ for known in types)
+        raise UnsupportedError(
+            f"export supports {SUPPORTED}; this detector's {name} is {type(part).__name__}, expected {names}"
+        )
+
+
+def _nms_threshold(config: Mapping[str, Any], *, name: str) -> float:
+    require(config.get("type", "nms"), "nms", name=f"{name}.type")
+    known = {"type", "iou_threshold", "split_thr", "class_agnostic"}
+    unknown = sorted(set(config) - known)
+    require(unknown, [], name=f"settings of {name} beside iou_threshold")
+    require(bool(config.get("class_agnostic", False)), False, name=f"{name}.class_agnostic")
+    return float(config["iou_threshold"])
+
+
+def _decoder(coder: Any, *, name: str) -> BoxDecoder:  # noqa: ANN401
+    _require_type(coder, DeltaXYWHBBoxCoder, name=name)
+    require(coder.add_ctr_clamp, False, name=f"{name}.add_ctr_clamp")
+    return BoxDecoder(means=list(coder.means), stds=list(coder.stds), clip=coder.clip_border)
+
+
+def read_limits(model: Any) -> Limits:  # noqa: ANN401
+    """Sizes and thresholds from the detector's test_cfg.
+
+    Raises:
+        UnsupportedError: a setting that the exported graph could not reproduce.
+    """
+    predicts_iou = isinstance(model.roi_head, DIRStandardRoIHead)
+    config = model.roi_head.test_cfg
+    return Limits(
+        max_candidates=int(config.get("max_candidates", DEFAULT_CANDIDATES[predicts_iou])),
+        max_detections=int(config.max_per_img),
+        score_threshold=float(config.score_thr),
+        nms_iou_threshold=_nms_threshold(config.nms, name="test_cfg.rcnn.nms"),
+        iou_weight=float(config.get("iou_weight", 0.5)) if predicts_iou else 0.0,
+        predicts_iou=predicts_iou,
+    )
+
+
+def _read_trunk(model: Any) -> Trunk:  # noqa: ANN401
+    preprocessor = model.data_preprocessor
+    require(preprocessor.pad_size_divisor, CANVAS_MULTIPLE, name="data_preprocessor.pad_size_divisor")
+    normalises = preprocessor._enable_normalize
+    return Trunk(
+        backbone=model.backbone,
+        neck=model.neck,
+        rpn_head=model.rpn_head,
+        mean=preprocessor.mean.flatten().tolist() if normalises else [0.0] * 3,
+        std=preprocessor.std.flatten().tolist() if normalises else [1.0] * 3,
+        # MMDetection reads pictures blue first, and a preprocessor that converts turns them round.
+        swap_channels=not preprocessor._channel_conversion,
+        padding_value=float(preprocessor.pad_value),
+        roi_levels=model.roi_head.bbox_roi_extractor.num_inputs,
+    )
+
+
+def _read_proposals(rpn: Any) -> Proposals:  # noqa: ANN401
+    _require_type(rpn.prior_generator, AnchorGenerator, name="rpn_head.anchor_generator")
+    require(rpn.cls_out_channels, 1, name="rpn_head classes (sigmoid)")
+    config = rpn.test_cfg
+    per_level = int(config.get("nms_pre", -1))
+    min_side = float(config.get("min_bbox_size", -1))
+    return Proposals(
+        base_anchors=rpn.prior_generator.base_anchors,
+        strides_wh=[(int(width), int(height)) for width, height in rpn.prior_generator.strides],
+        decoder=_decoder(rpn.bbox_coder, name="rpn_head.bbox_coder"),
+        per_level=per_level if per_level > 0 else None,
+        keep=int(config.max_per_img),
+        iou_threshold=_nms_threshold(config.nms, name="test_cfg.rpn.nms"),
+        min_side=min_side if min_side >= 0 else None,
+    )
+
+
+def _read_pooling(extractor: Any) -> PyramidPooling:  # noqa: ANN401
+    _require_type(extractor, SingleRoIExtractor, name="roi_head.bbox_roi_extractor")
+    layer = extractor.roi_layers[0]
+    _require_type(layer, RoIAlign, name="roi_layer")
+    require(layer.aligned, True, name="roi_layer.aligned")
+    require(layer.pool_mode, "avg", name="roi_layer.pool_mode")
+    height, width = layer.output_size
+    require(height, width, name="height of roi_layer.output_size")
+    return PyramidPooling(
+        strides=[int(stride) for stride in extractor.featmap_strides],
+        finest_scale=float(extractor.finest_scale),
+        output_size=int(height),
+        sampling_ratio=int(layer.sampling_ratio),
+    )
+
+
+def _read_candidates(roi_head: Any, limits: Limits) -> Candidates:  # noqa: ANN401
+    box_head = roi_head.bbox_head
+    if not isinstance(box_head, ConvFCBBoxHead):
+        _require_type(box_head, ConvFCBBoxHead, name="roi_head.bbox_head")
+    require(bool(box_head.loss_cls.use_sigmoid), False, name="roi_head.bbox_head.loss_cls.use_sigmoid")
+    require(bool(box_head.custom_cls_channels), False, name="custom class channels of roi_head.bbox_head")
+    return Candidates(
+        pooling=_read_pooling(roi_head.bbox_roi_extractor),
+        box_head=box_head,
+        decoder=_decoder(box_head.bbox_coder, name="roi_head.bbox_head.bbox_coder"),
+        classes=box_head.num_classes,
+        class_agnostic=bool(box_head.reg_class_agnostic),
+        keep=limits.max_candidates,
+    )
+
+
+def dissect(model: nn.Module) -> tuple[Detector, Limits]:
+    """The traceable detector that shares its weights with an MMDetection one, in evaluation mode.
+
+    Raises:
+        UnsupportedError: an architecture or a setting that it could not reproduce; says which and what is supported.
+    """
+    _require_type(model, FasterRCNN, name="type")
+    part: Any = model
+    _require_type(part.rpn_head, RPNHead, name="rpn_head")
+    _require_type(part.roi_head, StandardRoIHead, DIRStandardRoIHead, name="roi_head")
+    require(bool(part.with_neck), True, name="a neck")
+    require(bool(part.roi_head.with_mask), False, name="a mask head")
+    require(bool(part.roi_head.with_shared_head), False, name="a shared head")
+    limits = read_limits(model)
+    stage = RoIStage(
+        proposals=_read_proposals(part.rpn_head),
+        candidates=_read_candidates(part.roi_head, limits),
+        dir_head=part.roi_head.dir_head if limits.predicts_iou else None,
+        levels=part.roi_head.bbox_roi_extractor.num_inputs,
+        keep=limits.max_detections,
+    )
+    return Detector(trunk=_read_trunk(model), roi_stage=stage).eval(), limits

@@ -1,0 +1,90 @@
+"""RoIAlign over all levels of a feature pyramid at once, on one map that shows the levels side by side."""
+
+from typing import NamedTuple
+
+import torch
+import torchvision  # noqa: F401  # pyright: ignore[reportUnusedImport]  (registers roi_align)
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+class Atlas(NamedTuple):
+    """All levels in one map.
+
+    Attributes:
+        features: [B, C, H_0 + 2, sum(W_l + 2)], finest level first, each framed by its own repeated border.
+        lefts: column of each level's first pixel; its first row is 1.
+    """
+
+    features: Tensor
+    lefts: list[int | Tensor]
+
+
+class PyramidPooling(nn.Module):
+    """What MMDetection's SingleRoIExtractor pools, with one RoIAlign and no index list for each level.
+
+    Source of the level rule: Feature Pyramid Networks (CVPR 2017), Eq. 1.
+    """
+
+    def __init__(self, *, strides: list[int], finest_scale: float, output_size: int, sampling_ratio: int) -> None:
+        """Keeps the extractor's settings.
+
+        Args:
+            strides: pixels of the canvas per pixel of each level, finest first.
+            finest_scale: boxes up to twice this size (square root of the area, pixels) go to the finest level.
+            output_size: side of the pooled square.
+            sampling_ratio: samples along each side of a bin; 0 adapts to the box.
+        """
+        super().__init__()
+        self.strides = strides
+        self.finest_scale = finest_scale
+        self.output_size = output_size
+        self.sampling_ratio = sampling_ratio
+
+    def atlas(self, levels: list[Tensor]) -> Atlas:
+        """Lays levels [B, C, H_l, W_l] side by side.
+
+        Aligned samples reach at most half a pixel beyond a level, where RoIAlign repeats the border: hence the frame.
+        """
+        height = levels[0].shape[2]
+        framed = [functional.pad(level, (1, 1, 1, 1 + height - level.shape[2]), mode="replicate") for level in levels]
+        lefts: list[int | Tensor] = [1]
+        for level in levels[:-1]:
+            lefts.append(lefts[-1] + level.shape[3] + 2)
+        return Atlas(torch.cat(framed, dim=3), lefts)
+
+    def level_of(self, boxes_xyxy: Tensor) -> Tensor:
+        """Level of each box [B, N, 4]: integers [B, N], 0 the finest."""
+        sides = boxes_xyxy[..., 2:] - boxes_xyxy[..., :2]  # [B, N, 2]
+        scale = (sides[..., 0] * sides[..., 1]).sqrt() / self.finest_scale + 1e-6  # [B, N]
+        # floor(log2(scale)) by comparison: a logarithm may round to the other side of a whole number.
+        level = torch.zeros_like(scale, dtype=torch.int64)
+        for step in range(1, len(self.strides)):
+            level = level + (scale >= 2**step).to(torch.int64)
+        return level
+
+    def forward(self, atlas: Atlas, boxes_xyxy: Tensor) -> Tensor:
+        """Features of boxes inside the canvas.
+
+        Args:
+            atlas: of the same pictures.
+            boxes_xyxy: [B, N, 4], pixels of the canvas.
+
+        Returns:
+            [B * N, C, output_size, output_size], picture by picture.
+        """
+        level = self.level_of(boxes_xyxy)  # [B, N]
+        scale = torch.zeros_like(boxes_xyxy[..., 0])  # [B, N]
+        left = torch.zeros_like(scale)
+        for number, stride in enumerate(self.strides):
+            chosen = (level == number).to(scale.dtype)
+            scale = scale + chosen * (1 / stride)
+            left = left + chosen * atlas.lefts[number]
+        shift = torch.stack([left, torch.ones_like(left)], dim=-1)  # [B, N, 2]
+        placed = boxes_xyxy * scale.unsqueeze(-1) + torch.cat([shift, shift], dim=-1)  # [B, N, 4]
+        # A running sum, not arange: a traced arange would stay on the device of the trace.
+        picture = torch.ones_like(scale).cumsum(0) - 1  # [B, N]
+        rois = torch.cat([picture.unsqueeze(-1), placed], dim=-1).flatten(0, 1)  # [B * N, 5]
+        size = self.output_size
+        # The operator itself: torchvision.ops.roi_align checks shapes in Python, which a trace cannot record.
+        return torch.ops.torchvision.roi_align(atlas.features, rois, 1.0, size, size, self.sampling_ratio, True)

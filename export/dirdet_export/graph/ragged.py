@@ -1,0 +1,49 @@
+"""Rows of unequal number in one padded tensor: take the best, cut, fill up, pick."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+def top(values: Tensor, limit: int | None) -> tuple[Tensor, Tensor]:
+    """The highest values of each row, highest first.
+
+    Args:
+        values: [B, N].
+        limit: how many at most; None takes all.
+
+    Returns:
+        Values and their positions, [B, min(N, limit)] each.
+    """
+    # The number of columns as a tensor: the comparison stays in the traced graph, as a Python min would not.
+    columns: Any = torch._shape_as_tensor(values)[1]  # pyright: ignore[reportPrivateUsage, reportPrivateImportUsage]
+    count = columns if limit is None else columns.clamp(max=limit)
+    return torch.topk(values, count, dim=1)
+
+
+def fit(values: Tensor, length: int) -> Tensor:
+    """The same rows with exactly `length` columns: [B, N, ...] to [B, length, ...], cut or filled with zeros."""
+    filling = values.new_zeros((values.shape[0], length, *values.shape[2:]))
+    return torch.cat([values, filling], dim=1)[:, :length]
+
+
+def pick(values: Tensor, columns: Tensor) -> Tensor:
+    """Chosen columns of each row.
+
+    Args:
+        values: [B, N, D].
+        columns: [B, K], positions in 0..N-1.
+
+    Returns:
+        [B, K, D].
+    """
+    return values.gather(1, columns.unsqueeze(-1).expand(-1, -1, values.shape[2]))
+
+
+def longest(present: Tensor) -> Tensor:
+    """How many columns the fullest row uses, at least 1, when each row's present ones [B, N] come first: [].
+
+    At least 1, because not every operator takes an empty tensor.
+    """
+    return present.sum(1).max().clamp(min=1)

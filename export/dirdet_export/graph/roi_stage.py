@@ -1,0 +1,104 @@
+"""The RoI stage: from what the trunk gives to candidates and ranked detections."""
+
+from typing import NamedTuple
+
+import torch
+from dirdet_training.geometry import combine_logits
+from dirdet_training.nms import confidence
+from torch import Tensor, nn
+
+from dirdet_export.graph.candidates import Candidates, CandidateSet
+from dirdet_export.graph.proposals import Proposals
+from dirdet_export.graph.pyramid import Atlas
+from dirdet_export.graph.ragged import fit, top
+from dirdet_export.graph.suppress import ABSENT, suppress
+
+
+class Judgement(NamedTuple):
+    """What the DIR head says of each candidate, [B, N] each, in [0, 1]."""
+
+    purity: Tensor
+    integrity: Tensor
+    iou: Tensor
+
+
+class RoIStage(nn.Module):
+    """Proposals, box head, hindsight, DIR head and NMS ranked by the confidence; one definition for every runtime.
+
+    Without a DIR head it is the plain detector: ranked by score, without purity, integrity and `iou_weight`.
+    """
+
+    def __init__(
+        self, *, proposals: Proposals, candidates: Candidates, dir_head: nn.Module | None, levels: int, keep: int
+    ) -> None:
+        """Joins the steps.
+
+        Args:
+            proposals: the RPN's part.
+            candidates: the box head's part, whose `keep` is M.
+            dir_head: features [R, C, s, s] to logits of purity and integrity [R] each; None for a plain detector.
+            levels: pyramid levels to pool from.
+            keep: D, detections of a picture.
+        """
+        super().__init__()
+        self.proposals = proposals
+        self.candidates = candidates
+        self.dir_head = dir_head
+        self.levels = levels
+        self.rpn_levels = len(proposals.strides_wh)
+        self.keep = keep
+
+    def judge(self, atlas: Atlas, found: CandidateSet, dir_head: nn.Module) -> Judgement:
+        """Purity and integrity of candidates, on features pooled from their refined boxes (section 3.3), and Eq. 5."""
+        logits = dir_head(self.candidates.pooling(atlas, found.boxes_xyxy))
+        x, y = (values.reshape(found.score.shape) for values in logits)  # [B, N] each
+        return Judgement(x.sigmoid(), y.sigmoid(), combine_logits(x, y).sigmoid())
+
+    def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
+        """Detections of a batch.
+
+        Args:
+            *tensors: the trunk's outputs, then `picture_hw` [B, 2], `score_threshold` [B], with a DIR head
+                `iou_weight` [B], and `nms_iou_threshold` [].
+
+        Returns:
+            boxes [B, M, 4] (xyxy, pixels of the canvas), class_id [B, M], score [B, M], with a DIR head purity and
+            integrity [B, M], num_candidates [B], kept [B, D] (positions among the candidates, highest confidence
+            first), num_detections [B]; zero where there is none.
+        """
+        maps, request = tensors[: self.levels + 2 * self.rpn_levels], tensors[self.levels + 2 * self.rpn_levels :]
+        atlas = self.candidates.pooling.atlas(list(maps[: self.levels]))
+        objectness = list(maps[self.levels : self.levels + self.rpn_levels])
+        deltas = list(maps[self.levels + self.rpn_levels :])
+        picture_hw, score_threshold, nms_iou_threshold = request[0], request[1], request[-1]
+
+        boxes, real = self.proposals(objectness, deltas, picture_hw)
+        found = self.candidates(atlas, boxes, real, picture_hw, score_threshold)
+        judged: tuple[Tensor, ...] = ()
+        rank = found.score
+        if self.dir_head is not None:
+            purity, integrity, iou = self.judge(atlas, found, self.dir_head)
+            rank = confidence(found.score, iou, request[2].unsqueeze(1))
+            judged = (purity * found.real, integrity * found.real)
+
+        survives = suppress(
+            found.boxes_xyxy,
+            rank,
+            found.class_id,
+            found.real,
+            nms_iou_threshold,
+            groups=self.candidates.classes,
+            limit=self.keep,
+        )
+        best, kept = top(torch.where(survives, rank, ABSENT), self.keep)
+        detected = best > ABSENT / 2
+        size = self.candidates.keep
+        return (
+            fit(found.boxes_xyxy, size),
+            fit(found.class_id, size),
+            fit(found.score, size),
+            *(fit(values, size) for values in judged),
+            found.real.sum(1),
+            fit(kept * detected, self.keep),
+            detected.sum(1),
+        )

@@ -1,0 +1,44 @@
+"""Writes roi_stage.pt: the RoI stage for torch and torchvision alone, on any device."""
+
+import copy
+import json
+from pathlib import Path
+
+import torch
+
+from dirdet_export import signature
+from dirdet_export.graph.detector import Detector
+from dirdet_export.half import store_module_half
+from dirdet_export.onnx_files import sample_request
+from dirdet_export.quiet import expected_warnings
+
+# A file inside the archive that lists inputs and outputs: TorchScript keeps no names of them.
+SIGNATURE = "signature.json"
+
+
+def write_roi_stage(detector: Detector, path: Path, *, predicts_iou: bool, half: bool) -> None:
+    """Traces the RoI stage and saves it.
+
+    Its inputs are the trunk's outputs and, after them, the request's tensors; the names of all are in the archive.
+
+    Args:
+        detector: whose stage it is.
+        path: of the file.
+        predicts_iou: it has a DIR head.
+        half: store weights as float16; they are read as float32.
+    """
+    stage = copy.deepcopy(detector.roi_stage)
+    if half:
+        store_module_half(stage)
+    canvas, picture_hw, *request = sample_request(predicts_iou=predicts_iou)
+    inputs = [
+        *signature.trunk_outputs(roi_levels=stage.levels, rpn_levels=stage.rpn_levels),
+        *(spec.name for spec in signature.inputs(predicts_iou=predicts_iou)[1:]),
+    ]
+    outputs = [spec.name for spec in signature.outputs(predicts_iou=predicts_iou)]
+    with expected_warnings(), torch.no_grad():
+        maps = detector.trunk(canvas, picture_hw)
+        # The tracer's own check compares two runs of the same tensors; the tests compare other batches and canvases.
+        traced = torch.jit.trace(stage, (*maps, picture_hw, *request), check_trace=False)
+        text = json.dumps({"inputs": inputs, "outputs": outputs})
+        torch.jit.save(traced, str(path), _extra_files={SIGNATURE: text.encode()})
