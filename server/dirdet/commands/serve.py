@@ -1,6 +1,7 @@
 """Serves a detector over HTTP, in this process."""
 
 import logging
+import os
 import signal
 import socket
 import sys
@@ -63,7 +64,7 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server(address[:2], family=family, backlog=2048)  # pyright: ignore[reportArgumentType]
     except OSError as exc:
-        raise ParameterError("--port", f"cannot listen on {host} port {port}: {exc.strerror or exc}") from exc
+        raise ParameterError("--port", f"cannot listen on {host} port {port}: {os.strerror(exc.errno or 0)}") from exc
 
 
 def _in_url(host: str) -> str:

@@ -2,12 +2,13 @@
 
 import importlib
 import logging
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from dirdet.bundle import DETECTOR, Bundle
-from dirdet.engines.providers import ProviderName, choose_provider
+from dirdet.engines.providers import CPU, CUDA, Provider, ProviderName, choose_provider
 from dirdet.errors import BundleError, EngineError, MissingExtraError
 from dirdet.tensors import Candidates, CanvasBatch
 
@@ -38,31 +39,19 @@ class OnnxRuntimeEngine:
         ort = _import_onnxruntime()
         path = bundle.file(DETECTOR)
         chosen = choose_provider(ort, provider)
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.log_severity_level = 3  # errors: its warnings about graph details say nothing to who serves
-        providers: list[str] | None = None
-        if chosen.devices:
-            options.add_provider_for_devices(list(chosen.devices), {})
-        else:
-            if chosen.name == "CUDAExecutionProvider" and hasattr(ort, "preload_dlls"):
-                ort.preload_dlls()  # finds the CUDA libraries that pip installs
-            providers = list(dict.fromkeys([chosen.name, "CPUExecutionProvider"]))
+        reason = chosen.reason
         try:
-            self._session: Any = ort.InferenceSession(str(path), options, providers=providers)
-        except Exception as exc:  # onnxruntime's exception types are not public
-            raise BundleError(f"{path} cannot be loaded: {_first_line(exc)}") from exc
-        actual: str = self._session.get_providers()[0]
-        if actual == chosen.name:
-            reason = chosen.reason
-        elif provider == "auto":
-            reason = f"{chosen.name} was chosen, {chosen.reason}, but it could not start on this machine"
-        else:
-            raise EngineError(f"provider {provider!r} could not start on this machine; ONNX Runtime offers {actual}")
+            self._session: Any = _load(ort, path, chosen, threads)
+        except EngineError as exc:
+            if provider != "auto":
+                raise
+            reason = f"{chosen.name} was chosen, {chosen.reason}, but did not start: {exc}"
+            chosen = choose_provider(ort, "cpu")
+            self._session = _load(ort, path, chosen, threads)
         self._inputs = frozenset(tensor.name for tensor in self._session.get_inputs())
         self._outputs = [tensor.name for tensor in self._session.get_outputs()]
         self._check_signature(bundle)
-        self._description = f"ONNX Runtime {ort.__version__}, {actual}"
+        self._description = f"ONNX Runtime {ort.__version__}, {chosen.name}"
         log.info("engine: %s (%s)", self._description, reason)
 
     def _check_signature(self, bundle: Bundle) -> None:
@@ -122,6 +111,35 @@ def _import_onnxruntime() -> Any:  # noqa: ANN401 - onnxruntime has no types
             "detecting needs ONNX Runtime, which is not installed: pip install 'dirdet[cpu]' or, "
             "with an NVIDIA GPU, 'dirdet[gpu]'"
         ) from exc
+
+
+def _load(ort: Any, path: Path, chosen: Provider, threads: int) -> Any:  # noqa: ANN401 - as above
+    """A session that runs on the chosen provider and no other.
+
+    Raises:
+        BundleError: the CPU cannot load the file, so nothing can.
+        EngineError: the provider does not start here.
+    """
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3  # errors: warnings about a graph's details tell nothing to who serves it
+    providers: list[str] | None = None
+    if chosen.devices:
+        options.add_provider_for_devices(list(chosen.devices), {})
+    else:
+        if chosen.name == CUDA and hasattr(ort, "preload_dlls"):
+            ort.preload_dlls()  # finds the CUDA libraries that pip installs
+        providers = list(dict.fromkeys([chosen.name, CPU]))
+    try:
+        session = ort.InferenceSession(str(path), options, providers=providers)
+    except Exception as exc:  # onnxruntime's exception types are not public
+        if chosen.name == CPU:
+            raise BundleError(f"{path} cannot be loaded: {_first_line(exc)}") from exc
+        raise EngineError(_first_line(exc)) from exc
+    started: str = session.get_providers()[0]
+    if started != chosen.name:  # ONNX Runtime itself goes on without a provider that fails
+        raise EngineError(f"ONNX Runtime could not start {chosen.name} on this machine and took {started}")
+    return session
 
 
 def _first_line(exc: Exception) -> str:

@@ -8,6 +8,8 @@ from typing import Any, Literal
 from dirdet.errors import EngineError
 
 ProviderName = Literal["auto", "cuda", "openvino", "cpu"]
+CUDA = "CUDAExecutionProvider"
+CPU = "CPUExecutionProvider"
 OPENVINO_PLUGIN = "onnxruntime_ep_openvino"
 
 
@@ -38,8 +40,8 @@ def choose_provider(ort: Any, wanted: ProviderName = "auto") -> Provider:  # noq
     """
     missing: list[str] = []
     if wanted in ("auto", "cuda"):
-        if "CUDAExecutionProvider" in ort.get_available_providers():
-            return Provider("CUDAExecutionProvider", "this ONNX Runtime is built with CUDA")
+        if CUDA in ort.get_available_providers():
+            return Provider(CUDA, "this ONNX Runtime is built with CUDA")
         missing.append("this ONNX Runtime is built without CUDA")
     if wanted in ("auto", "openvino"):
         devices, why_not = _openvino_devices(ort)
@@ -47,7 +49,7 @@ def choose_provider(ort: Any, wanted: ProviderName = "auto") -> Provider:  # noq
             return Provider(devices[0].ep_name, "the OpenVINO plugin offers this machine's processor", devices[:1])
         missing.append(why_not)
     if wanted in ("auto", "cpu"):
-        return Provider("CPUExecutionProvider", "; ".join(missing) or "asked for")
+        return Provider(CPU, "; ".join(missing) or "asked for")
     raise EngineError(f"provider {wanted!r} is not available: {'; '.join(missing)}")
 
 
