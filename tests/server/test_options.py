@@ -1,0 +1,63 @@
+"""What may be asked of a detector."""
+
+import pytest
+
+from dirdet.bundle import Manifest
+from dirdet.errors import ParameterError
+from dirdet.options import DetectOptions, settle
+
+
+def test_what_is_absent_the_bundle_decides(manifest: Manifest) -> None:
+    settings = settle(DetectOptions(), manifest)
+    assert (settings.score_threshold, settings.nms_iou_threshold, settings.iou_weight) == (0.05, 0.5, 0.5)
+    assert (settings.max_detections, settings.min_iou, settings.class_ids) == (3, None, None)
+
+
+def test_zero_is_not_absent(manifest: Manifest) -> None:
+    settings = settle(DetectOptions(score_threshold=0, nms_iou_threshold=0, iou_weight=0), manifest)
+    assert (settings.score_threshold, settings.nms_iou_threshold, settings.iou_weight) == (0, 0, 0)
+
+
+def test_never_more_than_the_detector_gives(manifest: Manifest) -> None:
+    assert settle(DetectOptions(max_detections=1000), manifest).max_detections == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("score_threshold", 1.1),
+        ("nms_iou_threshold", -0.1),
+        ("min_iou", float("nan")),
+        ("iou_weight", "much"),
+        ("max_detections", 0),
+        ("max_detections", 1.5),
+        ("score", 0.5),
+    ],
+)
+def test_a_bad_value_is_named(name: str, value: object) -> None:
+    with pytest.raises(ParameterError, match=name) as caught:
+        DetectOptions.checked(**{name: value})
+    assert caught.value.parameter == name
+
+
+def test_an_unknown_class_is_named(manifest: Manifest) -> None:
+    with pytest.raises(ParameterError, match=r"no class 'dog'.*expected of red, green, blue"):
+        settle(DetectOptions(classes=["red", "dog"]), manifest)
+
+
+@pytest.mark.parametrize("classes", [[], [""], [" , "]])
+def test_no_class_named_is_every_class(classes: list[str], manifest: Manifest) -> None:
+    assert settle(DetectOptions(classes=classes), manifest).class_ids is None
+
+
+@pytest.mark.parametrize("options", [DetectOptions(min_iou=0.1), DetectOptions(iou_weight=0.5)])
+def test_a_plain_detector_has_no_iou_to_ask_for(options: DetectOptions, manifest: Manifest) -> None:
+    plain = manifest.model_copy(update={"localization_confidence": None})
+    with pytest.raises(ParameterError, match="predicts no localization confidence"):
+        settle(options, plain)
+
+
+def test_the_plain_detector_is_all_that_a_plain_detector_is(manifest: Manifest) -> None:
+    plain = manifest.model_copy(update={"localization_confidence": None})
+    assert settle(DetectOptions(), plain).iou_weight == 0
+    assert settle(DetectOptions(iou_weight=0), plain).iou_weight == 0
