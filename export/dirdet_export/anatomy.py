@@ -4,11 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dirdet_training.mm.roi_heads import DIRStandardRoIHead
-from mmcv.ops import RoIAlign
-from mmdet.models import FasterRCNN, RPNHead, SingleRoIExtractor, StandardRoIHead
-from mmdet.models.roi_heads.bbox_heads import ConvFCBBoxHead
-from mmdet.models.task_modules import AnchorGenerator, DeltaXYWHBBoxCoder
 from torch import nn
 
 from dirdet_export.errors import UnsupportedError
@@ -19,6 +14,17 @@ from dirdet_export.graph.proposals import Proposals
 from dirdet_export.graph.pyramid import PyramidPooling
 from dirdet_export.graph.roi_stage import RoIStage
 from dirdet_export.graph.trunk import Trunk
+from dirdet_export.mmdet_types import (
+    AnchorGenerator,
+    ConvFCBBoxHead,
+    DeltaXYWHBBoxCoder,
+    DIRStandardRoIHead,
+    FasterRCNN,
+    RoIAlign,
+    RPNHead,
+    SingleRoIExtractor,
+    StandardRoIHead,
+)
 
 SUPPORTED = "a FasterRCNN with RPNHead, SingleRoIExtractor and StandardRoIHead or DIRStandardRoIHead, without masks"
 

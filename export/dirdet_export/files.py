@@ -24,7 +24,6 @@ from dirdet.bundle import (
     sha256_of,
     write_manifest,
 )
-
 from dirdet_export import signature
 from dirdet_export.anatomy import Limits
 from dirdet_export.errors import ExportError

@@ -3,8 +3,6 @@
 from typing import NamedTuple
 
 import torch
-from dirdet_training.geometry import combine_logits
-from dirdet_training.nms import confidence
 from torch import Tensor, nn
 
 from dirdet_export.graph.candidates import Candidates, CandidateSet
@@ -12,6 +10,8 @@ from dirdet_export.graph.proposals import Proposals
 from dirdet_export.graph.pyramid import Atlas
 from dirdet_export.graph.ragged import fit, top
 from dirdet_export.graph.suppress import ABSENT, suppress
+from dirdet_training.geometry import combine_logits
+from dirdet_training.nms import confidence
 
 
 class Judgement(NamedTuple):

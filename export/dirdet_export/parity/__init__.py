@@ -1,0 +1,1 @@
+"""The proof that a bundle detects what its checkpoint detects."""

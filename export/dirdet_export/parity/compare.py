@@ -1,0 +1,189 @@
+"""Compares both sides picture by picture, alone and in one batch."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from dirdet.engines.base import Engine
+from dirdet_export.anatomy import Limits
+from dirdet_export.parity.found import Found, found_by_engine
+from dirdet_export.parity.match import Pairs, pair_up
+from dirdet_export.parity.near_ties import Leftovers, excused, spread
+from dirdet_export.parity.proposal_ties import Sources, find_sources
+from dirdet_export.parity.reference import found_by_mmdet
+from dirdet_export.parity.serving import as_canvases
+
+# As many as the gateway puts into one inference.
+MAX_BATCH = 8
+
+
+@dataclass
+class Comparison:
+    """How far one side is from the other, over some pictures.
+
+    Attributes:
+        name: which pictures, and how.
+        pictures: how many.
+        detections: of the reference.
+        matched: of these, found by the other side too.
+        largest: the largest difference of matched ones by name; `box` in pixels.
+        near_ties: detections of either side that a near-tie explains.
+        missing: detections of the reference that nothing explains.
+        surplus: detections of the other side that nothing explains.
+        beyond: pairs that differ by more than is allowed.
+    """
+
+    name: str
+    pictures: int = 0
+    detections: int = 0
+    matched: int = 0
+    largest: dict[str, float] = field(default_factory=dict[str, float])
+    near_ties: int = 0
+    missing: int = 0
+    surplus: int = 0
+    beyond: int = 0
+
+    @property
+    def passed(self) -> bool:
+        """Nothing is missing, nothing surplus, nothing beyond the tolerances."""
+        return not (self.missing or self.surplus or self.beyond)
+
+    def note(self, pairs: Pairs) -> None:
+        """Takes the differences of pairs into account."""
+        for name, values in pairs.differences.items():
+            self.largest[name] = max(self.largest.get(name, 0.0), float(values.max(initial=0.0)))
+
+
+def choose(found: Found, rows: NDArray[np.bool_]) -> Found:
+    """Some of the boxes."""
+    values = {name: figures[rows] for name, figures in found.figures().items()}
+    return Found(
+        boxes_xyxy=found.boxes_xyxy[rows],
+        class_id=found.class_id[rows],
+        score=values["score"],
+        purity=values.get("purity"),
+        integrity=values.get("integrity"),
+        iou=values.get("iou"),
+        confidence=values["confidence"],
+    )
+
+
+def _outside(count: int, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+    mask = np.ones(count, np.bool_)
+    mask[rows] = False
+    return mask
+
+
+def compare_picture(
+    into: Comparison,
+    *,
+    expected: Found,
+    served: Found,
+    candidates: Found,
+    limits: Limits,
+    sources: Callable[[], Sources],
+) -> None:
+    """Adds one picture to a comparison.
+
+    Args:
+        into: what is added to.
+        expected: the reference's detections.
+        served: the bundle's.
+        candidates: all of the bundle's candidates.
+        limits: thresholds and sizes.
+        sources: the picture's anchors; asked for only if something is left unexplained.
+    """
+    pairs = pair_up(expected, served)
+    close = pairs.choose(pairs.close())
+    into.pictures += 1
+    into.detections += len(expected)
+    into.matched += len(close.one)
+    into.note(close)
+    left = (
+        choose(expected, _outside(len(expected), close.one)),
+        choose(served, _outside(len(served), close.other)),
+    )
+    if not len(left[0]) and not len(left[1]):
+        return
+    verdicts = (
+        excused(Leftovers(left[0], served), candidates, limits),
+        excused(Leftovers(left[1], expected), candidates, limits),
+    )
+    verdicts = spread(left, verdicts, limits)
+    if not all(verdict.all() for verdict in verdicts):
+        origin = sources()
+        verdicts = spread(left, (verdicts[0] | origin.explain(left[0]), verdicts[1] | origin.explain(left[1])), limits)
+    into.near_ties += int(verdicts[0].sum() + verdicts[1].sum())
+    unexplained = (choose(left[0], ~verdicts[0]), choose(left[1], ~verdicts[1]))
+    wrong = pair_up(*unexplained)
+    into.note(wrong)
+    into.beyond += len(wrong.one)
+    into.missing += len(unexplained[0]) - len(wrong.one)
+    into.surplus += len(unexplained[1]) - len(wrong.one)
+
+
+def compare_batch(
+    into: Comparison, *, model: nn.Module, engine: Engine, pictures: list[NDArray[np.uint8]], limits: Limits
+) -> None:
+    """Detects on pictures that make one batch with both sides and adds them to a comparison.
+
+    Args:
+        into: what is added to.
+        model: MMDetection's detector, the reference.
+        engine: of the bundle.
+        pictures: RGB [h, w, 3] each, resized.
+        limits: thresholds and sizes.
+    """
+    expected = found_by_mmdet(model, pictures)
+    answer = engine.detect(as_canvases(pictures, limits))
+    for index, reference in enumerate(expected):
+        compare_picture(
+            into,
+            expected=reference,
+            served=found_by_engine(answer, index, iou_weight=limits.iou_weight, kept_only=True),
+            candidates=found_by_engine(answer, index, iou_weight=limits.iou_weight, kept_only=False),
+            limits=limits,
+            sources=lambda index=index: find_sources(model, pictures, index),
+        )
+
+
+def compare_all(
+    *, model: nn.Module, engine: Engine, parts: Engine, pictures: dict[str, NDArray[np.uint8]], limits: Limits
+) -> list[Comparison]:
+    """All comparisons of a bundle: each picture alone, all in one batch, and the network cut in two.
+
+    Args:
+        model: MMDetection's detector, the reference.
+        engine: of the bundle, which serves.
+        parts: the same network cut in two.
+        pictures: RGB [h, w, 3] each, resized, by name.
+        limits: thresholds and sizes.
+    """
+    rows: list[Comparison] = []
+    for name, pixels in pictures.items():
+        rows.append(Comparison(f"{name}, alone"))
+        compare_batch(rows[-1], model=model, engine=engine, pictures=[pixels], limits=limits)
+    everything = list(pictures.values())
+    for title, side in (("in one batch", engine), ("in one batch, trunk and RoI stage apart", parts)):
+        rows.append(Comparison(title))
+        for start in range(0, len(everything), MAX_BATCH):
+            members = everything[start : start + MAX_BATCH]
+            compare_batch(rows[-1], model=model, engine=side, pictures=members, limits=limits)
+    return rows
+
+
+def compare_rounding(before: list[Found], after: list[Found]) -> Comparison:
+    """How far rounding the weights itself moved the detections; nothing is excused, nothing fails."""
+    row = Comparison("float16 weights against float32")
+    for one, other in zip(before, after, strict=True):
+        pairs = pair_up(one, other)
+        row.pictures += 1
+        row.detections += len(one)
+        row.matched += len(pairs.one)
+        row.missing += len(one) - len(pairs.one)
+        row.surplus += len(other) - len(pairs.one)
+        row.note(pairs)
+    return row

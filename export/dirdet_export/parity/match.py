@@ -1,0 +1,61 @@
+"""Pairs the two sides' boxes and measures how far each pair differs."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+
+from dirdet_export.parity.found import Floats, Found, iou_matrix
+
+MAX_BOX_DIFFERENCE_PX = 0.5
+MAX_FIGURE_DIFFERENCE = 0.01
+
+# Boxes that overlap less are no pair, whatever the assignment says.
+MIN_PAIR_IOU = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """Which box of one side is which of the other.
+
+    Attributes:
+        one: [P] positions on the first side.
+        other: [P] positions on the second side.
+        differences: [P] by name: `box` in pixels, score and the others.
+    """
+
+    one: NDArray[np.int64]
+    other: NDArray[np.int64]
+    differences: dict[str, Floats]
+
+    def close(self) -> NDArray[np.bool_]:
+        """Which pairs lie within the tolerances, [P]."""
+        inside = self.differences["box"] <= MAX_BOX_DIFFERENCE_PX
+        for name, values in self.differences.items():
+            if name != "box":
+                inside = inside & (values <= MAX_FIGURE_DIFFERENCE)
+        return inside
+
+    def choose(self, rows: NDArray[np.bool_]) -> "Pairs":
+        """Some of the pairs."""
+        chosen = {name: values[rows] for name, values in self.differences.items()}
+        return Pairs(self.one[rows], self.other[rows], chosen)
+
+
+def pair_up(one: Found, other: Found) -> Pairs:
+    """Pairs boxes of the same class so that they overlap the most in all."""
+    ious = iou_matrix(one.boxes_xyxy, other.boxes_xyxy)  # [N, K]
+    # Two empty boxes at one place have no overlap and are a pair all the same.
+    same_place = np.abs(one.boxes_xyxy[:, None] - other.boxes_xyxy[None]).max(-1) <= MAX_BOX_DIFFERENCE_PX
+    gain = np.maximum(ious, same_place) * (one.class_id[:, None] == other.class_id[None])
+    # Of boxes at one place the ones with the closer confidence belong together.
+    gain -= 1e-3 * np.abs(one.confidence[:, None] - other.confidence[None])
+    rows, columns = linear_sum_assignment(-gain)
+    real = gain[rows, columns] > MIN_PAIR_IOU
+    rows, columns = rows[real].astype(np.int64), columns[real].astype(np.int64)
+    differences = {"box": np.abs(one.boxes_xyxy[rows] - other.boxes_xyxy[columns]).max(-1, initial=0.0)}
+    figures = other.figures()
+    for name, values in one.figures().items():
+        differences[name] = np.abs(values[rows] - figures[name][columns])
+    return Pairs(rows, columns, differences)
