@@ -8,7 +8,7 @@ model = dict(
         bgr_to_rgb=True,
         pad_size_divisor=32,
     ),
-    backbone=dict(type="EfficientNetLite0", frozen_stages=2),
+    backbone=dict(type="EfficientNetLite0", frozen_stages=3),
     neck=dict(
         type="FPN",
         in_channels=[24, 40, 112, 320],

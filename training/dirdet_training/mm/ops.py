@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
 from types import ModuleType
 from typing import NoReturn
@@ -106,4 +107,7 @@ def install() -> None:
     """Puts torchvision's operators at `mmcv._ext`, unless a compiled mmcv is installed; before mmcv.ops is imported."""
     if EXTENSION in sys.modules or find_spec(EXTENSION) is not None:
         return
-    sys.modules[EXTENSION] = _TorchvisionExtension(EXTENSION)
+    extension = _TorchvisionExtension(EXTENSION)
+    # mmcv looks for the spec to learn whether it has operators.
+    extension.__spec__ = ModuleSpec(EXTENSION, loader=None)
+    sys.modules[EXTENSION] = extension

@@ -176,7 +176,7 @@ class DIRStandardRoIHead(DIRMixin, StandardRoIHead):
         batch_img_metas: list[dict[str, Any]],
         rpn_results_list: list[InstanceData],
         rcnn_test_cfg: ConfigDict | None,
-        rescale: bool = False,  # noqa: FBT001, FBT002
+        rescale: bool = False,
     ) -> list[InstanceData]:
         """Detections ranked by confidence; raw boxes and scores where no test_cfg is given, as MMDetection has it."""
         raw = super().predict_bbox(

@@ -1,0 +1,63 @@
+# Every target sets up what it needs: a virtual environment in .venv, from Python 3.11 or newer and nothing else.
+PYTHON ?= python3
+PORT ?= 8000
+VENV := .venv
+SERVE_VENV := .venv-serve
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help serve test lint types check format scenes train evaluate export lock wheel clean
+
+help: ## Show the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+serve: $(SERVE_VENV)/.ready ## Serve the shipped detector on http://127.0.0.1:$(PORT); installs no torch
+	@PORT=$(PORT) exec $(SERVE_VENV)/bin/dirdet serve
+
+test: $(VENV)/.ready ## Lint, type check, import rules and the tests, from nothing within 30 minutes
+	@$(MAKE) --no-print-directory check
+	$(BIN)/python -m pytest
+
+check: lint types ## Lint, type check and import rules
+
+lint: $(VENV)/.ready ## ruff and import-linter
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/lint-imports
+
+types: $(VENV)/.ready ## pyright
+	$(BIN)/pyright
+
+format: $(VENV)/.ready ## Format the code
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+scenes: $(VENV)/.ready ## Build the scenes data set in data/scenes
+	$(BIN)/dirdet scenes --out data/scenes
+
+train: $(VENV)/.ready ## Train the shipped detector anew, into work_dirs/
+	$(BIN)/dirdet train faster_rcnn_dir_lite0_scenes
+
+wheel: $(VENV)/.ready ## Build the wheel and the source distribution into dist/
+	$(BIN)/python -m build
+
+lock: $(VENV)/.ready ## Resolve requirements/*.txt anew
+	$(BIN)/python requirements/lock.py
+
+clean: ## Remove the virtual environments and caches
+	rm -rf $(VENV) $(SERVE_VENV) dist .pytest_cache .ruff_cache .hypothesis
+
+# The serving environment is small, so that `make serve` answers soon after it is typed.
+$(SERVE_VENV)/.ready: pyproject.toml requirements/cpu.txt
+	@$(PYTHON) -c 'import sys; sys.exit("dirdet needs Python 3.11 or newer, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv $(SERVE_VENV)
+	$(SERVE_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/cpu.txt
+	$(SERVE_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+$(VENV)/.ready: pyproject.toml requirements/dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit("dirdet needs Python 3.11 or newer, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@

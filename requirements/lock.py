@@ -1,0 +1,34 @@
+"""Writes the locked requirements: one file an extra, resolved together with what every user of it needs."""
+
+import subprocess
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# File: extras, dependency groups.
+LOCKS: dict[str, tuple[list[str], list[str]]] = {
+    "cpu": (["cpu"], []),
+    "gpu": (["gpu"], []),
+    "train": (["train"], []),
+    "export": (["export", "cpu"], []),
+    "dev": (["export", "cpu"], ["dev"]),
+}
+
+
+def lock(name: str, extras: list[str], groups: list[str]) -> None:
+    """Resolves one file for every platform and Python; what it already pins stays unless pyproject.toml forbids it."""
+    command = ["uv", "pip", "compile", "pyproject.toml", "--universal", "--output-file", f"requirements/{name}.txt"]
+    command += [f"--extra={extra}" for extra in extras]
+    command += [f"--group={group}" for group in groups]
+    command += ["--quiet", "--no-header", "--annotation-style=line"]
+    subprocess.run(command, cwd=ROOT, check=True)  # noqa: S603
+
+
+def main() -> None:
+    """Resolves all files; the largest first, so that the others agree with it."""
+    for name in reversed(LOCKS):
+        lock(name, *LOCKS[name])
+
+
+if __name__ == "__main__":
+    main()
