@@ -7,12 +7,13 @@ from typing import Literal
 
 import numpy as np
 import pytest
+from PIL import Image, ImageDraw
+
 from dirdet.bundle import CanvasSize, Category, Manifest, Provenance, ResizeRule, Thresholds
 from dirdet.detector import Detector
 from dirdet.errors import EngineError
 from dirdet.ranking import combined_iou, confidence, ranked_nms
 from dirdet.tensors import Candidates, CanvasBatch
-from PIL import Image, ImageDraw
 
 # Red, green and blue rectangles are the three classes. Their scores fall while their purities rise, so that
 # the order by score and the order by confidence differ.

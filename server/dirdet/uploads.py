@@ -7,7 +7,7 @@ from io import BytesIO
 from typing import IO
 
 from fastapi import Request
-from starlette.datastructures import FormData, Headers, UploadFile
+from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
 from dirdet.errors import (
@@ -58,7 +58,7 @@ async def read_uploads(request: Request, limits: ServerLimits) -> AsyncGenerator
     """
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type == MULTIPART:
-        parser = _PicturesParser(request.headers, _counted(request, limits), limits=limits)
+        parser = _PicturesParser(request, limits)
         form = await _parse(parser)
         try:
             yield _uploads(form, parser.too_large, limits)
@@ -94,31 +94,34 @@ async def _raw(request: Request, limits: ServerLimits) -> Upload:
     return Upload(FIELD, file)
 
 
-async def _counted(request: Request, limits: ServerLimits) -> AsyncGenerator[bytes]:
-    total = 0
-    async for chunk in request.stream():
-        total += len(chunk)
-        if total > limits.max_request_bytes:
-            raise RequestTooLargeError(f"at most {limits.max_request_bytes / 2**20:g} MiB are accepted in one request")
-        yield chunk
-
-
 class _PicturesParser(MultiPartParser):
-    """Starlette's parser, with a limit on each file: what is above it is counted and dropped.
+    """Starlette's parser, with a limit on the body and on each file; a file above its limit is dropped.
 
     Attributes:
         too_large: positions of the parts above the limit.
     """
 
-    def __init__(self, headers: Headers, stream: AsyncGenerator[bytes], *, limits: ServerLimits) -> None:
-        super().__init__(headers, stream, max_files=limits.max_pictures)
+    def __init__(self, request: Request, limits: ServerLimits) -> None:
+        super().__init__(request.headers, self._checked(request), max_files=limits.max_pictures)
         # Never to disk: a container may have no writable one, and the body's limit bounds the memory.
         self.spool_max_size = limits.picture.max_bytes + 1
         self.too_large: set[int] = set()
-        self.complete = False
-        self._max_bytes = limits.picture.max_bytes
+        self._complete = False
+        self._limits = limits
         self._part = -1
         self._part_bytes = 0
+
+    async def _checked(self, request: Request) -> AsyncGenerator[bytes]:
+        """The body; an error here, inside the parser's reach, makes it close the files it has begun."""
+        total = 0
+        async for chunk in request.stream():
+            total += len(chunk)
+            if total > self._limits.max_request_bytes:
+                limit = self._limits.max_request_bytes / 2**20
+                raise RequestTooLargeError(f"at most {limit:g} MiB are accepted in one request")
+            yield chunk
+        if not self._complete:
+            raise RequestError(f"the {MULTIPART} body ends before its closing boundary")
 
     def on_part_begin(self) -> None:
         super().on_part_begin()
@@ -127,27 +130,23 @@ class _PicturesParser(MultiPartParser):
 
     def on_part_data(self, data: bytes, start: int, end: int) -> None:
         self._part_bytes += end - start
-        if self._part_bytes > self._max_bytes:
+        if self._part_bytes > self._limits.picture.max_bytes:
             self.too_large.add(self._part)
         else:
             super().on_part_data(data, start, end)
 
     def on_end(self) -> None:
         super().on_end()
-        self.complete = True
+        self._complete = True
 
 
 async def _parse(parser: _PicturesParser) -> FormData:
     try:
-        form = await parser.parse()
+        return await parser.parse()
     except MultiPartException as exc:
         raise RequestError(f"the {MULTIPART} body cannot be read: {exc.message}") from exc
     except (ValueError, LookupError) as exc:  # a charset that Python knows and that is no text's
         raise RequestError(f"the {MULTIPART} body cannot be read: {exc}") from exc
-    if not parser.complete:
-        await form.close()
-        raise RequestError(f"the {MULTIPART} body ends before its closing boundary")
-    return form
 
 
 def _uploads(form: FormData, too_large: set[int], limits: ServerLimits) -> list[Upload]:

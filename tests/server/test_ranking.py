@@ -68,7 +68,7 @@ def test_what_any_nms_promises(boxes: list[tuple[int, int, int, int]], data: st.
     size = len(boxes)
     rank: list[float] = data.draw(st.lists(FRACTIONS, min_size=size, max_size=size))
     classes: list[int] = data.draw(st.lists(st.integers(0, 2), min_size=size, max_size=size))
-    kept = ranked_nms(boxes, classes, rank, iou_threshold=threshold).tolist()
+    kept: list[int] = [*map(int, ranked_nms(boxes, classes, rank, iou_threshold=threshold))]
     array = np.array(boxes, np.float64).reshape(-1, 4)
     assert [rank[i] for i in kept] == sorted((rank[i] for i in kept), reverse=True)
     for index in range(size):

@@ -1,0 +1,106 @@
+"""The API behind a real uvicorn on a loopback port: what only a network shows."""
+
+import http.client
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import httpx
+import pytest
+import uvicorn
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from dirdet.app import create_app
+from dirdet.commands.serve import listen
+from dirdet.detector import Detector
+
+Encode = Callable[..., bytes]
+Rectangles = Callable[..., Image.Image]
+MIB = bytes(2**20)
+
+
+@pytest.fixture
+def server(detector: Detector) -> Iterator[str]:
+    """Host and port of a running server."""
+    with listen("127.0.0.1", 0) as listener:
+        host, port = listener.getsockname()
+        running = uvicorn.Server(uvicorn.Config(create_app(detector), log_config=None))
+        thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]})
+        thread.start()
+        yield f"{host}:{port}"
+        running.should_exit = True
+        thread.join()
+
+
+def test_a_body_without_end_is_refused_at_the_limit(server: str) -> None:
+    def endless() -> Iterator[bytes]:
+        for _ in range(40):
+            yield MIB
+
+    for headers in ({"content-type": "image/png"}, {"content-type": "multipart/form-data; boundary=x"}):
+        response = httpx.post(f"http://{server}/detect", content=endless(), headers=headers, timeout=60)
+        # Nonsense for a form fails before its limit is reached.
+        assert response.status_code == (413 if headers["content-type"] == "image/png" else 400)
+
+
+def test_a_length_above_the_limit_is_refused_before_the_body(server: str) -> None:
+    connection = http.client.HTTPConnection(server, timeout=10)
+    connection.putrequest("POST", "/detect")
+    connection.putheader("Content-Type", "image/png")
+    connection.putheader("Content-Length", str(10**12))
+    connection.endheaders()
+    response = connection.getresponse()
+    assert response.status == 413
+    assert response.getheader("content-type") == "application/problem+json"
+    connection.close()
+
+
+def test_the_server_outlives_a_client_that_goes_away(
+    server: str, rectangles: Rectangles, encode: Encode, caplog: pytest.LogCaptureFixture
+) -> None:
+    host, port = server.split(":")
+    for body in (b"", b"\x89PNG"):
+        with socket.create_connection((host, int(port))) as connection:
+            head = f"POST /detect HTTP/1.1\r\nHost: {server}\r\nContent-Type: image/png\r\nContent-Length: 999\r\n\r\n"
+            connection.sendall(head.encode() + body)
+    time.sleep(0.2)
+    response = httpx.post(f"http://{server}/detect", files={"image": ("a.png", encode(rectangles()))})
+    assert response.status_code == 200
+    assert "Traceback" not in caplog.text
+
+
+def test_requests_at_the_same_time(server: str, rectangles: Rectangles, encode: Encode) -> None:
+    answers: dict[int, float] = {}
+
+    def ask(x: int) -> None:
+        data = encode(rectangles(red=(x, 50, x + 100, 150)))
+        response = httpx.post(f"http://{server}/detect", files={"image": ("a.png", data)}, timeout=30)
+        answers[x] = response.json()["images"][0]["detections"][0]["box"][0]
+
+    threads = [threading.Thread(target=ask, args=(50 * number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert answers == {50 * number: pytest.approx(50 * number, abs=2.5) for number in range(8)}
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    kind=st.sampled_from(["JPEG", "PNG", "WEBP", "BMP", "TIFF"]),
+    changes=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), max_size=6),
+    length=st.floats(0, 1),
+)
+def test_a_mutated_picture_is_never_the_servers_fault(
+    server: str, rectangles: Rectangles, encode: Encode, kind: str, changes: list[tuple[float, int]], length: float
+) -> None:
+    data = bytearray(encode(rectangles(64, 48), kind))
+    for where, value in changes:
+        data[int(where * len(data))] = value
+    # Most of what a file is told by stands at its start.
+    data = data[: int(length * len(data))] or data[:30]
+    response = httpx.post(f"http://{server}/detect", files={"image": ("a", bytes(data))})
+    assert response.status_code in (200, 413, 415, 422)

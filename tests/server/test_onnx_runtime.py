@@ -1,0 +1,120 @@
+"""The embedded engine, on the shipped bundle."""
+
+import json
+import logging
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dirdet.bundle import Bundle, sha256_of
+from dirdet.detector import Detector
+from dirdet.engines.factory import make_engine
+from dirdet.errors import BundleError, MissingExtraError
+from dirdet.options import DetectOptions
+from dirdet.ranking import combined_iou, confidence, ranked_nms
+from dirdet.tensors import Candidates, CanvasBatch
+
+Rectangles = Callable[..., Image.Image]
+LOW = 0.01
+
+
+@pytest.fixture(scope="module")
+def shipped(bundle_folder: Path) -> Detector:
+    return Detector.open(bundle_folder, provider="cpu")
+
+
+@pytest.fixture
+def scenes(rectangles: Rectangles) -> list[Image.Image]:
+    """Pictures of several sizes with something in them."""
+    noise = np.random.default_rng(0).integers(0, 256, (30, 40, 3), np.uint8)
+    boxes = {"red": (20, 30, 200, 150), "green": (250, 40, 300, 250), "blue": (100, 160, 240, 290)}
+    return [
+        rectangles(320, 300, **boxes),
+        Image.fromarray(noise).resize((400, 300)),
+        rectangles(300, 900, **boxes),
+        Image.new("RGB", (1, 1)),
+    ]
+
+
+def candidates(detector: Detector, pictures: list[Image.Image], *, iou_weight: float) -> Candidates:
+    placed = [detector.place(picture) for picture in pictures]
+    return detector.engine.detect(
+        CanvasBatch(
+            canvas=np.stack([each.canvas for each in placed]),
+            picture_hw=np.array([each.fit.resized_hw for each in placed], np.int64),
+            score_threshold=np.full(len(placed), LOW, np.float32),
+            iou_weight=np.full(len(placed), iou_weight, np.float32),
+            nms_iou_threshold=0.5,
+        )
+    )
+
+
+@pytest.mark.parametrize("iou_weight", [0.0, 0.5, 1.0])
+def test_the_graph_ranks_as_the_formulas_do(shipped: Detector, scenes: list[Image.Image], iou_weight: float) -> None:
+    found = candidates(shipped, scenes[:1], iou_weight=iou_weight)
+    size = int(found.num_candidates[0])
+    assert found.purity is not None
+    assert found.integrity is not None
+    assert size > 0
+    iou = combined_iou(found.purity[0, :size], found.integrity[0, :size])
+    rank = confidence(found.score[0, :size], iou, iou_weight=iou_weight)
+    kept = found.kept[0, : found.num_detections[0]]
+    again = ranked_nms(found.boxes_xyxy[0, :size], found.class_id[0, :size], rank, iou_threshold=0.5)
+    np.testing.assert_allclose(rank[kept], rank[again[: len(kept)]], atol=1e-4)
+
+
+def test_together_as_alone(shipped: Detector, scenes: list[Image.Image]) -> None:
+    options = DetectOptions(score_threshold=LOW)
+    together = shipped.detect(scenes, options)
+    for picture, found in zip(scenes, together, strict=True):
+        [alone] = shipped.detect([picture], options)
+        assert abs(len(alone) - len(found)) <= 1  # a near-tie may fall either way
+        for one, other in zip(alone[:5], found[:5], strict=True):
+            assert one.confidence == pytest.approx(other.confidence, abs=1e-3)
+
+
+def test_every_detection_is_inside_and_in_order(shipped: Detector, scenes: list[Image.Image]) -> None:
+    for picture, found in zip(scenes, shipped.detect(scenes, DetectOptions(score_threshold=0)), strict=True):
+        for each in found:
+            x1, y1, x2, y2 = each.box_xyxy
+            assert 0 <= x1 <= x2 <= picture.width
+            assert 0 <= y1 <= y2 <= picture.height
+        ranks = [each.confidence for each in found]
+        assert ranks == sorted(ranks, reverse=True)
+
+
+def test_nothing_above_an_impossible_threshold(shipped: Detector, scenes: list[Image.Image]) -> None:
+    assert shipped.detect(scenes, DetectOptions(score_threshold=1)) == [[], [], [], []]
+
+
+def test_no_pictures(shipped: Detector) -> None:
+    assert shipped.detect([]) == []
+
+
+def test_the_provider_is_logged_with_its_reason(bundle_folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        engine = make_engine(Bundle.open(bundle_folder), provider="cpu")
+    assert "CPUExecutionProvider" in engine.description
+    assert f"engine: {engine.description} (asked for)" in caplog.text
+
+
+def test_a_file_that_is_no_network(bundle_folder: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "bundle"
+    shutil.copytree(bundle_folder, folder)
+    (folder / "detector.onnx").write_bytes(b"nonsense")
+    text = json.loads((folder / "bundle.json").read_text())
+    text["files"]["detector.onnx"] = sha256_of(folder / "detector.onnx")
+    (folder / "bundle.json").write_text(json.dumps(text))
+    with pytest.raises(BundleError, match=r"detector\.onnx cannot be loaded"):
+        Detector.open(folder)
+
+
+def test_without_onnx_runtime_it_says_what_to_install(bundle_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'dirdet\[cpu\]' or.*'dirdet\[gpu\]'"):
+        Detector.open(bundle_folder)

@@ -1,0 +1,76 @@
+"""`dirdet serve`: starts, answers, stops."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+from PIL import Image
+
+from dirdet.commands.serve import listen
+from dirdet.errors import ParameterError
+
+START = [sys.executable, "-c", "from dirdet.cli import main; main()", "serve"]
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_it_serves_the_bundle_until_it_is_stopped(
+    stop: signal.Signals, bundle_folder: Path, rectangles: Callable[..., Image.Image], encode: Callable[..., bytes]
+) -> None:
+    environment = os.environ | {"PORT": "0"}
+    command = [*START, "--detector", str(bundle_folder)]
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            assert process.stderr is not None
+            log = ""
+            while not (found := re.search(r"listening on (http://\S+)", log)):
+                line = process.stderr.readline()
+                assert line, log
+                log += line
+            assert "ExecutionProvider (" in log
+            with httpx.Client(base_url=found[1], timeout=60) as client:
+                assert client.get("/health/ready").status_code == 200
+                answer = client.post("/detect", files={"image": ("a.jpg", encode(rectangles(), "JPEG"))})
+                assert answer.status_code == 200
+                assert answer.json()["images"][0]["width"] == 640
+                assert len(client.get("/detector").json()["classes"]) > 0
+        finally:
+            process.send_signal(stop)
+            output, rest = process.communicate(timeout=30)
+    assert process.returncode == 0, rest
+    assert output == ""
+    assert "POST /detect" in rest
+    assert "Traceback" not in log + rest
+
+
+def test_a_port_in_use_is_one_line() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = subprocess.run([*START, "--port", str(port)], capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 1
+    assert done.stderr == f"dirdet: --port: cannot listen on 127.0.0.1 port {port}: Address already in use\n"
+
+
+def test_a_folder_that_is_no_bundle_is_one_line(tmp_path: Path) -> None:
+    command = [*START, "--port", "0", "--detector", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 1
+    assert done.stderr == f"dirdet: {tmp_path} is not a bundle: it has no bundle.json\n"
+
+
+def test_a_host_that_is_no_address() -> None:
+    with pytest.raises(ParameterError, match="'no such host' is no address"):
+        listen("no such host", 0)
+
+
+def test_every_address_of_this_machine() -> None:
+    with listen("0.0.0.0", 0) as listener:
+        socket.create_connection(("127.0.0.1", listener.getsockname()[1])).close()
