@@ -35,7 +35,12 @@ def _expected(_: Request, exc: Exception) -> Response:
 def _bad_query(_: Request, exc: Exception) -> Response:
     wrong = [
         # loc is ("query", name, ...): a list's elements carry their number.
-        ParameterProblem(parameter=str(error["loc"][1]), detail=f"{error['msg']}, got {error['input']!r}")
+        ParameterProblem(
+            parameter=str(error["loc"][1]),
+            detail="there is no such parameter"
+            if error["type"] == "extra_forbidden"
+            else f"{error['msg']}, got {error['input']!r}",
+        )
         for error in cast(RequestValidationError, exc).errors()
     ]
     return problem_response(parameter_problem(wrong))

@@ -10,6 +10,9 @@ from dirdet.uploads import FIELD, MULTIPART, RAW_TYPES
 
 REFERENCE = "#/components/schemas/{model}"
 
+# OpenAPI 3.1 says it by the media type; the documentation page still looks for the format.
+BINARY = {"type": "string", "format": "binary", "contentMediaType": "application/octet-stream"}
+
 BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -21,14 +24,14 @@ BODY: dict[str, Any] = {
                     "properties": {
                         FIELD: {
                             "type": "array",
-                            "items": {"type": "string", "contentMediaType": "application/octet-stream"},
+                            "items": BINARY,
                             "description": "one picture or several",
                         }
                     },
                 },
                 "encoding": {FIELD: {"contentType": ", ".join(RAW_TYPES)}},
             },
-            **{media_type: {"schema": {"type": "string", "format": "binary"}} for media_type in RAW_TYPES},
+            **{media_type: {"schema": BINARY} for media_type in RAW_TYPES},
         },
     }
 }

@@ -79,9 +79,14 @@ async def _refuse_if_empty(request: Request) -> None:
     raise NoPictureError(f"the request has no body; expected a picture or a form with a field {FIELD!r}")
 
 
-async def _raw(request: Request, limits: ServerLimits) -> Upload:
+def _announced_bytes(request: Request) -> int:
+    """What the body's length is said to be, 0 if nothing is said."""
     announced = request.headers.get("content-length", "")
-    if announced.isdecimal() and int(announced) > limits.picture.max_bytes:
+    return int(announced) if announced.isdecimal() else 0
+
+
+async def _raw(request: Request, limits: ServerLimits) -> Upload:
+    if _announced_bytes(request) > limits.picture.max_bytes:
         raise too_many_bytes(limits.picture)
     file = BytesIO()
     async for chunk in request.stream():
@@ -113,12 +118,15 @@ class _PicturesParser(MultiPartParser):
 
     async def _checked(self, request: Request) -> AsyncGenerator[bytes]:
         """The body; an error here, inside the parser's reach, makes it close the files it has begun."""
+        limit = self._limits.max_request_bytes
+        too_large = RequestTooLargeError(f"at most {limit / 2**20:g} MiB are accepted in one request")
+        if _announced_bytes(request) > limit:
+            raise too_large
         total = 0
         async for chunk in request.stream():
             total += len(chunk)
-            if total > self._limits.max_request_bytes:
-                limit = self._limits.max_request_bytes / 2**20
-                raise RequestTooLargeError(f"at most {limit:g} MiB are accepted in one request")
+            if total > limit:
+                raise too_large
             yield chunk
         if not self._complete:
             raise RequestError(f"the {MULTIPART} body ends before its closing boundary")

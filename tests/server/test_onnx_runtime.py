@@ -5,6 +5,7 @@ import logging
 import shutil
 import sys
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,12 @@ from PIL import Image
 
 from dirdet.bundle import Bundle, sha256_of
 from dirdet.detector import Detector
+from dirdet.engines import onnx_runtime
 from dirdet.engines.factory import make_engine
-from dirdet.errors import BundleError, MissingExtraError
+from dirdet.engines.providers import Provider, ProviderName, choose_provider
+from dirdet.errors import BundleError, EngineError, MissingExtraError
 from dirdet.options import DetectOptions
+from dirdet.pictures import read_picture
 from dirdet.ranking import combined_iou, confidence, ranked_nms
 from dirdet.tensors import Candidates, CanvasBatch
 
@@ -118,3 +122,35 @@ def test_without_onnx_runtime_it_says_what_to_install(bundle_folder: Path, monke
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'dirdet\[cpu\]' or.*'dirdet\[gpu\]'"):
         Detector.open(bundle_folder)
+
+
+def test_a_provider_that_does_not_start_is_replaced_by_the_cpu(
+    bundle_folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def choose(ort: object, wanted: ProviderName = "auto") -> Provider:
+        return choose_provider(ort, wanted) if wanted == "cpu" else Provider("Fast", "it is there", [object()])
+
+    monkeypatch.setattr(onnx_runtime, "choose_provider", choose)
+    bundle = Bundle.open(bundle_folder)
+    with caplog.at_level(logging.INFO):
+        assert "CPUExecutionProvider" in make_engine(bundle).description
+    assert "Fast was chosen, it is there, but did not start" in caplog.text
+    with pytest.raises(EngineError):
+        make_engine(bundle, provider="openvino")
+
+
+def test_twelve_megapixels_from_a_turned_camera(shipped: Detector, encode: Callable[..., bytes]) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    noise = np.random.default_rng(1).integers(0, 256, (15, 20, 3), np.uint8)
+    data = encode(Image.fromarray(noise).resize((4000, 3000)), "JPEG", quality=90, exif=exif.tobytes())
+    # The same pixels, turned by the sender: lossless, since compressing them again would change them.
+    upright = Image.open(BytesIO(data)).transpose(Image.Transpose.ROTATE_270)
+    turned = read_picture(BytesIO(data))
+    sent_upright = read_picture(BytesIO(encode(upright, "BMP")))
+    assert turned.size == (3000, 4000)
+    options = DetectOptions(score_threshold=LOW)
+    [one], [other] = shipped.detect([turned], options), shipped.detect([sent_upright], options)
+    assert [each.label for each in one] == [each.label for each in other]
+    for left, right in zip(one, other, strict=True):
+        np.testing.assert_allclose(left.box_xyxy, right.box_xyxy, atol=1)

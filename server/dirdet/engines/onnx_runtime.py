@@ -124,13 +124,13 @@ def _load(ort: Any, path: Path, chosen: Provider, threads: int) -> Any:  # noqa:
     options.intra_op_num_threads = threads
     options.log_severity_level = 3  # errors: warnings about a graph's details tell nothing to who serves it
     providers: list[str] | None = None
-    if chosen.devices:
-        options.add_provider_for_devices(list(chosen.devices), {})
-    else:
-        if chosen.name == CUDA and hasattr(ort, "preload_dlls"):
-            ort.preload_dlls()  # finds the CUDA libraries that pip installs
-        providers = list(dict.fromkeys([chosen.name, CPU]))
     try:
+        if chosen.devices:
+            options.add_provider_for_devices(list(chosen.devices), {})
+        else:
+            if chosen.name == CUDA and hasattr(ort, "preload_dlls"):
+                ort.preload_dlls()  # finds the CUDA libraries that pip installs
+            providers = list(dict.fromkeys([chosen.name, CPU]))
         session = ort.InferenceSession(str(path), options, providers=providers)
     except Exception as exc:  # onnxruntime's exception types are not public
         if chosen.name == CPU:

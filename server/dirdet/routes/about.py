@@ -14,12 +14,14 @@ def about_routes(service: DetectionService) -> APIRouter:
     """The paths, bound to the service they tell of."""
     router = APIRouter()
 
-    @router.get("/detector", tags=["detect"], response_model=DetectorInfo)
+    failed = {500: "An error of the server"}
+
+    @router.get("/detector", tags=["detect"], response_model=DetectorInfo, responses=problems(failed))
     async def detector() -> Response:  # pyright: ignore[reportUnusedFunction]
         """What the detector knows, its thresholds, where it comes from, how good it is and what it cannot do."""
         return JSONResponse(detector_info(service.detector, service.limits))
 
-    @router.get("/health/live", tags=["health"])
+    @router.get("/health/live", tags=["health"], responses=problems(failed))
     async def live() -> Health:  # pyright: ignore[reportUnusedFunction]
         """Whether the process answers at all; if not, restart it."""
         return Health(status="live")
@@ -28,7 +30,7 @@ def about_routes(service: DetectionService) -> APIRouter:
         "/health/ready",
         tags=["health"],
         response_model=Health,
-        responses=problems({503: "The detector would not answer now"}),
+        responses=problems(failed | {503: "The detector would not answer now"}),
     )
     def ready() -> Response:  # pyright: ignore[reportUnusedFunction]
         """Whether a picture sent now would be answered; if not, send it elsewhere."""

@@ -8,7 +8,7 @@ from fastapi.responses import JSONResponse
 from dirdet.answers import PictureFailure, detect_answer
 from dirdet.draw import FORMATS
 from dirdet.negotiation import negotiate
-from dirdet.openapi import BODY, problems
+from dirdet.openapi import BINARY, BODY, problems
 from dirdet.options import DetectOptions
 from dirdet.problems import problem_of, problem_response
 from dirdet.schemas import DetectAnswer
@@ -16,12 +16,11 @@ from dirdet.service import DetectionService
 from dirdet.uploads import read_uploads
 
 JSON = "application/json"
-IMAGE: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
 RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The detections of every picture; or, by the Accept header, the first picture with its "
         "detections drawn on it. Of several pictures one that cannot be read has an error in place of detections.",
-        "content": dict.fromkeys(FORMATS, IMAGE),
+        "content": {media_type: {"schema": BINARY} for media_type in FORMATS},
     },
     **problems(
         {
