@@ -20,7 +20,7 @@ def lock(name: str, extras: list[str], groups: list[str]) -> None:
     command = ["uv", "pip", "compile", "pyproject.toml", "--universal", "--output-file", f"requirements/{name}.txt"]
     command += [f"--extra={extra}" for extra in extras]
     command += [f"--group={group}" for group in groups]
-    command += ["--quiet", "--no-header", "--annotation-style=line"]
+    command += ["--constraint=requirements/proved.txt", "--quiet", "--no-header", "--no-annotate"]
     subprocess.run(command, cwd=ROOT, check=True)  # noqa: S603
 
 

@@ -2,10 +2,11 @@ import math
 
 import pytest
 import torch
-from dirdet_training import geometry
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
+
+from dirdet_training import geometry
 
 coordinates = st.floats(-1000, 1000, width=32)
 sides = st.floats(0.5, 1000, width=32)

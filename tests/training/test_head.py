@@ -1,5 +1,6 @@
 import pytest
 import torch
+
 from dirdet_training.head import DIRHead
 
 

@@ -2,9 +2,10 @@ import math
 
 import pytest
 import torch
+from torch.nn.functional import binary_cross_entropy
+
 from dirdet_training import geometry
 from dirdet_training.losses import dir_losses
-from torch.nn.functional import binary_cross_entropy
 
 
 def pairs(count: int) -> tuple[torch.Tensor, torch.Tensor]:

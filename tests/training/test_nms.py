@@ -1,10 +1,11 @@
 import pytest
 import torch
-from dirdet_training.nms import confidence, ranked_nms
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 from torchvision.ops import batched_nms, box_iou
+
+from dirdet_training.nms import confidence, ranked_nms
 
 
 def random_boxes(seed: int, count: int) -> tuple[Tensor, Tensor, Tensor]:

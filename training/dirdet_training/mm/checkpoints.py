@@ -1,6 +1,7 @@
 """Loading checkpoints: weights only, unless the user says that the file is trusted."""
 
 import pickle
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,8 @@ def read_checkpoint(path: Path, *, trust_checkpoint: bool = False) -> dict[str, 
         if trust_checkpoint:
             return torch.load(path, map_location="cpu", weights_only=False)
         # MMEngine's own checkpoints hold its log history beside the weights: plain numbers in known classes.
-        with torch.serialization.safe_globals(get_torch_safe_globals()):
+        with torch.serialization.safe_globals(get_torch_safe_globals()), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Detected pickle protocol")
             return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as exc:
         if "weights_only" in str(exc).lower() or "Unsupported" in str(exc):
@@ -43,9 +45,9 @@ def read_checkpoint(path: Path, *, trust_checkpoint: bool = False) -> dict[str, 
                 "say --trust-checkpoint if you trust where it comes from"
             )
             raise CheckpointError(message) from exc
-        raise CheckpointError(f"checkpoint {path} is broken: {exc}") from exc
+        raise CheckpointError(f"checkpoint {path} is broken: {_first_line(exc)}") from exc
     except (RuntimeError, EOFError, OSError, ValueError) as exc:
-        raise CheckpointError(f"checkpoint {path} is broken: {str(exc).splitlines()[0]}") from exc
+        raise CheckpointError(f"checkpoint {path} is broken: {_first_line(exc)}") from exc
 
 
 def load_detector(config: Path, checkpoint: Path, *, trust_checkpoint: bool = False) -> tuple[torch.nn.Module, Config]:
@@ -77,6 +79,10 @@ def load_detector(config: Path, checkpoint: Path, *, trust_checkpoint: bool = Fa
             f"{_first(missing)}, {len(unexpected)} are unknown to the config's detector{_first(unexpected)}"
         )
     return model.eval(), cfg
+
+
+def _first_line(exc: Exception) -> str:
+    return str(exc).partition("\n")[0] or type(exc).__name__
 
 
 def _first(keys: list[str]) -> str:

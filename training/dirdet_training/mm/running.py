@@ -6,10 +6,15 @@ from typing import Any
 
 from mmdet.utils import register_all_modules
 from mmengine.config import Config
+from mmengine.device import get_device
 from mmengine.runner import Runner, find_latest_checkpoint
 
 from dirdet.errors import DirdetError
-from dirdet_training.mm.checkpoints import read_checkpoint
+from dirdet_training.mm.checkpoints import CheckpointError, read_checkpoint
+
+
+class DeviceError(DirdetError):
+    """A request that this machine's devices cannot meet."""
 
 
 class DataError(DirdetError):
@@ -54,11 +59,14 @@ def train(cfg: Config, *, resume: Path | bool, amp: bool, trust_checkpoint: bool
 
     Raises:
         DataError: the data is not where the config says.
-        CheckpointError: a checkpoint to start from cannot be read.
+        CheckpointError: a checkpoint to start from cannot be read, or lacks what resuming needs.
+        DeviceError: amp without an accelerator.
     """
     register_all_modules(init_default_scope=True)
     require_data(cfg.train_dataloader)
     if amp:
+        if get_device() == "cpu":
+            raise DeviceError("--amp needs an accelerator: MMEngine has no mixed precision on the CPU")
         cfg.optim_wrapper.type = "AmpOptimWrapper"
         cfg.optim_wrapper.loss_scale = "dynamic"
     if isinstance(resume, Path):
@@ -67,7 +75,9 @@ def train(cfg: Config, *, resume: Path | bool, amp: bool, trust_checkpoint: bool
         cfg.resume, cfg.load_from = True, find_latest_checkpoint(cfg.work_dir)
     if cfg.get("load_from"):
         # MMEngine falls back to pickle in silence; this refuses first.
-        read_checkpoint(Path(cfg.load_from), trust_checkpoint=trust_checkpoint)
+        content = read_checkpoint(Path(cfg.load_from), trust_checkpoint=trust_checkpoint)
+        if cfg.get("resume") and not {"meta", "optimizer"} <= content.keys():
+            raise CheckpointError(f"checkpoint {cfg.load_from} holds weights only: training cannot go on from it")
     Runner.from_cfg(cfg).train()
 
 

@@ -1,0 +1,157 @@
+import math
+
+import pytest
+import torch
+from mmdet.structures import DetDataSample
+from mmengine.config import Config
+from mmengine.structures import InstanceData
+
+from dirdet_training import geometry
+from dirdet_training.mm.configs import build_model, read_config
+from dirdet_training.mm.roi_heads import refined_positives
+
+
+def batch(*object_counts: int, height: int = 64, width: int = 96) -> dict:
+    """Noise pictures with a number of objects each, as the data loader gives them."""
+    generator = torch.Generator().manual_seed(0)
+    samples = []
+    for count in object_counts:
+        corners = torch.rand(count, 2, generator=generator) * 30
+        sample = DetDataSample(
+            metainfo={
+                "img_shape": (height, width),
+                "ori_shape": (2 * height, 2 * width),
+                "scale_factor": (0.5, 0.5),
+                "img_id": len(samples),
+            }
+        )
+        sample.gt_instances = InstanceData(
+            bboxes=torch.cat([corners, corners + 30], dim=1), labels=torch.arange(count) % 2
+        )
+        samples.append(sample)
+    pictures = [
+        torch.randint(0, 255, (3, height, width), dtype=torch.uint8, generator=generator) for _ in object_counts
+    ]
+    return {"inputs": pictures, "data_samples": samples}
+
+
+def losses_of(model: torch.nn.Module, data: dict) -> dict[str, torch.Tensor]:
+    model.train()
+    found = model(**model.data_preprocessor(data, training=True), mode="loss")
+    return {name: sum(value) if isinstance(value, list) else value for name, value in found.items()}
+
+
+def detect(model: torch.nn.Module, data: dict) -> list[InstanceData]:
+    model.eval()
+    with torch.no_grad():
+        return [sample.pred_instances for sample in model.test_step(data)]
+
+
+@pytest.fixture
+def model(tiny: Config) -> torch.nn.Module:
+    torch.manual_seed(0)
+    return build_model(tiny)
+
+
+@pytest.mark.parametrize("agnostic", [True, False])
+def test_a_step_trains_every_branch(write_config, agnostic):
+    model = build_model(read_config(write_config(agnostic=agnostic)))
+    losses = losses_of(model, batch(2, 1))
+    assert {"loss_cls", "loss_bbox", "loss_purity", "loss_integrity", "loss_iou"} <= set(losses)
+    sum(value for name, value in losses.items() if "loss" in name).backward()
+    for name, weight in model.roi_head.dir_head.named_parameters():
+        assert weight.grad is not None, name
+        assert weight.grad.abs().sum() > 0, name
+
+
+def test_dir_teaches_the_pyramid_too(model):
+    """Section 3.4: trained end to end."""
+    losses = losses_of(model, batch(2))
+    losses["loss_iou"].backward()
+    assert any(weight.grad is not None and weight.grad.abs().sum() > 0 for weight in model.neck.parameters())
+    assert all(weight.grad is None for weight in model.roi_head.bbox_head.parameters())
+
+
+def test_pictures_without_objects_can_be_trained_on(model):
+    losses = losses_of(model, batch(0, 0))
+    total = sum(value for name, value in losses.items() if "loss" in name)
+    total.backward()
+    assert math.isfinite(total.item())
+    assert losses["loss_iou"].item() == 0
+
+
+@pytest.mark.parametrize("agnostic", [True, False])
+def test_detections_are_ranked_and_say_how_well_they_fit(write_config, agnostic):
+    torch.manual_seed(0)
+    model = build_model(read_config(write_config(agnostic=agnostic)))
+    for found in detect(model, batch(1, 1, 1)):
+        assert 0 < len(found) <= 20
+        assert torch.equal(found.scores, found.scores.sort(descending=True).values)
+        torch.testing.assert_close(found.ious, geometry.combine(found.purity, found.integrity), atol=1e-5, rtol=0)
+        torch.testing.assert_close(found.scores, (found.class_scores * found.ious).sqrt())
+        boxes = found.bboxes
+        assert bool((boxes >= 0).all())
+        assert bool((boxes <= torch.tensor([192.0, 128, 192, 128])).all()), "boxes lie in the picture as it was sent"
+        for label in found.labels.unique():
+            same = boxes[found.labels == label]
+            overlaps = geometry.iou(same[:, None], same[None]).fill_diagonal_(0)
+            assert overlaps.max() <= 0.5 + 1e-6
+
+
+def test_weight_0_is_the_plain_detector(write_config):
+    """Same weights, no DIR head: MMDetection's own multiclass NMS gives the same boxes and scores."""
+    torch.manual_seed(0)
+    with_dir = build_model(read_config(write_config()))
+    plain = build_model(read_config(write_config(dir_head=False)))
+    unexpected = plain.load_state_dict(with_dir.state_dict(), strict=False).unexpected_keys
+    assert all("dir_head" in key for key in unexpected)
+    with_dir.roi_head.test_cfg.iou_weight = 0.0
+    data = batch(1, 1)
+    for ours, theirs in zip(detect(with_dir, data), detect(plain, data), strict=True):
+        torch.testing.assert_close(ours.scores[:10], theirs.scores[:10])
+        torch.testing.assert_close(ours.bboxes[:10], theirs.bboxes[:10], atol=1e-3, rtol=1e-5)
+        assert torch.equal(ours.labels[:10], theirs.labels[:10])
+
+
+def test_only_candidates_above_the_threshold_pay_for_hindsight(model):
+    model.roi_head.test_cfg.score_thr = 0.999
+    assert [len(found) for found in detect(model, batch(1, 1))] == [0, 0]
+    model.roi_head.test_cfg.score_thr = 0.0
+    model.roi_head.test_cfg.max_candidates = 1
+    assert [len(found) for found in detect(model, batch(1, 1))] == [1, 1]
+
+
+def test_refined_positives_are_clipped_to_the_picture_they_lie_on(model):
+    """A batch is padded to its largest picture; boxes end where their own does."""
+    priors = torch.tensor([[50.0, 30, 90, 60]])
+
+    class Sampled:
+        pos_priors = priors
+        pos_gt_bboxes = torch.tensor([[50.0, 30, 80, 50]])
+        pos_gt_labels = torch.tensor([0])
+
+    Sampled.priors = torch.cat([priors, priors])
+    boxes, objects = refined_positives(model.roi_head.bbox_head, [Sampled], torch.zeros(2, 4), [(50, 80)])
+    assert boxes[0].tolist() == [[50, 30, 80, 50]]
+    assert objects[0].tolist() == [[50, 30, 80, 50]]
+
+
+def test_the_coco_config_is_the_papers_setting():
+    cfg = read_config("faster_rcnn_dir_r50_fpn_1x_coco")
+    optimizer = cfg.optim_wrapper.optimizer
+    assert (optimizer.type, optimizer.lr, optimizer.momentum, optimizer.weight_decay) == ("SGD", 0.02, 0.9, 1e-4)
+    assert cfg.auto_scale_lr.base_batch_size == 16
+    assert cfg.train_dataloader.batch_size == 2
+    assert cfg.train_cfg.max_epochs == 12
+    warm_up, drops = cfg.param_scheduler
+    assert (warm_up.start_factor, warm_up.end) == (0.33, 500)
+    assert (drops.milestones, drops.gamma) == ([8, 11], 0.1)
+    assert cfg.model.backbone.depth == 50
+    assert cfg.model.roi_head.bbox_head.reg_class_agnostic
+    assert cfg.model.roi_head.bbox_head.loss_cls.type == "CrossEntropyLoss"
+    assert cfg.model.roi_head.bbox_head.loss_bbox.type == "SmoothL1Loss"
+    resize = next(step for step in cfg.train_pipeline if step.type == "Resize")
+    assert tuple(resize.scale) == (1333, 800)
+    augmentations = [step.type for step in cfg.train_pipeline]
+    assert augmentations == ["LoadImageFromFile", "LoadAnnotations", "Resize", "RandomFlip", "PackDetInputs"]
+    assert cfg.model.roi_head.dir_head.fc_channels == 1024
