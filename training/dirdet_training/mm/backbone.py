@@ -25,7 +25,8 @@ class EfficientNetLite0(BaseModule):
         """Builds timm's model and gives it the ImageNet weights.
 
         Args:
-            frozen_stages: the stem and this many of the seven block stages do not learn; 2 reaches stride 4, 3 stride 8.
+            frozen_stages: the stem and this many of the seven block stages do not learn; 2 reaches stride 4, 3
+                stride 8.
             pretrained: False leaves the weights random, for a checkpoint that will replace them.
         """
         super().__init__()
