@@ -107,15 +107,31 @@ def test_the_provider_is_logged_with_its_reason(bundle_folder: Path, caplog: pyt
     assert f"engine: {engine.description} (asked for)" in caplog.text
 
 
-def test_a_file_that_is_no_network(bundle_folder: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "bundle"
-    shutil.copytree(bundle_folder, folder)
-    (folder / "detector.onnx").write_bytes(b"nonsense")
-    text = json.loads((folder / "bundle.json").read_text())
-    text["files"]["detector.onnx"] = sha256_of(folder / "detector.onnx")
-    (folder / "bundle.json").write_text(json.dumps(text))
+@pytest.fixture
+def with_network(bundle_folder: Path, tmp_path: Path) -> Callable[[bytes], Path]:
+    """Writes a copy of the bundle with another detector.onnx, its hash included."""
+
+    def write(network: bytes) -> Path:
+        folder = tmp_path / "bundle"
+        shutil.copytree(bundle_folder, folder)
+        (folder / "detector.onnx").write_bytes(network)
+        text = json.loads((folder / "bundle.json").read_text())
+        text["files"]["detector.onnx"] = sha256_of(folder / "detector.onnx")
+        (folder / "bundle.json").write_text(json.dumps(text))
+        return folder
+
+    return write
+
+
+def test_a_file_that_is_no_network(with_network: Callable[[bytes], Path]) -> None:
     with pytest.raises(BundleError, match=r"detector\.onnx cannot be loaded"):
-        Detector.open(folder)
+        Detector.open(with_network(b"nonsense"))
+
+
+def test_a_network_that_is_no_detector(bundle_folder: Path, with_network: Callable[[bytes], Path]) -> None:
+    folder = with_network(Bundle.open(bundle_folder).file("trunk.onnx").read_bytes())
+    with pytest.raises(BundleError, match="is no detector: expected inputs canvas, iou_weight"):
+        Detector.open(folder, provider="cpu")
 
 
 def test_without_onnx_runtime_it_says_what_to_install(bundle_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,75 @@
+"""A bundle is what it says it is, or it is refused by name."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dirdet.bundle import SCHEMA_VERSION, Bundle, Manifest, sha256_of, write_manifest
+from dirdet.errors import BundleError
+
+Edit = Callable[..., Path]
+
+
+@pytest.fixture
+def edited(tmp_path: Path, manifest: Manifest) -> Edit:
+    """Writes a bundle of one file whose bundle.json has some fields changed."""
+
+    def write(**changes: object) -> Path:
+        (tmp_path / "detector.onnx").write_bytes(b"a network")
+        files = {"detector.onnx": sha256_of(tmp_path / "detector.onnx")}
+        write_manifest(tmp_path, manifest.model_copy(update={"files": files}))
+        text: dict[str, Any] = json.loads((tmp_path / "bundle.json").read_text())
+        (tmp_path / "bundle.json").write_text(json.dumps(text | changes))
+        return tmp_path
+
+    return write
+
+
+def test_what_is_written_is_read(edited: Edit, manifest: Manifest) -> None:
+    bundle = Bundle.open(edited())
+    assert bundle.manifest.categories == manifest.categories
+    assert bundle.file("detector.onnx").read_bytes() == b"a network"
+
+
+def test_no_bundle(tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match=r"is not a bundle: it has no bundle\.json"):
+        Bundle.open(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["", "{", "\x00"])
+def test_a_manifest_that_is_no_json(text: str, tmp_path: Path) -> None:
+    (tmp_path / "bundle.json").write_text(text)
+    with pytest.raises(BundleError, match="cannot be read"):
+        Bundle.open(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["[]", "null", "{}"])
+def test_a_manifest_of_no_schema(text: str, tmp_path: Path) -> None:
+    (tmp_path / "bundle.json").write_text(text)
+    with pytest.raises(BundleError, match="schema_version is None"):
+        Bundle.open(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"schema_version": SCHEMA_VERSION + 1}, "schema_version is 2, this dirdet reads 1"),
+        ({"categories": []}, "categories"),
+        ({"canvases": [{"height": 250, "width": 320}]}, r"canvases\.0\.height.*250"),
+        ({"extra": 1}, "extra"),
+        ({"files": {"detector.onnx": "0" * 64}}, r"detector\.onnx: sha256 is .*, bundle\.json says 0000"),
+        ({"files": {"trunk.onnx": "0" * 64}}, r"trunk\.onnx is missing"),
+        ({"files": {"../detector.onnx": "0" * 64}}, "leaves the bundle"),
+    ],
+)
+def test_what_is_wrong_is_named(changes: dict[str, object], expected: str, edited: Edit) -> None:
+    with pytest.raises(BundleError, match=expected):
+        Bundle.open(edited(**changes))
+
+
+def test_a_file_that_the_bundle_lacks(edited: Edit) -> None:
+    with pytest.raises(BundleError, match=r"no trunk\.onnx in this bundle; it has detector\.onnx"):
+        Bundle.open(edited()).file("trunk.onnx")
