@@ -8,6 +8,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # File: extras, dependency groups.
 LOCKS: dict[str, tuple[list[str], list[str]]] = {
     "cpu": (["cpu"], []),
+    "openvino": (["openvino"], []),
     "gpu": (["gpu"], []),
     "train": (["train"], []),
     "export": (["export", "cpu"], []),
