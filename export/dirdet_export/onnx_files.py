@@ -42,6 +42,7 @@ def write_onnx(
     inputs: list[str],
     outputs: list[str],
     dynamic: dict[str, dict[int, str]],
+    fixed: dict[str, dict[int, int]] | None = None,
     half: bool,
 ) -> None:
     """Exports a module, checks the graph and writes it.
@@ -53,6 +54,7 @@ def write_onnx(
         inputs: names of its inputs.
         outputs: names of its outputs.
         dynamic: names of the dimensions that vary, by tensor and position.
+        fixed: sizes of outputs' dimensions that the exporter cannot infer, by output and position.
         half: store weights that float16 holds without loss as float16.
 
     Raises:
@@ -77,6 +79,9 @@ def write_onnx(
     found = sorted({node.op_type for node in model.graph.node} & CONTROL_FLOW)
     if found:
         raise ExportError(f"{path.name}: expected a graph without control flow, found {', '.join(found)}")
+    for tensor in model.graph.output:
+        for axis, size in (fixed or {}).get(tensor.name, {}).items():
+            tensor.type.tensor_type.shape.dim[axis].dim_value = size
     if half:
         store_onnx_half(model)
     onnx.checker.check_model(model)
@@ -99,6 +104,13 @@ def write_detector(detector: Detector, path: Path, *, predicts_iou: bool, half: 
     """
     inputs = signature.inputs(predicts_iou=predicts_iou)
     outputs = signature.outputs(predicts_iou=predicts_iou)
+    sizes = {"M": detector.roi_stage.candidates.keep, "D": detector.roi_stage.keep}
+    fixed = {
+        spec.name: {
+            axis: sizes[side] for axis, side in enumerate(spec.shape) if isinstance(side, str) and side in sizes
+        }
+        for spec in outputs
+    }
     write_onnx(
         detector,
         sample_request(predicts_iou=predicts_iou),
@@ -106,6 +118,7 @@ def write_detector(detector: Detector, path: Path, *, predicts_iou: bool, half: 
         inputs=[spec.name for spec in inputs],
         outputs=[spec.name for spec in outputs],
         dynamic=_dynamic([*inputs, *outputs]),
+        fixed=fixed,
         half=half,
     )
 

@@ -126,18 +126,24 @@ def compare_picture(
 
 
 def compare_batch(
-    into: Comparison, *, model: nn.Module, engine: Engine, pictures: list[NDArray[np.uint8]], limits: Limits
+    into: Comparison,
+    *,
+    expected: list[Found],
+    model: nn.Module,
+    engine: Engine,
+    pictures: list[NDArray[np.uint8]],
+    limits: Limits,
 ) -> None:
-    """Detects on pictures that make one batch with both sides and adds them to a comparison.
+    """Detects with the bundle on pictures that make one batch, and adds them to a comparison.
 
     Args:
         into: what is added to.
+        expected: what the reference found in the same batch.
         model: MMDetection's detector, the reference.
         engine: of the bundle.
         pictures: RGB [h, w, 3] each, resized.
         limits: thresholds and sizes.
     """
-    expected = found_by_mmdet(model, pictures)
     answer = engine.detect(as_canvases(pictures, limits))
     for index, reference in enumerate(expected):
         compare_picture(
@@ -165,14 +171,17 @@ def compare_all(
     rows: list[Comparison] = []
     for name, pixels in pictures.items():
         rows.append(Comparison(f"{name}, alone"))
-        compare_batch(rows[-1], model=model, engine=engine, pictures=[pixels], limits=limits)
+        found = found_by_mmdet(model, [pixels])
+        compare_batch(rows[-1], expected=found, model=model, engine=engine, pictures=[pixels], limits=limits)
+    together = Comparison("in one batch")
+    apart = Comparison("in one batch, trunk and RoI stage apart")
     everything = list(pictures.values())
-    for title, side in (("in one batch", engine), ("in one batch, trunk and RoI stage apart", parts)):
-        rows.append(Comparison(title))
-        for start in range(0, len(everything), MAX_BATCH):
-            members = everything[start : start + MAX_BATCH]
-            compare_batch(rows[-1], model=model, engine=side, pictures=members, limits=limits)
-    return rows
+    for start in range(0, len(everything), MAX_BATCH):
+        members = everything[start : start + MAX_BATCH]
+        found = found_by_mmdet(model, members)
+        for row, side in ((together, engine), (apart, parts)):
+            compare_batch(row, expected=found, model=model, engine=side, pictures=members, limits=limits)
+    return [*rows, together, apart]
 
 
 def compare_rounding(before: list[Found], after: list[Found]) -> Comparison:

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from dirdet_export.anatomy import Limits
 from dirdet_export.parity.found import Floats, Found, iou_matrix
+from dirdet_export.parity.match import MAX_BOX_DIFFERENCE_PX, MAX_FIGURE_DIFFERENCE
 
 # Two computations in float32 may order figures as close as this either way.
 NEAR = 1e-4
@@ -51,23 +52,36 @@ def may_flip(exact: Floats, moved: Floats, threshold: float) -> NDArray[np.bool_
     return near | ((exact > threshold) != (moved > threshold))
 
 
-def _tied_in_nms(boxes: Found, around: Found, limits: Limits) -> NDArray[np.bool_]:
-    """[N] whether a box's survival hangs on a near-tie with one of those around it."""
-    if not len(boxes) or not len(around):
+def _twins(boxes: Found, candidates: Found) -> NDArray[np.int64]:
+    """[N] position among the candidates of each box itself; -1 where the bundle's side does not know it."""
+    if not len(candidates):
+        return np.full(len(boxes), -1, np.int64)
+    away = np.abs(boxes.boxes_xyxy[:, None] - candidates.boxes_xyxy[None]).max(-1)  # [N, K]
+    apart = np.abs(boxes.score[:, None] - candidates.score[None])
+    alike = (away <= MAX_BOX_DIFFERENCE_PX) & (apart <= MAX_FIGURE_DIFFERENCE)
+    alike &= boxes.class_id[:, None] == candidates.class_id[None]
+    distance = np.where(alike, away + apart, np.inf)
+    return np.where(alike.any(1), distance.argmin(1), -1)
+
+
+def _tied_in_nms(boxes: Found, candidates: Found, twins: NDArray[np.int64], limits: Limits) -> NDArray[np.bool_]:
+    """[N] whether a box's survival hangs on a near-tie with another candidate."""
+    if not len(boxes) or not len(candidates):
         return np.zeros(len(boxes), np.bool_)
-    same = boxes.class_id[:, None] == around.class_id[None]
-    exact = iou_matrix(boxes.boxes_xyxy, around.boxes_xyxy)  # [N, K]
-    span = max(boxes.boxes_xyxy.max(initial=0), around.boxes_xyxy.max(initial=0))
-    moved = offset_iou_matrix(boxes.boxes_xyxy, around.boxes_xyxy, group=boxes.class_id, span=float(span))
-    apart = np.abs(boxes.confidence[:, None] - around.confidence[None])
-    itself = (np.abs(boxes.boxes_xyxy[:, None] - around.boxes_xyxy[None]).max(-1) <= 1e-2) & (apart <= NEAR)
-    overlap = exact > limits.nms_iou_threshold - NEAR
-    flips = may_flip(exact, moved, limits.nms_iou_threshold) | (overlap & (apart <= NEAR))
-    return (same & ~itself & flips).any(1)
+    others = boxes.class_id[:, None] == candidates.class_id[None]  # [N, K]
+    others &= np.arange(len(candidates))[None] != twins[:, None]
+    exact = iou_matrix(boxes.boxes_xyxy, candidates.boxes_xyxy)  # [N, K]
+    span = float(candidates.boxes_xyxy.max(initial=0))
+    moved = offset_iou_matrix(boxes.boxes_xyxy, candidates.boxes_xyxy, group=boxes.class_id, span=span)
+    tied = np.abs(boxes.confidence[:, None] - candidates.confidence[None]) <= NEAR
+    tied &= exact > limits.nms_iou_threshold - NEAR
+    return (others & (may_flip(exact, moved, limits.nms_iou_threshold) | tied)).any(1)
 
 
 def excused(leftovers: Leftovers, candidates: Found, limits: Limits) -> NDArray[np.bool_]:
     """[N] which leftovers a near-tie explains.
+
+    What the bundle's side knows as a candidate may have lost in the last steps; what it does not know, before them.
 
     Args:
         leftovers: of one side.
@@ -78,12 +92,12 @@ def excused(leftovers: Leftovers, candidates: Found, limits: Limits) -> NDArray[
     verdict = np.abs(boxes.score - limits.score_threshold) <= NEAR
     if len(candidates) == limits.max_candidates:
         verdict |= np.abs(boxes.score - candidates.score.min()) <= NEAR
+    twins = _twins(boxes, candidates)
+    late = _tied_in_nms(boxes, candidates, twins, limits)
     if len(other) == limits.max_detections:
         # Cut off by a full list. What took its place is a leftover of the other side and must be excused itself.
-        verdict |= boxes.confidence <= other.confidence.min() + NEAR
-    for around in (candidates, other):
-        verdict |= _tied_in_nms(boxes, around, limits)
-    return verdict
+        late |= boxes.confidence <= other.confidence.min() + NEAR
+    return verdict | (late & (twins >= 0))
 
 
 def spread(

@@ -1,0 +1,59 @@
+"""What export refuses, in one line that says what is supported."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from dirdet_export.anatomy import dissect
+from dirdet_export.errors import UnsupportedError
+from dirdet_training.mm.configs import build_model, read_config
+
+
+@pytest.fixture(scope="session")
+def build(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
+    def make(base: str, changes: str = "") -> Any:
+        path = tmp_path_factory.mktemp("refused") / "config.py"
+        path.write_text(f'_base_ = ["mmdet::{base}"]\n{changes}\n')
+        return build_model(read_config(path))
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("base", "named"),
+    [
+        ("cascade_rcnn/cascade-rcnn_r50_fpn_1x_coco.py", "CascadeRCNN"),
+        ("mask_rcnn/mask-rcnn_r50_fpn_1x_coco.py", "MaskRCNN"),
+        ("retinanet/retinanet_r18_fpn_1x_coco.py", "RetinaNet"),
+        ("double_heads/dh-faster-rcnn_r50_fpn_1x_coco.py", "DoubleHeadRoIHead"),
+    ],
+)
+def test_other_architectures_are_refused_by_name(build: Callable[..., Any], base: str, named: str) -> None:
+    with pytest.raises(UnsupportedError, match="supports a FasterRCNN") as caught:
+        dissect(build(base))
+    assert named in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ("test_cfg=dict(rcnn=dict(nms=dict(type='soft_nms')))", "test_cfg.rcnn.nms.type"),
+        ("test_cfg=dict(rpn=dict(nms=dict(class_agnostic=True)))", "test_cfg.rpn.nms.class_agnostic"),
+        ("data_preprocessor=dict(pad_size_divisor=1)", "pad_size_divisor"),
+        ("roi_head=dict(bbox_roi_extractor=dict(roi_layer=dict(aligned=False)))", "roi_layer.aligned"),
+        ("roi_head=dict(bbox_head=dict(bbox_coder=dict(add_ctr_clamp=True)))", "add_ctr_clamp"),
+    ],
+)
+def test_settings_that_the_graph_lacks_are_refused_by_name(build: Callable[..., Any], changes: str, named: str) -> None:
+    with pytest.raises(UnsupportedError, match=named):
+        dissect(build("faster_rcnn/faster-rcnn_r50_fpn_1x_coco.py", f"model = dict({changes})"))
+
+
+def test_limits_come_from_the_config(dir_specimen: Any, plain_specimen: Any) -> None:
+    assert (dir_specimen.limits.max_candidates, dir_specimen.limits.max_detections) == (40, 25)
+    assert dir_specimen.limits.iou_weight == 0.5
+    assert dir_specimen.limits.predicts_iou
+    assert plain_specimen.limits.iou_weight == 0
+    assert not plain_specimen.limits.predicts_iou

@@ -1,0 +1,154 @@
+"""`dirdet export` from a checkpoint to a bundle that detects."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner, Result
+
+from dirdet.bundle import Bundle
+from dirdet.detector import Detector
+from dirdet.errors import DirdetError
+from dirdet_export import pipeline
+from dirdet_export.commands.export import command
+from dirdet_export.parity import compare
+from dirdet_export.parity.found import Found
+from dirdet_export.parity.pictures import draw_pictures
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run() -> Run:
+    def call(*arguments: object) -> Result:
+        return CliRunner().invoke(command, [str(argument) for argument in arguments])
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def folder_of_pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("pictures")
+    for number, (_, picture) in enumerate(draw_pictures()[:3]):
+        picture.save(folder / f"{number}.png")
+    (folder / "notes.txt").write_text("no picture")
+    return folder
+
+
+def test_a_detector_with_dir(run: Run, dir_specimen: Any, folder_of_pictures: Path, tmp_path: Path) -> None:
+    quality, out = tmp_path / "quality.json", tmp_path / "My Bundle"
+    quality.write_text('{"AP": 29.5}')
+    result = run(
+        dir_specimen.config, dir_specimen.checkpoint, "--out", out, "--pictures", folder_of_pictures,
+        "--weights", "float16", "--quality", quality, "--limitations", "knows nothing",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    assert "rounding the weights" in result.output
+    assert "in one batch" in result.output
+    assert "3 pictures agree" in result.output
+    manifest = Bundle.open(out).manifest
+    assert manifest.name == "my-bundle"
+    assert manifest.quality == {"AP": 29.5}
+    assert manifest.limitations == "knows nothing"
+    assert manifest.provenance.weights_dtype == "float16"
+    assert manifest.resize.interpolation == "antialiased"
+    assert [category.name for category in manifest.categories][:2] == ["bird", "mammal"]
+    detections = Detector.open(out, provider="cpu").detect([draw_pictures()[0][1]])[0]
+    assert detections
+    assert all(detection.iou is not None for detection in detections)
+
+
+def test_a_plain_detector(run: Run, plain_specimen: Any, folder_of_pictures: Path, tmp_path: Path) -> None:
+    out = tmp_path / "plain"
+    result = run(
+        plain_specimen.config, plain_specimen.checkpoint, "--out", out, "--pictures", folder_of_pictures / "0.png",
+        "--pictures", folder_of_pictures / "1.png", "--canvas", "160x192", "--canvas", "192x160", "--name", "five",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    assert "2 pictures agree" in result.output
+    detections = Detector.open(out, provider="cpu").detect([draw_pictures()[0][1]])[0]
+    assert detections
+    assert {detection.iou for detection in detections} == {None}
+    assert {detection.category_id for detection in detections} <= {1, 3, 17, 18, 38}
+    assert all(detection.confidence == detection.score for detection in detections)
+
+
+def test_a_bundle_that_detects_something_else_is_not_put_in_place(
+    run: Run, plain_specimen: Any, bundle_of: Callable[..., Path], folder_of_pictures: Path, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    honest = compare.found_by_mmdet
+
+    def moved(model: torch.nn.Module, pictures: list[np.ndarray]) -> list[Found]:
+        answers = honest(model, pictures)
+        for answer in answers:
+            answer.boxes_xyxy[:] += 0.6
+        return answers
+
+    def copied(folder: Path, **_: object) -> None:
+        shutil.copytree(bundle_of(plain_specimen), folder, dirs_exist_ok=True)
+
+    monkeypatch.setattr(compare, "found_by_mmdet", moved)
+    monkeypatch.setattr(pipeline, "write_bundle", copied)
+    out = tmp_path / "bundle"
+    result = run(
+        plain_specimen.config, plain_specimen.checkpoint, "--out", out, "--pictures", folder_of_pictures / "0.png"
+    )
+    assert result.exit_code == 1
+    assert isinstance(result.exception, DirdetError)
+    assert "does not detect what the checkpoint detects" in str(result.exception)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["--name", "No Good"], "--name: expected"),
+        (["--canvas", "100x100"], "--canvas: expected HEIGHTxWIDTH"),
+        (["--pictures", "/nowhere"], "no such file or folder"),
+        (["--quality", "/nowhere"], "--quality: /nowhere cannot be read"),
+    ],
+)
+def test_bad_options_are_named_in_one_line(
+    run: Run, dir_specimen: Any, tmp_path: Path, arguments: list[str], named: str
+) -> None:
+    result = run(dir_specimen.config, dir_specimen.checkpoint, "--out", tmp_path / "bundle", *arguments)
+    assert isinstance(result.exception, DirdetError)
+    assert named in str(result.exception)
+    assert "\n" not in str(result.exception)
+
+
+@pytest.mark.parametrize("content", ["[1]", '{"AP": "high"}', '{"AP": NaN}', "{"])
+def test_quality_must_be_numbers(run: Run, dir_specimen: Any, tmp_path: Path, content: str) -> None:
+    path = tmp_path / "quality.json"
+    path.write_text(content)
+    result = run(dir_specimen.config, dir_specimen.checkpoint, "--out", tmp_path / "bundle", "--quality", path)
+    assert isinstance(result.exception, DirdetError)
+    assert "--quality" in str(result.exception)
+
+
+def test_an_existing_bundle_is_refused_before_anything_is_loaded(run: Run, tmp_path: Path) -> None:
+    result = run("no_such_config", tmp_path / "none.pth", "--out", tmp_path)
+    assert isinstance(result.exception, DirdetError)
+    assert "exists already" in str(result.exception)
+
+
+def test_a_picture_that_is_none(run: Run, dir_specimen: Any, folder_of_pictures: Path, tmp_path: Path) -> None:
+    result = run(
+        dir_specimen.config, dir_specimen.checkpoint, "--out", tmp_path / "bundle",
+        "--pictures", folder_of_pictures / "notes.txt",
+    )  # fmt: skip
+    assert isinstance(result.exception, DirdetError)
+
+
+def test_drawn_pictures_are_always_the_same() -> None:
+    first, second = draw_pictures(), draw_pictures()
+    assert len({picture.size for _, picture in first}) == len(first)
+    assert json.dumps([name for name, _ in first]) == json.dumps([name for name, _ in second])
+    for (_, one), (_, other) in zip(first, second, strict=True):
+        assert np.array_equal(np.asarray(one), np.asarray(other))

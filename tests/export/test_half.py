@@ -1,0 +1,62 @@
+"""Weights stored as float16 compute what the rounded weights compute."""
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+from torch import nn
+
+from dirdet.bundle import DETECTOR, ROI_STAGE, TRUNK
+from dirdet.tensors import CanvasBatch
+from dirdet_export.errors import ExportError
+from dirdet_export.files import write_bundle
+from dirdet_export.half import round_weights
+from dirdet_export.parity.serving import TwoPartEngine
+
+
+def test_rounding_leaves_biases_and_normalisation(dir_specimen: Any) -> None:
+    model = copy.deepcopy(dir_specimen.model)
+    round_weights(model)
+    for (name, before), after in zip(dir_specimen.model.named_parameters(), model.parameters(), strict=True):
+        expected = before.half().float() if before.ndim > 1 else before
+        assert torch.equal(after, expected), name
+
+
+def test_a_weight_beyond_float16_is_refused_by_name() -> None:
+    model = nn.Linear(2, 2)
+    nn.init.constant_(model.weight, 7e4)
+    with pytest.raises(ExportError, match="weight reaches 70000"):
+        round_weights(model)
+
+
+def test_half_the_size_and_the_same_answers(
+    dir_specimen: Any,
+    describe: Callable[..., Any],
+    ask: Callable[..., Any],
+    bundle_of: Callable[..., Path],
+    tmp_path: Path,
+) -> None:
+    detector = copy.deepcopy(dir_specimen.detector)
+    round_weights(detector)
+    description = describe(dir_specimen, weights="float16")
+    write_bundle(tmp_path, detector=detector, limits=dir_specimen.limits, description=description)
+    for name in (DETECTOR, TRUNK, ROI_STAGE):
+        assert (tmp_path / name).stat().st_size < 0.55 * (bundle_of(dir_specimen) / name).stat().st_size
+    assert sum(file.stat().st_size for file in tmp_path.iterdir()) < 25e6
+
+    request = ask(2)
+    with torch.no_grad():
+        expected = [values.numpy() for values in detector(*request.values())]
+    session = onnxruntime.InferenceSession(str(tmp_path / DETECTOR))
+    arrays: dict[str, Any] = {name: values.numpy() for name, values in request.items()}
+    whole: list[Any] = list(session.run(None, arrays))
+    parts = TwoPartEngine(tmp_path, predicts_iou=True).detect(CanvasBatch(**arrays))
+    apart = [parts.boxes_xyxy, parts.class_id, parts.score, parts.purity, parts.integrity]
+    for answer in (whole, apart):
+        for actual, wanted in zip(answer, expected, strict=False):
+            np.testing.assert_allclose(actual, wanted, rtol=0, atol=0.01)
