@@ -56,7 +56,7 @@ def test_half_the_size_and_the_same_answers(
     arrays: dict[str, Any] = {name: values.numpy() for name, values in request.items()}
     whole: list[Any] = list(session.run(None, arrays))
     parts = TwoPartEngine(tmp_path, predicts_iou=True).detect(CanvasBatch(**arrays))
-    apart = [parts.boxes_xyxy, parts.class_id, parts.score, parts.purity, parts.integrity]
+    apart: list[Any] = [parts.boxes_xyxy, parts.class_id, parts.score, parts.purity, parts.integrity]
     for answer in (whole, apart):
         for actual, wanted in zip(answer, expected, strict=False):
             np.testing.assert_allclose(actual, wanted, rtol=0, atol=0.01)
