@@ -22,7 +22,7 @@ def lock(name: str, extras: list[str], groups: list[str]) -> None:
     command += [f"--extra={extra}" for extra in extras]
     command += [f"--group={group}" for group in groups]
     command += ["--constraint=requirements/proved.txt", "--quiet", "--no-header", "--no-annotate"]
-    subprocess.run(command, cwd=ROOT, check=True)  # noqa: S603
+    subprocess.run(command, cwd=ROOT, check=True)
 
 
 def main() -> None:

@@ -1,3 +1,5 @@
+# pycocotools takes lists and dicts where its code suggests paths.
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false
 import contextlib
 import io
 

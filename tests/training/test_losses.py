@@ -33,7 +33,7 @@ def test_no_gradient_reaches_the_boxes():
     boxes, objects = pairs(5)
     boxes.requires_grad_()
     x, y = torch.zeros(5, requires_grad=True), torch.zeros(5, requires_grad=True)
-    sum(dir_losses(x, y, boxes, objects)).backward()
+    torch.stack(dir_losses(x, y, boxes, objects)).sum().backward()
     assert boxes.grad is None
     assert x.grad is not None
     assert x.grad.abs().sum() > 0
@@ -42,7 +42,7 @@ def test_no_gradient_reaches_the_boxes():
 def test_no_positive_box_gives_a_zero_that_can_be_differentiated():
     x, y = torch.zeros(0, requires_grad=True), torch.zeros(0, requires_grad=True)
     losses = dir_losses(x, y, torch.zeros(0, 4), torch.zeros(0, 4))
-    sum(losses).backward()
+    torch.stack(losses).sum().backward()
     assert [loss.item() for loss in losses] == [0, 0, 0]
 
 
@@ -51,7 +51,7 @@ def test_sure_predictions_keep_finite_losses_and_gradients(logit):
     boxes, objects = pairs(3)
     x, y = torch.full((3,), logit, requires_grad=True), torch.full((3,), -logit, requires_grad=True)
     losses = dir_losses(x, y, boxes, objects)
-    sum(losses).backward()
+    torch.stack(losses).sum().backward()
     assert all(math.isfinite(loss.item()) for loss in losses)
     assert x.grad is not None
     assert bool(torch.isfinite(x.grad).all())

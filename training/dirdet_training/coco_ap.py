@@ -24,7 +24,7 @@ def average_precisions(objects: COCO, detections: list[dict[str, Any]], picture_
         names = ("AP", "AP50", "AP75", "AP90", "AP_small", "AP_medium", "AP_large", "AP_agnostic")
         return dict.fromkeys(names, 0.0)
     with contextlib.redirect_stdout(io.StringIO()):
-        found = objects.loadRes(detections)
+        found = objects.loadRes(detections)  # pyright: ignore[reportArgumentType] - it takes lists too
         per_class = _evaluate(objects, found, picture_ids, use_classes=True)
         agnostic = _evaluate(objects, found, picture_ids, use_classes=False)
     return {

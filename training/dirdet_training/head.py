@@ -6,19 +6,14 @@ from torch import Tensor, nn
 
 def _branch(in_features: int, fc_channels: int) -> nn.Sequential:
     """FC-ReLU, FC-ReLU, FC (section 3.4); the sigmoid belongs to the loss and to inference."""
-    branch = nn.Sequential(
-        nn.Linear(in_features, fc_channels),
-        nn.ReLU(inplace=True),
-        nn.Linear(fc_channels, fc_channels),
-        nn.ReLU(inplace=True),
-        nn.Linear(fc_channels, 1),
-    )
-    for layer in (branch[0], branch[2]):
+    first, second = nn.Linear(in_features, fc_channels), nn.Linear(fc_channels, fc_channels)
+    last = nn.Linear(fc_channels, 1)
+    for layer in (first, second):
         nn.init.xavier_uniform_(layer.weight)
         nn.init.zeros_(layer.bias)
-    nn.init.normal_(branch[4].weight, std=0.001)
-    nn.init.zeros_(branch[4].bias)
-    return branch
+    nn.init.normal_(last.weight, std=0.001)
+    nn.init.zeros_(last.bias)
+    return nn.Sequential(first, nn.ReLU(inplace=True), second, nn.ReLU(inplace=True), last)
 
 
 class DIRHead(nn.Module):

@@ -26,7 +26,8 @@ def draw_data_set(folder: Path, *, pictures: int, seed: int) -> Path:
             x, y = generator.integers(0, 60), generator.integers(0, 30)
             width, height = generator.integers(16, 36), generator.integers(16, 34)
             category = int(generator.integers(0, 2))
-            pen.rectangle((x, y, x + width - 1, y + height - 1), fill=COLOURS[category])
+            corners = (float(x), float(y), float(x + width - 1), float(y + height - 1))
+            pen.rectangle(corners, fill=COLOURS[category])
             box = [int(x), int(y), int(min(width, 96 - x)), int(min(height, 64 - y))]
             annotations.append(
                 {

@@ -28,8 +28,11 @@ def test_the_imagenet_weights_tell_a_cat():
     with torch.no_grad():
         features = backbone(pixels / 127.5 - 1)[-1]
         head = torch.nn.functional.conv2d(features, weights["_conv_head.weight"])
-        norm = [weights[f"_bn1.{part}"] for part in ("running_mean", "running_var", "weight", "bias")]
-        pooled = torch.nn.functional.batch_norm(head, *norm, eps=1e-3).clamp(0, 6).mean(dim=(2, 3))
+        mean, var, scale, shift = (
+            weights[f"_bn1.{part}"] for part in ("running_mean", "running_var", "weight", "bias")
+        )
+        normed = torch.nn.functional.batch_norm(head, mean, var, scale, shift, eps=1e-3)
+        pooled = normed.clamp(0, 6).mean(dim=(2, 3))
         scores = torch.nn.functional.linear(pooled, weights["_fc.weight"], weights["_fc.bias"]).softmax(dim=1)
     cats = scores[0, 281:286].sum().item()  # ImageNet's five kinds of house cat
     assert cats > 0.6

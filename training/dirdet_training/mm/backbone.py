@@ -1,5 +1,7 @@
 """EfficientNet-Lite0 with ImageNet weights, as an MMDetection backbone."""
 
+from typing import Any
+
 import timm
 import torch
 from mmdet.registry import MODELS
@@ -31,7 +33,7 @@ class EfficientNetLite0(BaseModule):
         """
         super().__init__()
         # The weights were trained with symmetric padding: not timm's tf_ variant.
-        self.net = timm.create_model("efficientnet_lite0", features_only=True, out_indices=(1, 2, 3, 4))
+        self.net: Any = timm.create_model("efficientnet_lite0", features_only=True, out_indices=(1, 2, 3, 4))
         self.frozen_stages = frozen_stages
         if pretrained:
             self._load_imagenet()

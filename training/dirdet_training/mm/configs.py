@@ -9,7 +9,7 @@ from mmdet.registry import MODELS
 from mmdet.utils import register_all_modules
 from mmengine.config import Config
 
-import dirdet_training.mm  # noqa: F401  (registers the plug-in)
+import dirdet_training.mm  # noqa: F401  # pyright: ignore[reportUnusedImport] - registers the plug-in
 from dirdet.errors import DirdetError
 
 

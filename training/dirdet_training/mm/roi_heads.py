@@ -1,5 +1,8 @@
 """DIR in MMDetection's RoI heads: one mixin for all of them, and a class line for each."""
 
+# The mixin calls what the head beside it brings, and torch's modules type their parts as Tensor | Module.
+# pyright: reportAttributeAccessIssue=false, reportCallIssue=false
+
 from typing import Any
 
 import torch
