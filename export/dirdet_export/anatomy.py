@@ -1,9 +1,17 @@
 """Takes an MMDetection detector apart into the traceable modules, and refuses what they could not reproduce."""
 
+# First: the plug-in gives mmcv the operators that MMDetection imports.
+from dirdet_training.mm.roi_heads import DIRStandardRoIHead
+
+# isort: split
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from mmcv.ops import RoIAlign
+from mmdet.models import FasterRCNN, RPNHead, SingleRoIExtractor, StandardRoIHead
+from mmdet.models.roi_heads.bbox_heads import ConvFCBBoxHead
+from mmdet.models.task_modules import AnchorGenerator, DeltaXYWHBBoxCoder
 from torch import nn
 
 from dirdet_export.errors import UnsupportedError
@@ -14,17 +22,6 @@ from dirdet_export.graph.proposals import Proposals
 from dirdet_export.graph.pyramid import PyramidPooling
 from dirdet_export.graph.roi_stage import RoIStage
 from dirdet_export.graph.trunk import Trunk
-from dirdet_export.mmdet_types import (
-    AnchorGenerator,
-    ConvFCBBoxHead,
-    DeltaXYWHBBoxCoder,
-    DIRStandardRoIHead,
-    FasterRCNN,
-    RoIAlign,
-    RPNHead,
-    SingleRoIExtractor,
-    StandardRoIHead,
-)
 
 SUPPORTED = "a FasterRCNN with RPNHead, SingleRoIExtractor and StandardRoIHead or DIRStandardRoIHead, without masks"
 

@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from mmdet.registry import DATASETS
 from mmengine.config import Config
 
 from dirdet.bundle import CanvasSize, Category, ResizeRule
 from dirdet_export.anatomy import CANVAS_MULTIPLE
 from dirdet_export.errors import UnsupportedError
-from dirdet_export.mmdet_types import DATASETS
 
 INTERPOLATIONS: dict[str, Literal["antialiased", "bilinear"]] = {"pillow": "antialiased", "cv2": "bilinear"}
 

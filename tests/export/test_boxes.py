@@ -6,10 +6,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mmdet.models.task_modules import AnchorGenerator, DeltaXYWHBBoxCoder
 
 from dirdet_export.graph.boxes import BoxDecoder, anchors_at
 from dirdet_export.graph.ragged import fit, longest, top
-from dirdet_export.mmdet_types import AnchorGenerator, DeltaXYWHBBoxCoder
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mmdet.models import SingleRoIExtractor
 from torch import Tensor
 
 from dirdet_export.graph.pyramid import PyramidPooling
-from dirdet_export.mmdet_types import SingleRoIExtractor
 
 STRIDES = [4, 8, 16, 32]
 HEIGHT, WIDTH = 96, 160

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torchvision.ops import box_iou, nms
 
-from dirdet_export.mmdet_types import bbox2roi
 from dirdet_export.parity.found import Found
 from dirdet_export.parity.near_ties import NEAR
 from dirdet_export.parity.reference import as_mmdet_batch
@@ -116,7 +115,7 @@ def find_sources(model: nn.Module, pictures: list[NDArray[np.uint8]], index: int
         hw = (pictures[index].shape[0], pictures[index].shape[1])
         boxes, fragile = _rpn_boxes(part.rpn_head, levels, hw)
         boxes, fragile = boxes[fragile], fragile[fragile]
-        rois = bbox2roi([boxes])
+        rois = torch.cat([torch.zeros_like(boxes[:, :1]), boxes], dim=1)  # [R, 5]: of the batch's first picture
         results = part.roi_head._bbox_forward(tuple(level[index : index + 1] for level in features), rois)
         raw = part.roi_head.bbox_head.predict_by_feat(
             (rois,), (results["cls_score"],), (results["bbox_pred"],), [{"img_shape": hw}], rcnn_test_cfg=None

@@ -7,13 +7,14 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from dirdet_export.mmdet_types import DetDataSample
 from dirdet_export.parity.found import Floats, Found
 
 
 def as_mmdet_batch(pictures: list[NDArray[np.uint8]]) -> dict[str, Any]:
     """RGB pictures [h, w, 3] as MMDetection's test pipeline would pack them, already resized."""
-    samples: list[DetDataSample] = []
+    from mmdet.structures import DetDataSample  # the plug-in that loaded the detector must have been imported before
+
+    samples: list[Any] = []
     inputs: list[torch.Tensor] = []
     for number, pixels in enumerate(pictures):
         shape = pixels.shape[:2]
@@ -41,7 +42,7 @@ def found_by_mmdet(model: nn.Module, pictures: list[NDArray[np.uint8]]) -> list[
         One for each picture.
     """
     with torch.no_grad():
-        samples: list[DetDataSample] = model.test_step(as_mmdet_batch(pictures))  # pyright: ignore[reportCallIssue]
+        samples: list[Any] = model.test_step(as_mmdet_batch(pictures))  # pyright: ignore[reportCallIssue]
     answers: list[Found] = []
     for sample in samples:
         result: Any = sample.pred_instances
