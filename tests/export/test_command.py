@@ -144,6 +144,7 @@ def test_a_picture_that_is_none(run: Run, dir_specimen: Any, folder_of_pictures:
         "--pictures", folder_of_pictures / "notes.txt",
     )  # fmt: skip
     assert isinstance(result.exception, DirdetError)
+    assert "notes.txt" in str(result.exception)
 
 
 def test_drawn_pictures_are_always_the_same() -> None:

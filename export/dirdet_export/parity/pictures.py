@@ -8,6 +8,7 @@ from PIL import Image, ImageDraw
 
 from dirdet.bundle import CanvasSize, ResizeRule
 from dirdet.canvas import fit_picture, resize
+from dirdet.errors import PictureError
 from dirdet.pictures import read_picture
 from dirdet_export.errors import ExportError
 
@@ -38,12 +39,15 @@ def load_pictures(paths: list[Path]) -> list[tuple[str, Image.Image]]:
     """Names and upright RGB pictures.
 
     Raises:
-        DirdetError: a path does not exist, or a file is no picture.
+        ExportError: a path does not exist, or a file is no picture.
     """
     pictures: list[tuple[str, Image.Image]] = []
     for file in list_pictures(paths):
-        with file.open("rb") as stream:
-            pictures.append((file.name, read_picture(stream)))
+        try:
+            with file.open("rb") as stream:
+                pictures.append((file.name, read_picture(stream)))
+        except PictureError as exc:
+            raise ExportError(f"--pictures {file}: {exc}") from exc
     return pictures
 
 

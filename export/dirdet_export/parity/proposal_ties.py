@@ -115,6 +115,8 @@ def find_sources(model: nn.Module, pictures: list[NDArray[np.uint8]], index: int
         hw = (pictures[index].shape[0], pictures[index].shape[1])
         boxes, fragile = _rpn_boxes(part.rpn_head, levels, hw)
         boxes, fragile = boxes[fragile], fragile[fragile]
+        if not len(boxes):
+            return Sources(boxes.view(0, 1, 4), boxes.new_zeros((0, part.roi_head.bbox_head.num_classes)), fragile)
         rois = torch.cat([torch.zeros_like(boxes[:, :1]), boxes], dim=1)  # [R, 5]: of the batch's first picture
         results = part.roi_head._bbox_forward(tuple(level[index : index + 1] for level in features), rois)
         raw = part.roi_head.bbox_head.predict_by_feat(
