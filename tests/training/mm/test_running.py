@@ -1,4 +1,7 @@
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -106,3 +109,23 @@ def test_moving_the_data_moves_every_path_that_lies_in_it(tmp_path):
 
 def test_drawn_objects_are_what_coco_reads(data_set):
     assert len(COCO(str(data_set / "objects.json")).getImgIds()) == 8
+
+
+def test_torchrun_trains_in_two_processes(tiny_config, tmp_path):
+    """On CPUs by gloo; on GPUs the same command uses MMEngine's own set-up."""
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    train = [
+        "-m",
+        "dirdet",
+        "train",
+        str(tiny_config),
+        "--work-dir",
+        str(tmp_path / "work"),
+        "-o",
+        "train_cfg.max_iters=2",
+    ]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    result = subprocess.run([*torchrun, *train], capture_output=True, text=True, env=environment, timeout=240)
+    assert result.returncode == 0, result.stderr[-4000:]
+    assert (tmp_path / "work" / "iter_2.pth").is_file()
+    assert "GPU number: 2" in result.stdout + result.stderr, "MMEngine counts two processes"

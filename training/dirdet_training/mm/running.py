@@ -4,6 +4,7 @@ import copy
 from pathlib import Path
 from typing import Any
 
+import torch
 from mmdet.utils import register_all_modules
 from mmengine.config import Config
 from mmengine.device import get_device
@@ -78,7 +79,20 @@ def train(cfg: Config, *, resume: Path | bool, amp: bool, trust_checkpoint: bool
         content = read_checkpoint(Path(cfg.load_from), trust_checkpoint=trust_checkpoint)
         if cfg.get("resume") and not {"meta", "optimizer"} <= content.keys():
             raise CheckpointError(f"checkpoint {cfg.load_from} holds weights only: training cannot go on from it")
+    if cfg.get("launcher") == "pytorch" and get_device() == "cpu":
+        distribute_on_cpu(cfg)
     Runner.from_cfg(cfg).train()
+
+
+def distribute_on_cpu(cfg: Config) -> None:
+    """Joins torchrun's processes without GPUs, which MMEngine's own set-up takes for granted; changes cfg in place."""
+    torch.distributed.init_process_group("gloo")
+    cfg.model_wrapper_cfg = {
+        "type": "MMDistributedDataParallel",
+        "device_ids": None,
+        "broadcast_buffers": False,
+        "find_unused_parameters": cfg.get("find_unused_parameters", False),
+    }
 
 
 def evaluate(
