@@ -11,6 +11,7 @@ from pycocotools.coco import COCO
 
 from dirdet.errors import DirdetError
 from dirdet_training.commands.evaluate import command as evaluate_command
+from dirdet_training.commands.evaluate import without_nan
 from dirdet_training.commands.train import command as train_command
 from dirdet_training.mm.checkpoints import CheckpointError
 from dirdet_training.mm.running import DataError, DeviceError, point_at_data
@@ -48,6 +49,15 @@ def test_a_detector_is_trained_resumed_and_measured(tiny_config, trained, tmp_pa
     for rank in ("score", "dir", "oracle"):
         assert 0 <= figures[f"{rank}/AP"] <= figures[f"{rank}/AP50"] <= 100
     assert figures["oracle/AP_agnostic"] >= 0
+
+    output = call(evaluate_command, tiny_config, trained, "--work-dir", tmp_path / "eval", "--rank", "score")
+    assert "| objects.json | score |" in output
+    assert "| objects.json | oracle |" not in output
+
+
+def test_json_has_no_nan():
+    measured = without_nan({"a.json": {"AP": 1.5, "pearson/iou": float("nan")}})
+    assert json.loads(json.dumps(measured, allow_nan=False)) == {"a.json": {"AP": 1.5, "pearson/iou": None}}
 
 
 def test_a_checkpoint_that_needs_pickle_starts_nothing(tiny_config, tmp_path):

@@ -1,6 +1,7 @@
 """Measure a checkpoint: AP under each rank, and how well its confidences tell the true IoU."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,15 @@ def command(
         name: evaluate(cfg, checkpoint, ann_file=root / name, ranks=chosen, trust_checkpoint=trust_checkpoint)
         for name in files
     }
-    click.echo(json.dumps(measured, indent=2) if as_json else table(measured, chosen))
+    click.echo(json.dumps(without_nan(measured), indent=2) if as_json else table(measured, chosen))
+
+
+def without_nan(measured: dict[str, dict[str, float]]) -> dict[str, dict[str, float | None]]:
+    """What could not be measured becomes null: JSON has no NaN."""
+    return {
+        name: {key: None if math.isnan(value) else value for key, value in figures.items()}
+        for name, figures in measured.items()
+    }
 
 
 COLUMNS = ("AP", "AP50", "AP75", "AP90", "AP_agnostic", "AP_small", "AP_medium", "AP_large")
