@@ -23,7 +23,7 @@ def call(command, *arguments):
     if result.exception and not isinstance(result.exception, SystemExit):
         raise result.exception
     assert result.exit_code == 0, result.output
-    return result.output
+    return result.stdout
 
 
 @pytest.fixture
@@ -45,12 +45,13 @@ def test_a_detector_is_trained_resumed_and_measured(tiny_config, trained, tmp_pa
     assert log is not None
 
     output = call(evaluate_command, tiny_config, trained, "--work-dir", tmp_path / "eval", "--json")
-    figures = json.loads(output[output.index("\n{") :])["objects.json"]
+    figures = json.loads(output)["objects.json"]
     for rank in ("score", "dir", "oracle"):
         assert 0 <= figures[f"{rank}/AP"] <= figures[f"{rank}/AP50"] <= 100
     assert figures["oracle/AP_agnostic"] >= 0
 
     output = call(evaluate_command, tiny_config, trained, "--work-dir", tmp_path / "eval", "--rank", "score")
+    assert output.startswith("| pictures | ranked by |")
     assert "| objects.json | score |" in output
     assert "| objects.json | oracle |" not in output
 

@@ -1,7 +1,9 @@
 """Measure a checkpoint: AP under each rank, and how well its confidences tell the true IoU."""
 
+import contextlib
 import json
 import math
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -46,10 +48,12 @@ def command(
         raise click.BadParameter(f"{config} has no DIR head, so rank 'dir' does not apply", param_hint="--rank")
     root = Path(cfg.test_dataloader.dataset.get("data_root", "") or "")
     files = ann or (cfg.test_dataloader.dataset.ann_file,)
-    measured = {
-        name: evaluate(cfg, checkpoint, ann_file=root / name, ranks=chosen, trust_checkpoint=trust_checkpoint)
-        for name in files
-    }
+    # MMEngine and pycocotools talk on standard output, which belongs to the figures.
+    with contextlib.redirect_stdout(sys.stderr):
+        measured = {
+            name: evaluate(cfg, checkpoint, ann_file=root / name, ranks=chosen, trust_checkpoint=trust_checkpoint)
+            for name in files
+        }
     click.echo(json.dumps(without_nan(measured), indent=2) if as_json else table(measured, chosen))
 
 
