@@ -1,6 +1,8 @@
 """What an engine takes and gives: canvases of one size in, candidates and the kept ones among them out."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,3 +50,17 @@ class Candidates:
     num_candidates: NDArray[np.int64]
     kept: NDArray[np.int64]
     num_detections: NDArray[np.int64]
+
+    @classmethod
+    def from_outputs(cls, outputs: Mapping[str, NDArray[Any]]) -> "Candidates":
+        """Candidates from a network's outputs by their names in bundle.json."""
+        return cls(
+            boxes_xyxy=outputs["boxes"],
+            class_id=outputs["class_id"],
+            score=outputs["score"],
+            purity=outputs.get("purity"),
+            integrity=outputs.get("integrity"),
+            num_candidates=outputs["num_candidates"],
+            kept=outputs["kept"],
+            num_detections=outputs["num_detections"],
+        )

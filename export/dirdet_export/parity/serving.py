@@ -57,17 +57,7 @@ class TwoPartEngine:
         with torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)
             arrays = [values.numpy() for values in self._stage(*(torch.from_numpy(x) for x in (*maps, *request)))]
-        found = dict(zip(self._outputs, arrays, strict=True))
-        return Candidates(
-            boxes_xyxy=found["boxes"],
-            class_id=found["class_id"],
-            score=found["score"],
-            purity=found.get("purity"),
-            integrity=found.get("integrity"),
-            num_candidates=found["num_candidates"],
-            kept=found["kept"],
-            num_detections=found["num_detections"],
-        )
+        return Candidates.from_outputs(dict(zip(self._outputs, arrays, strict=True)))
 
     def ready(self) -> bool:
         """True: both parts are loaded."""

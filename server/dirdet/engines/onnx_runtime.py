@@ -83,17 +83,7 @@ class OnnxRuntimeEngine:
             arrays = self._session.run(None, {name: feeds[name] for name in self._inputs})
         except Exception as exc:  # as above
             raise EngineError(f"{self._description}: {_first_line(exc)}") from exc
-        found = dict(zip(self._outputs, arrays, strict=True))
-        return Candidates(
-            boxes_xyxy=found["boxes"],
-            class_id=found["class_id"],
-            score=found["score"],
-            purity=found.get("purity"),
-            integrity=found.get("integrity"),
-            num_candidates=found["num_candidates"],
-            kept=found["kept"],
-            num_detections=found["num_detections"],
-        )
+        return Candidates.from_outputs(dict(zip(self._outputs, arrays, strict=True)))
 
     def ready(self) -> bool:
         """True: a network that is loaded answers."""
