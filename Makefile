@@ -6,7 +6,7 @@ SERVE_VENV := .venv-serve
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test lint types check format scenes train evaluate export lock wheel clean
+.PHONY: help serve test lint types check format scenes train lock wheel clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -78,3 +78,7 @@ def main(arguments: list[str] | None = None) -> None:
     except DirdetError as exc:
         click.echo(f"dirdet: {exc}", err=True)
         sys.exit(1)
+    except OSError as exc:  # a full disk, a folder without rights
+        where = f"{exc.filename}: " if exc.filename else ""
+        click.echo(f"dirdet: {where}{exc.strerror or exc}", err=True)
+        sys.exit(1)

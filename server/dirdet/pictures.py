@@ -75,7 +75,10 @@ def open_picture(file: IO[bytes], *, limits: PictureLimits = DEFAULT_LIMITS) -> 
     try:
         picture = Image.open(file, formats=[kind])
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as exc:
-        raise PictureTooLargeError(f"at most {limits.max_pixels / 1e6:g} megapixels are accepted: {exc}") from exc
+        # Pillow's own limit, above ours, keeps the size to itself.
+        raise PictureTooLargeError(
+            f"the picture has far more pixels than the {limits.max_pixels / 1e6:g} megapixels that are accepted"
+        ) from exc
     except Exception as exc:  # a parser of untrusted bytes: Pillow raises a dozen types here
         raise BrokenPictureError(f"the {kind} picture's header is broken or truncated") from exc
     width, height = picture.size

@@ -1,0 +1,27 @@
+"""The command itself: what every subcommand owes its user."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dirdet.shipped import open_bundle
+
+FULL = Path("/dev/full")
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="this system has no /dev/full to write to")
+def test_a_full_disk_is_one_line() -> None:
+    with FULL.open("w") as full:
+        command = [sys.executable, "-m", "dirdet", "--help"]
+        answer = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert answer.returncode != 0
+    assert "Traceback" not in answer.stderr
+
+
+def test_the_shipped_detector_says_how_good_it_is_and_what_it_cannot_do() -> None:
+    manifest = open_bundle(None).manifest
+    assert manifest.quality["test_easy_AP"] > 0
+    assert manifest.quality["test_hard_pearson_iou"] > manifest.quality["test_hard_pearson_score"]
+    assert "cut-outs" in manifest.limitations
