@@ -1,5 +1,6 @@
 """A small detector of coloured rectangles, and pictures of them: what the HTTP and command-line tests share."""
 
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from io import BytesIO
@@ -7,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 import pytest
+from hypothesis import settings
 from PIL import Image, ImageDraw
 
 from dirdet.bundle import CanvasSize, Category, Manifest, Provenance, ResizeRule, Thresholds
@@ -14,6 +16,10 @@ from dirdet.detector import Detector
 from dirdet.errors import EngineError
 from dirdet.ranking import combined_iou, confidence, ranked_nms
 from dirdet.tensors import Candidates, CanvasBatch
+
+# How long an example takes says nothing on a busy machine. In CI every run tries the same examples.
+settings.register_profile("dirdet", deadline=None, derandomize="CI" in os.environ)
+settings.load_profile("dirdet")
 
 # Red, green and blue rectangles are the three classes. Their scores fall while their purities rise, so that
 # the order by score and the order by confidence differ.
