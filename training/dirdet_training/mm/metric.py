@@ -1,5 +1,6 @@
 """An MMEngine metric that ranks the same candidates in several ways and measures each."""
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -54,14 +55,13 @@ class RankingMetric(BaseMetric):
 
     def _objects(self, picture_id: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Boxes [G, 4] and class ids [G] of a picture's objects, crowds left out."""
-        category_ids = self.dataset_meta_category_ids
         found = self.coco.loadAnns(self.coco.getAnnIds(imgIds=[picture_id], iscrowd=False))
         boxes = torch.tensor([item["bbox"] for item in found], dtype=torch.float32).view(-1, 4)
         boxes[:, 2:] += boxes[:, :2]  # xywh to xyxy
-        return boxes, torch.tensor([category_ids.index(item["category_id"]) for item in found], dtype=torch.long)
+        return boxes, torch.tensor([self.category_ids.index(item["category_id"]) for item in found], dtype=torch.long)
 
-    @property
-    def dataset_meta_category_ids(self) -> list[int]:
+    @cached_property
+    def category_ids(self) -> list[int]:
         """The data set's category id of each class id."""
         by_name = {item["name"]: item["id"] for item in self.coco.loadCats(self.coco.getCatIds())}
         return [by_name[name] for name in (self.dataset_meta or {})["classes"] if name in by_name]
@@ -99,12 +99,11 @@ class RankingMetric(BaseMetric):
         """Figures by name: RANK/AP and so on, pearson/score, pearson/iou and the number of boxes behind them."""
         figures: dict[str, float] = {}
         picture_ids = [result["picture_id"] for result in results]
-        category_ids = self.dataset_meta_category_ids
         for rank in self.ranks:
             detections = [
                 {
                     "image_id": result["picture_id"],
-                    "category_id": category_ids[int(class_id)],
+                    "category_id": self.category_ids[int(class_id)],
                     "bbox": [x1, y1, x2 - x1, y2 - y1],
                     "score": score,
                 }

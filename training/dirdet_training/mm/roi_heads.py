@@ -22,6 +22,9 @@ MODELS.register_module(module=DIRHead)
 
 Pyramid = tuple[Tensor, ...]
 
+# M where a config does not say.
+DEFAULT_MAX_CANDIDATES = 300
+
 
 class DIRMixin:
     """Adds the DIR head to a two-stage detector's RoI head.
@@ -124,7 +127,9 @@ class DIRMixin:
         scores = raw.scores[:, :-1]  # [R, classes]
         classes = scores.shape[1]
         flat = scores.flatten()  # [R * classes]
-        count = min(rcnn_test_cfg.get("max_candidates", 300), int((flat > rcnn_test_cfg.score_thr).sum()))
+        count = min(
+            rcnn_test_cfg.get("max_candidates", DEFAULT_MAX_CANDIDATES), int((flat > rcnn_test_cfg.score_thr).sum())
+        )
         best, index = flat.topk(count)
         boxes = raw.bboxes.view(len(scores), -1, 4)  # [R, 1 or classes, 4]
         columns = index % classes

@@ -12,6 +12,7 @@ from mmengine.runner import Runner, find_latest_checkpoint
 
 from dirdet.errors import DirdetError
 from dirdet_training.mm.checkpoints import CheckpointError, read_checkpoint
+from dirdet_training.mm.roi_heads import DEFAULT_MAX_CANDIDATES
 
 
 class DeviceError(DirdetError):
@@ -143,5 +144,5 @@ def unsuppressed(cfg: Config) -> tuple[float, int]:
     rcnn = cfg.model.test_cfg.rcnn
     previous = float(rcnn.nms.iou_threshold), int(rcnn.max_per_img)
     rcnn.nms = {"type": "nms", "iou_threshold": 1.0}
-    rcnn.max_per_img = rcnn.get("max_candidates", 300)
+    rcnn.max_per_img = rcnn.get("max_candidates", DEFAULT_MAX_CANDIDATES)
     return previous
