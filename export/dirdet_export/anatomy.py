@@ -22,11 +22,12 @@ from dirdet_export.graph.proposals import Proposals
 from dirdet_export.graph.pyramid import PyramidPooling
 from dirdet_export.graph.roi_stage import RoIStage
 from dirdet_export.graph.trunk import Trunk
+from dirdet_training.mm.roi_heads import DEFAULT_MAX_CANDIDATES
 
 SUPPORTED = "a FasterRCNN with RPNHead, SingleRoIExtractor and StandardRoIHead or DIRStandardRoIHead, without masks"
 
 # MMDetection's own multiclass_nms has no such cut. A thousand pairs above the threshold are ten times what it keeps.
-DEFAULT_CANDIDATES = {True: 300, False: 1000}
+DEFAULT_CANDIDATES = {True: DEFAULT_MAX_CANDIDATES, False: 1000}
 
 # The exported canvases are multiples of this, and so must be what MMDetection pads to.
 CANVAS_MULTIPLE = 32
