@@ -62,7 +62,7 @@ model = dict(
             assigner=dict(
                 type="MaxIoUAssigner", pos_iou_thr=0.5, neg_iou_thr=0.5, min_pos_iou=0.5, match_low_quality=False
             ),
-            sampler=dict(type="RandomSampler", num=128, pos_fraction=0.25, add_gt_as_proposals=True),
+            sampler=dict(type="RandomSampler", num=256, pos_fraction=0.25, add_gt_as_proposals=True),
             pos_weight=-1,
             debug=False,
         ),

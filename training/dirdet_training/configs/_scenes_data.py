@@ -15,6 +15,8 @@ train_pipeline = [
     dict(type="LoadAnnotations", with_bbox=True),
     resize,
     dict(type="RandomFlip", prob=0.5),
+    # Fewer than two hundred cut-outs: without it the classifier learns their colours.
+    dict(type="PhotoMetricDistortion"),
     dict(type="PackDetInputs"),
 ]
 test_pipeline = [

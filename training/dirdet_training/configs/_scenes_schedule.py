@@ -1,5 +1,5 @@
 # AdamW and a cosine over a fixed number of steps; sized for two cores.
-max_iters = 900
+max_iters = 1200
 train_cfg = dict(type="IterBasedTrainLoop", max_iters=max_iters, val_interval=max_iters + 1)
 val_cfg = dict(type="ValLoop")
 test_cfg = dict(type="TestLoop")
