@@ -22,7 +22,7 @@ from dirdet_export.graph.proposals import Proposals
 from dirdet_export.graph.pyramid import PyramidPooling
 from dirdet_export.graph.roi_stage import RoIStage
 from dirdet_export.graph.trunk import Trunk
-from dirdet_training.mm.roi_heads import DEFAULT_MAX_CANDIDATES
+from dirdet_training.mm.dir_mixin import DEFAULT_MAX_CANDIDATES
 
 SUPPORTED = "a FasterRCNN with RPNHead, SingleRoIExtractor and StandardRoIHead or DIRStandardRoIHead, without masks"
 

@@ -1,4 +1,4 @@
-"""The DIR head: two branches that look at a box's features and say how pure and how whole it is."""
+"""Heads that look at a box's features and say how well it fits: DIR's two branches, and one branch for comparison."""
 
 import torch
 from torch import Tensor, nn
@@ -36,3 +36,22 @@ class DIRHead(nn.Module):
         """Logits of purity and of integrity, [N] each, for RoI features [N, C, roi_size, roi_size]."""
         flat = torch.flatten(roi_features, 1)  # [N, C*roi_size*roi_size]
         return self.purity(flat).squeeze(1), self.integrity(flat).squeeze(1)
+
+
+class IoUHead(nn.Module):
+    """Predicts the IoU of boxes by one branch of the same make: DIR without its decoupling (Table 3)."""
+
+    def __init__(self, in_channels: int, roi_size: int = 7, fc_channels: int = 1024) -> None:
+        """One branch of three fully-connected layers.
+
+        Args:
+            in_channels: channels of the RoI features.
+            roi_size: side of the pooled square.
+            fc_channels: width of the two hidden layers.
+        """
+        super().__init__()
+        self.iou = _branch(in_channels * roi_size * roi_size, fc_channels)
+
+    def forward(self, roi_features: Tensor) -> Tensor:
+        """Logits of the IoU, [N], for RoI features [N, C, roi_size, roi_size]."""
+        return self.iou(torch.flatten(roi_features, 1)).squeeze(1)

@@ -31,16 +31,29 @@ def dir_losses(purity_logits: Tensor, integrity_logits: Tensor, boxes_xyxy: Tens
         Three scalars; zero, but joined to the graph, for N = 0.
     """
     boxes_xyxy = boxes_xyxy.detach()
-    terms = (
-        (purity_logits, geometry.purity(boxes_xyxy, objects_xyxy)),
-        (integrity_logits, geometry.integrity(boxes_xyxy, objects_xyxy)),
-        (geometry.combine_logits(purity_logits, integrity_logits), geometry.iou(boxes_xyxy, objects_xyxy)),
-    )
-    count = max(len(boxes_xyxy), 1)
-    # In float32 under autocast too: the targets are close to 1 and half precision would round them there.
     return DIRLosses(
-        *(
-            binary_cross_entropy_with_logits(logits.float(), targets.float(), reduction="sum") / count
-            for logits, targets in terms
-        )
+        purity=soft_bce(purity_logits, geometry.purity(boxes_xyxy, objects_xyxy)),
+        integrity=soft_bce(integrity_logits, geometry.integrity(boxes_xyxy, objects_xyxy)),
+        iou=soft_bce(geometry.combine_logits(purity_logits, integrity_logits), geometry.iou(boxes_xyxy, objects_xyxy)),
     )
+
+
+def iou_loss(iou_logits: Tensor, boxes_xyxy: Tensor, objects_xyxy: Tensor) -> Tensor:
+    """Mean loss of a head that predicts the IoU by itself, without the decoupling (Table 3).
+
+    Args:
+        iou_logits: [N].
+        boxes_xyxy: [N, 4], the refined boxes, pixels; no gradient flows through them.
+        objects_xyxy: [N, 4], the objects the proposals were assigned to, pixels.
+
+    Returns:
+        A scalar; zero, but joined to the graph, for N = 0.
+    """
+    return soft_bce(iou_logits, geometry.iou(boxes_xyxy.detach(), objects_xyxy))
+
+
+def soft_bce(logits: Tensor, targets: Tensor) -> Tensor:
+    """Mean binary cross-entropy of logits [N] with targets [N] in [0, 1]; zero, but joined to the graph, for N = 0."""
+    # In float32 under autocast too: the targets are close to 1 and half precision would round them there.
+    total = binary_cross_entropy_with_logits(logits.float(), targets.float(), reduction="sum")
+    return total / max(len(logits), 1)

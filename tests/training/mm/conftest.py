@@ -3,11 +3,15 @@
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from mmdet.structures import DetDataSample
 from mmengine.config import Config
 from mmengine.logging import MessageHub, MMLogger
+from mmengine.structures import InstanceData
 from mmengine.visualization import Visualizer
 from PIL import Image, ImageDraw
 
@@ -112,6 +116,57 @@ def tiny(tiny_config: Path) -> Config:
     from dirdet_training.mm.configs import read_config
 
     return read_config(tiny_config)
+
+
+def draw_batch(*object_counts: int, height: int = 64, width: int = 96) -> dict[str, Any]:
+    """Noise pictures with a number of objects each, as the data loader gives them."""
+    generator = torch.Generator().manual_seed(0)
+    samples = []
+    for count in object_counts:
+        corners = torch.rand(count, 2, generator=generator) * 30
+        sample = DetDataSample(
+            metainfo={
+                "img_shape": (height, width),
+                "ori_shape": (2 * height, 2 * width),
+                "scale_factor": (0.5, 0.5),
+                "img_id": len(samples),
+            }
+        )
+        sample.gt_instances = InstanceData(
+            bboxes=torch.cat([corners, corners + 30], dim=1), labels=torch.arange(count) % 2
+        )
+        samples.append(sample)
+    pictures = [
+        torch.randint(0, 255, (3, height, width), dtype=torch.uint8, generator=generator) for _ in object_counts
+    ]
+    return {"inputs": pictures, "data_samples": samples}
+
+
+def losses_in_training(model: torch.nn.Module, data: dict[str, Any]) -> dict[str, torch.Tensor]:
+    model.train()
+    found = model(**model.data_preprocessor(data, training=True), mode="loss")
+    return {name: sum(value) if isinstance(value, list) else value for name, value in found.items()}
+
+
+def detections_of(model: torch.nn.Module, data: dict[str, Any]) -> list[InstanceData]:
+    model.eval()
+    with torch.no_grad():
+        return [sample.pred_instances for sample in model.test_step(data)]
+
+
+@pytest.fixture
+def batch() -> Callable[..., dict[str, Any]]:
+    return draw_batch
+
+
+@pytest.fixture
+def losses_of() -> Callable[..., dict[str, torch.Tensor]]:
+    return losses_in_training
+
+
+@pytest.fixture
+def detect() -> Callable[..., list[InstanceData]]:
+    return detections_of
 
 
 @pytest.fixture(autouse=True)

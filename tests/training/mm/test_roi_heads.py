@@ -4,49 +4,11 @@ import math
 
 import pytest
 import torch
-from mmdet.structures import DetDataSample
 from mmengine.config import Config
-from mmengine.structures import InstanceData
 
 from dirdet_training import geometry
 from dirdet_training.mm.configs import build_model, read_config
-from dirdet_training.mm.roi_heads import refined_positives
-
-
-def batch(*object_counts: int, height: int = 64, width: int = 96) -> dict:
-    """Noise pictures with a number of objects each, as the data loader gives them."""
-    generator = torch.Generator().manual_seed(0)
-    samples = []
-    for count in object_counts:
-        corners = torch.rand(count, 2, generator=generator) * 30
-        sample = DetDataSample(
-            metainfo={
-                "img_shape": (height, width),
-                "ori_shape": (2 * height, 2 * width),
-                "scale_factor": (0.5, 0.5),
-                "img_id": len(samples),
-            }
-        )
-        sample.gt_instances = InstanceData(
-            bboxes=torch.cat([corners, corners + 30], dim=1), labels=torch.arange(count) % 2
-        )
-        samples.append(sample)
-    pictures = [
-        torch.randint(0, 255, (3, height, width), dtype=torch.uint8, generator=generator) for _ in object_counts
-    ]
-    return {"inputs": pictures, "data_samples": samples}
-
-
-def losses_of(model: torch.nn.Module, data: dict) -> dict[str, torch.Tensor]:
-    model.train()
-    found = model(**model.data_preprocessor(data, training=True), mode="loss")
-    return {name: sum(value) if isinstance(value, list) else value for name, value in found.items()}
-
-
-def detect(model: torch.nn.Module, data: dict) -> list[InstanceData]:
-    model.eval()
-    with torch.no_grad():
-        return [sample.pred_instances for sample in model.test_step(data)]
+from dirdet_training.mm.positives import positives_of
 
 
 @pytest.fixture
@@ -56,7 +18,7 @@ def model(tiny: Config) -> torch.nn.Module:
 
 
 @pytest.mark.parametrize("agnostic", [True, False])
-def test_a_step_trains_every_branch(write_config, agnostic):
+def test_a_step_trains_every_branch(write_config, agnostic, batch, losses_of):
     model = build_model(read_config(write_config(agnostic=agnostic)))
     losses = losses_of(model, batch(2, 1))
     assert {"loss_cls", "loss_bbox", "loss_purity", "loss_integrity", "loss_iou"} <= set(losses)
@@ -66,7 +28,7 @@ def test_a_step_trains_every_branch(write_config, agnostic):
         assert weight.grad.abs().sum() > 0, name
 
 
-def test_dir_teaches_the_pyramid_too(model):
+def test_dir_teaches_the_pyramid_too(model, batch, losses_of):
     """Section 3.4: trained end to end."""
     losses = losses_of(model, batch(2))
     losses["loss_iou"].backward()
@@ -74,7 +36,7 @@ def test_dir_teaches_the_pyramid_too(model):
     assert all(weight.grad is None for weight in model.roi_head.bbox_head.parameters())
 
 
-def test_pictures_without_objects_can_be_trained_on(model):
+def test_pictures_without_objects_can_be_trained_on(model, batch, losses_of):
     losses = losses_of(model, batch(0, 0))
     total = sum(value for name, value in losses.items() if "loss" in name)
     total.backward()
@@ -83,7 +45,7 @@ def test_pictures_without_objects_can_be_trained_on(model):
 
 
 @pytest.mark.parametrize("agnostic", [True, False])
-def test_detections_are_ranked_and_say_how_well_they_fit(write_config, agnostic):
+def test_detections_are_ranked_and_say_how_well_they_fit(write_config, agnostic, batch, detect):
     torch.manual_seed(0)
     model = build_model(read_config(write_config(agnostic=agnostic)))
     for found in detect(model, batch(1, 1, 1)):
@@ -100,7 +62,7 @@ def test_detections_are_ranked_and_say_how_well_they_fit(write_config, agnostic)
             assert overlaps.max() <= 0.5 + 1e-6
 
 
-def test_weight_0_is_the_plain_detector(write_config):
+def test_weight_0_is_the_plain_detector(write_config, batch, detect):
     """Same weights, no DIR head: MMDetection's own multiclass NMS gives the same boxes and scores."""
     torch.manual_seed(0)
     with_dir = build_model(read_config(write_config()))
@@ -115,7 +77,7 @@ def test_weight_0_is_the_plain_detector(write_config):
         assert torch.equal(ours.labels[:10], theirs.labels[:10])
 
 
-def test_only_candidates_above_the_threshold_pay_for_hindsight(model):
+def test_only_candidates_above_the_threshold_pay_for_hindsight(model, batch, detect):
     model.roi_head.test_cfg.score_thr = 0.999
     assert [len(found) for found in detect(model, batch(1, 1))] == [0, 0]
     model.roi_head.test_cfg.score_thr = 0.0
@@ -123,7 +85,7 @@ def test_only_candidates_above_the_threshold_pay_for_hindsight(model):
     assert [len(found) for found in detect(model, batch(1, 1))] == [1, 1]
 
 
-def test_refined_positives_are_clipped_to_the_picture_they_lie_on(model):
+def test_positives_are_clipped_to_the_picture_they_lie_on(model):
     """A batch is padded to its largest picture; boxes end where their own does."""
     priors = torch.tensor([[50.0, 30, 90, 60]])
 
@@ -133,9 +95,10 @@ def test_refined_positives_are_clipped_to_the_picture_they_lie_on(model):
         pos_gt_labels = torch.tensor([0])
 
     Sampled.priors = torch.cat([priors, priors])
-    boxes, objects = refined_positives(model.roi_head.bbox_head, [Sampled], torch.zeros(2, 4), [(50, 80)])
-    assert boxes[0].tolist() == [[50, 30, 80, 50]]
-    assert objects[0].tolist() == [[50, 30, 80, 50]]
+    found = positives_of(model.roi_head.bbox_head, [Sampled], torch.zeros(2, 4), [(50, 80)])
+    assert found.proposals_xyxy[0].tolist() == [[50, 30, 90, 60]]
+    assert found.refined_xyxy[0].tolist() == [[50, 30, 80, 50]]
+    assert found.objects_xyxy[0].tolist() == [[50, 30, 80, 50]]
 
 
 def test_the_coco_config_is_the_papers_setting():

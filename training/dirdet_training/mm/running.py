@@ -12,7 +12,7 @@ from mmengine.runner import Runner, find_latest_checkpoint
 
 from dirdet.errors import DirdetError
 from dirdet_training.mm.checkpoints import CheckpointError, read_checkpoint
-from dirdet_training.mm.roi_heads import DEFAULT_MAX_CANDIDATES
+from dirdet_training.mm.dir_mixin import DEFAULT_MAX_CANDIDATES
 
 
 class DeviceError(DirdetError):
@@ -73,8 +73,8 @@ def train(cfg: Config, *, resume: Path | bool, amp: bool, trust_checkpoint: bool
         cfg.optim_wrapper.loss_scale = "dynamic"
     if isinstance(resume, Path):
         cfg.resume, cfg.load_from = True, str(resume)
-    elif resume:
-        cfg.resume, cfg.load_from = True, find_latest_checkpoint(cfg.work_dir)
+    elif resume and (newest := find_latest_checkpoint(cfg.work_dir)):
+        cfg.resume, cfg.load_from = True, newest
     if cfg.get("load_from"):
         # MMEngine falls back to pickle in silence; this refuses first.
         content = read_checkpoint(Path(cfg.load_from), trust_checkpoint=trust_checkpoint)
