@@ -1,6 +1,7 @@
 """Takes an MMDetection detector apart into the traceable modules, and refuses what they could not reproduce."""
 
 # First: the plug-in gives mmcv the operators that MMDetection imports.
+from dirdet_training.head import DIRHead
 from dirdet_training.mm.roi_heads import DIRStandardRoIHead
 
 # isort: split
@@ -185,6 +186,10 @@ def dissect(model: nn.Module) -> tuple[Detector, Limits]:
     require(bool(part.roi_head.with_mask), False, name="a mask head")
     require(bool(part.roi_head.with_shared_head), False, name="a shared head")
     limits = read_limits(model)
+    if limits.predicts_iou:
+        _require_type(part.roi_head.dir_head, DIRHead, name="roi_head.dir_head")
+        require(part.roi_head.sights["dir"].inference, "refined", name="roi_head.sights.inference")
+        require(part.roi_head.test_cfg.get("combination", "iou"), "iou", name="test_cfg.rcnn.combination")
     stage = RoIStage(
         proposals=_read_proposals(part.rpn_head),
         candidates=_read_candidates(part.roi_head, limits),

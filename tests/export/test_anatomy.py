@@ -1,13 +1,14 @@
 """What export refuses, in one line that says what is supported."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from dirdet_export.anatomy import dissect
 from dirdet_export.errors import UnsupportedError
-from dirdet_training.mm.configs import build_model, read_config
+from dirdet_training.mm.configs import build_model, read_config, shipped_configs
 
 
 @pytest.fixture(scope="session")
@@ -49,6 +50,22 @@ def test_other_architectures_are_refused_by_name(build: Callable[..., Any], base
 def test_settings_that_the_graph_lacks_are_refused_by_name(build: Callable[..., Any], changes: str, named: str) -> None:
     with pytest.raises(UnsupportedError, match=named):
         dissect(build("faster_rcnn/faster-rcnn_r50_fpn_1x_coco.py", f"model = dict({changes})"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ("roi_head=dict(dir_head=dict(type='IoUHead'))", "roi_head.dir_head"),
+        ("roi_head=dict(sights=dict(inference='proposal'))", "sights.inference"),
+        ("test_cfg=dict(rcnn=dict(combination='purity'))", "combination"),
+    ],
+)
+def test_variants_of_dir_are_refused_by_name(tmp_path: Path, changes: str, named: str) -> None:
+    path = tmp_path / "config.py"
+    base = shipped_configs()["faster_rcnn_dir_lite0_scenes"]
+    path.write_text(f'_base_ = ["{base}"]\nmodel = dict(backbone=dict(pretrained=False), {changes})\n')
+    with pytest.raises(UnsupportedError, match=named):
+        dissect(build_model(read_config(path)))
 
 
 def test_limits_come_from_the_config(dir_specimen: Any, plain_specimen: Any) -> None:

@@ -8,7 +8,7 @@ from dirdet_training.mm import ops
 
 ops.install()
 
-from mmcv.ops import RoIAlign, nms  # noqa: E402
+from mmcv.ops import DeformConv2d, ModulatedDeformConv2d, RoIAlign, nms  # noqa: E402
 
 
 def test_mmcvs_nms_is_torchvisions():
@@ -37,6 +37,39 @@ def test_mmcvs_roi_align_is_torchvisions_forward_and_backward(sampling_ratio):
     (pooled * weight).sum().backward()
     (expected * weight).sum().backward()
     torch.testing.assert_close(ours.grad, theirs.grad)
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+def test_mmcvs_deformable_convolution_is_torchvisions_forward_and_backward(groups):
+    settings = {"stride": (2, 1), "padding": (1, 2), "dilation": (1, 2)}
+    layer = DeformConv2d(4, 6, 3, groups=groups, deform_groups=2, **settings)
+    features = torch.randn(2, 4, 9, 11, requires_grad=True)
+    height, width = (9 + 2 - 3) // 2 + 1, 11 + 4 - 5 + 1
+    offset = torch.randn(2, 2 * 2 * 9, height, width, requires_grad=True)
+    expected = torchvision.ops.deform_conv2d(features, offset, layer.weight, **settings)
+    check_gradients(layer(features, offset), expected, [features, offset, layer.weight])
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_mmcvs_modulated_convolution_is_torchvisions_forward_and_backward(bias):
+    layer = ModulatedDeformConv2d(4, 6, 3, padding=1, deform_groups=1, bias=bias)
+    features = torch.randn(2, 4, 9, 11, requires_grad=True)
+    offset = torch.randn(2, 2 * 9, 9, 11, requires_grad=True)
+    mask = torch.rand(2, 9, 9, 11, requires_grad=True)
+    expected = torchvision.ops.deform_conv2d(features, offset, layer.weight, layer.bias, padding=1, mask=mask)
+    inputs = [features, offset, mask, layer.weight, *([layer.bias] if bias else [])]
+    check_gradients(layer(features, offset, mask), expected, inputs)
+
+
+def check_gradients(ours: torch.Tensor, theirs: torch.Tensor, inputs: list[torch.Tensor]) -> None:
+    torch.testing.assert_close(ours, theirs)
+    weight = torch.randn_like(ours)
+    for mine, other in zip(
+        torch.autograd.grad((ours * weight).sum(), inputs),
+        torch.autograd.grad((theirs * weight).sum(), inputs),
+        strict=True,
+    ):
+        torch.testing.assert_close(mine, other)
 
 
 def test_what_torchvision_lacks_says_so_when_called():

@@ -54,11 +54,11 @@ class DIRMixin:
         """
         super().__init__(**settings)
         self.dir_head = MODELS.build(dir_head)
-        self._sights = {"dir": Sights(**(sights or {}))}
+        self.sights = {"dir": Sights(**(sights or {}))}
         self.judges = nn.ModuleDict()
         for name, config in (judges or {}).items():
             head = dict(config)
-            self._sights[name] = Sights(**head.pop("sights", {}))
+            self.sights[name] = Sights(**head.pop("sights", {}))
             self.judges[name] = MODELS.build(head)
 
     def box_features(self, x: Pyramid, boxes_xyxy: list[Tensor]) -> Tensor:
@@ -95,7 +95,7 @@ class DIRMixin:
         features: dict[Sight, Tensor] = {}
         losses: dict[str, Tensor] = {}
         for name, head in self._all_judges().items():
-            sight = self._sights[name].training
+            sight = self.sights[name].training
             if sight not in features:
                 features[sight] = self.box_features(x, boxes[sight])
             seen = features[sight] if name == "dir" else features[sight].detach()
@@ -158,12 +158,12 @@ class DIRMixin:
             "refined": [result.bboxes for result in candidates],
             "proposal": [result.proposals for result in candidates],
         }
-        wanted: tuple[Sight, ...] = SIGHTS if everything else (self._sights["dir"].inference,)
+        wanted: tuple[Sight, ...] = SIGHTS if everything else (self.sights["dir"].inference,)
         sizes = [len(result) for result in candidates]
         for sight in wanted:
             features = self.box_features(x, boxes[sight])
             for name, head in (self._all_judges() if everything else {"dir": self.dir_head}).items():
-                main = name == "dir" and sight == self._sights["dir"].inference
+                main = name == "dir" and sight == self.sights["dir"].inference
                 for field, values in kind_of(head).says(head(features)).items():
                     for result, part in zip(candidates, values.split(sizes), strict=True):
                         if main:

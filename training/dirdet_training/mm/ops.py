@@ -11,6 +11,8 @@ import torch
 import torchvision
 from torch import Tensor
 
+from dirdet_training.mm import deform_ops
+
 EXTENSION = "mmcv._ext"
 
 
@@ -83,7 +85,7 @@ def _missing(name: str) -> Callable[..., NoReturn]:
     def call(*_args: object, **_kwargs: object) -> NoReturn:
         raise NotImplementedError(
             f"mmcv's operator '{name}' is not available: this mmcv was installed without its compiled operators, "
-            "and dirdet gives only nms and roi_align on torchvision's"
+            "and dirdet gives only nms, roi_align and deformable convolutions on torchvision's"
         )
 
     return call
@@ -95,6 +97,11 @@ class _TorchvisionExtension(ModuleType):
     nms = staticmethod(_nms)
     roi_align_forward = staticmethod(_roi_align_forward)
     roi_align_backward = staticmethod(_roi_align_backward)
+    deform_conv_forward = staticmethod(deform_ops.deform_conv_forward)
+    deform_conv_backward_input = staticmethod(deform_ops.deform_conv_backward_input)
+    deform_conv_backward_parameters = staticmethod(deform_ops.deform_conv_backward_parameters)
+    modulated_deform_conv_forward = staticmethod(deform_ops.modulated_deform_conv_forward)
+    modulated_deform_conv_backward = staticmethod(deform_ops.modulated_deform_conv_backward)
 
     def __getattr__(self, name: str) -> Callable[..., NoReturn]:
         # Import machinery and inspection ask for dunders that a module may lack.

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
 from dirdet_training.mm.dir_mixin import DIRMixin, Pyramid
+from dirdet_training.mm.tsd import TSDRoIHead
 
 
 class _OneStage(DIRMixin):
@@ -23,6 +24,10 @@ class _OneStage(DIRMixin):
         results = super().bbox_loss(x, sampling_results)
         self.remember(self.bbox_head, sampling_results, results["bbox_pred"])
         return results
+
+    def starts_xyxy(self, rpn_results_list: list[InstanceData]) -> list[Tensor]:
+        """What the last boxes that were predicted started from, one [R, 4] a picture."""
+        return [result.bboxes for result in rpn_results_list]
 
     def predict_bbox(
         self,
@@ -36,8 +41,7 @@ class _OneStage(DIRMixin):
         if rcnn_test_cfg is None:
             return super().predict_bbox(x, batch_img_metas, rpn_results_list, None, rescale=rescale)
         raw = super().predict_bbox(x, batch_img_metas, rpn_results_list, None, rescale=False)
-        proposals = [result.bboxes for result in rpn_results_list]
-        return self.rank(x, raw, proposals, batch_img_metas, rcnn_test_cfg, rescale=rescale)
+        return self.rank(x, raw, self.starts_xyxy(rpn_results_list), batch_img_metas, rcnn_test_cfg, rescale=rescale)
 
 
 @MODELS.register_module()
@@ -48,6 +52,21 @@ class DIRStandardRoIHead(_OneStage, StandardRoIHead):
 @MODELS.register_module()
 class DIRDoubleHeadRoIHead(_OneStage, DoubleHeadRoIHead):
     """Double-Head's RoI head with DIR, which looks at what its classifier sees: the box as it is, not enlarged."""
+
+
+@MODELS.register_module()
+class DIRTSDRoIHead(_OneStage, TSDRoIHead):
+    """TSD's RoI head with DIR: it judges the boxes of the disentangled head, which start from shifted proposals."""
+
+    def bbox_loss(self, x: Pyramid, sampling_results: list[Any]) -> dict[str, Any]:
+        """TSD's losses; DIR learns from the boxes that the disentangled head regressed."""
+        results = TSDRoIHead.bbox_loss(self, x, sampling_results)
+        self.remember(self.tsd_head, results["decoded_from"], results["bbox_pred"])
+        return results
+
+    def starts_xyxy(self, rpn_results_list: list[InstanceData]) -> list[Tensor]:  # noqa: ARG002
+        """The shifted proposals, one [R, 4] a picture."""
+        return self.decoded_from
 
 
 class _Stages(DIRMixin):
