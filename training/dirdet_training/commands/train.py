@@ -7,8 +7,10 @@ from typing import Any
 import click
 
 from dirdet_training.commands._options import cfg_options, trust_checkpoint
+from dirdet_training.mm.cached_training import train_on_cache
 from dirdet_training.mm.configs import read_config
-from dirdet_training.mm.running import point_at_data, train
+from dirdet_training.mm.retrofit import retrofit as set_up_retrofit
+from dirdet_training.mm.running import point_at_data, require_data, train
 
 
 @click.command()
@@ -19,6 +21,23 @@ from dirdet_training.mm.running import point_at_data, train
 @click.option("--resume-from", type=click.Path(path_type=Path), help="Go on from this checkpoint.")
 @click.option("--amp", is_flag=True, help="Automatic mixed precision.")
 @click.option("--seed", type=int, help="Random seed [the config's].")
+@click.option(
+    "--retrofit",
+    type=click.Path(path_type=Path),
+    metavar="CHECKPOINT",
+    help="Freeze this trained detector of CONFIG and train only a DIR head on it.",
+)
+@click.option(
+    "--epochs", type=click.IntRange(min=1), default=1, show_default=True, help="With --retrofit: over the pictures."
+)
+@click.option("--cache-features", is_flag=True, help="With --retrofit: run the detector once for each picture.")
+@click.option(
+    "--boxes-per-picture",
+    type=click.IntRange(min=1),
+    default=32,
+    show_default=True,
+    help="With --cache-features: positives kept of each picture.",
+)
 @trust_checkpoint
 @cfg_options
 def command(
@@ -29,6 +48,10 @@ def command(
     resume_from: Path | None,
     amp: bool,
     seed: int | None,
+    retrofit: Path | None,
+    epochs: int,
+    cache_features: bool,
+    boxes_per_picture: int,
     trust_checkpoint: bool,
     cfg_options: dict[str, Any],
 ) -> None:
@@ -36,13 +59,24 @@ def command(
 
     On several GPUs: torchrun --nproc-per-node 8 -m dirdet train CONFIG.
     """
+    if cache_features and retrofit is None:
+        raise click.UsageError("--cache-features needs --retrofit CHECKPOINT: only a frozen detector's features stay")
     cfg = read_config(config)
     if data is not None:
         point_at_data(cfg, data)
+    if retrofit is not None:
+        set_up_retrofit(cfg, retrofit, epochs=epochs, trust_checkpoint=trust_checkpoint)
     cfg.merge_from_dict(cfg_options)
     cfg.work_dir = str(work_dir or cfg.get("work_dir") or Path("work_dirs") / Path(config).stem)
     if seed is not None:
         cfg.randomness = {"seed": seed}
     if "TORCHELASTIC_RUN_ID" in os.environ:  # torchrun started this process
         cfg.launcher = "pytorch"
+    if cache_features:
+        if cfg.get("launcher") == "pytorch":
+            raise click.UsageError("--cache-features trains small heads in one process: run it without torchrun")
+        require_data(cfg.train_dataloader)
+        path = train_on_cache(cfg, boxes_per_picture=boxes_per_picture, passes=1, trust_checkpoint=trust_checkpoint)
+        click.echo(path)
+        return
     train(cfg, resume=resume_from or resume, amp=amp, trust_checkpoint=trust_checkpoint)

@@ -68,17 +68,37 @@ def load_detector(config: Path, checkpoint: Path, *, trust_checkpoint: bool = Fa
     from dirdet_training.mm.configs import build_model, read_config
 
     cfg = read_config(config)
-    content = read_checkpoint(checkpoint, trust_checkpoint=trust_checkpoint)
-    weights = content.get("state_dict", content)
     model = build_model(cfg)
-    problems = model.load_state_dict(weights, strict=False)
-    if problems.missing_keys or problems.unexpected_keys:
-        missing, unexpected = problems.missing_keys, problems.unexpected_keys
-        raise CheckpointError(
-            f"checkpoint {checkpoint} is not of {config}: {len(missing)} weights are missing"
-            f"{_first(missing)}, {len(unexpected)} are unknown to the config's detector{_first(unexpected)}"
-        )
+    load_weights(model, read_checkpoint(checkpoint, trust_checkpoint=trust_checkpoint), checkpoint)
     return model.eval(), cfg
+
+
+def load_weights(model: torch.nn.Module, content: dict[str, Any], path: Path, *, without: tuple[str, ...] = ()) -> None:
+    """Gives a detector a checkpoint's weights.
+
+    Args:
+        model: the detector.
+        content: what `read_checkpoint` gave.
+        path: where it came from, for the message.
+        without: prefixes of weights that the checkpoint need not have.
+
+    Raises:
+        CheckpointError: the weights are not this detector's.
+    """
+    try:
+        problems = model.load_state_dict(content.get("state_dict", content), strict=False)
+    except RuntimeError as exc:  # shapes that differ, one a line
+        first = str(exc).splitlines()[1].strip() if "\n" in str(exc) else str(exc)
+        raise CheckpointError(f"checkpoint {path} is of another detector: {first}") from exc
+    missing = (
+        [key for key in problems.missing_keys if not key.startswith(without)] if without else problems.missing_keys
+    )
+    unexpected = problems.unexpected_keys
+    if missing or unexpected:
+        raise CheckpointError(
+            f"checkpoint {path} is not of this config: {len(missing)} weights are missing{_first(missing)}, "
+            f"{len(unexpected)} are unknown to the config's detector{_first(unexpected)}"
+        )
 
 
 def _first_line(exc: Exception) -> str:

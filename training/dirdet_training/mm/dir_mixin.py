@@ -5,13 +5,12 @@
 
 from typing import Any
 
-from mmdet.registry import MODELS
 from mmdet.structures.bbox import bbox2roi, scale_boxes
 from mmengine.config import ConfigDict
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
-from dirdet_training.mm.judges import SIGHTS, Sight, Sights, kind_of
+from dirdet_training.mm.judges import SIGHTS, Sight, build_judges, judge_losses, kind_of
 from dirdet_training.mm.positives import Positives, positives_of
 from dirdet_training.nms import confidence, ranked_nms
 from dirdet_training.ranking import localization_confidence
@@ -53,13 +52,7 @@ class DIRMixin:
             **settings: the detector's.
         """
         super().__init__(**settings)
-        self.dir_head = MODELS.build(dir_head)
-        self.sights = {"dir": Sights(**(sights or {}))}
-        self.judges = nn.ModuleDict()
-        for name, config in (judges or {}).items():
-            head = dict(config)
-            self.sights[name] = Sights(**head.pop("sights", {}))
-            self.judges[name] = MODELS.build(head)
+        self.dir_head, self.judges, self.sights = build_judges(dir_head, sights, judges)
 
     def box_features(self, x: Pyramid, boxes_xyxy: list[Tensor]) -> Tensor:
         """Features pooled on boxes: on refined ones, hindsight (section 3.3).
@@ -80,29 +73,27 @@ class DIRMixin:
 
     def loss(self, x: Pyramid, rpn_results_list: list[InstanceData], batch_data_samples: list[Any]) -> dict[str, Any]:
         """The detector's losses and the three of Eq. 9."""
+        losses, positives = self.detector_losses(x, rpn_results_list, batch_data_samples)
+        return {**losses, **self._judge_losses(x, positives)}
+
+    def detector_losses(
+        self, x: Pyramid, rpn_results_list: list[InstanceData], batch_data_samples: list[Any]
+    ) -> tuple[dict[str, Any], Positives]:
+        """The losses of the detector without DIR, and the positives that judges learn from."""
         # bbox_loss, which knows the sampled boxes, is not told where the pictures end.
         self._picture_hws = [sample.img_shape for sample in batch_data_samples]
         none = [x[0].new_zeros(0, 4) for _ in batch_data_samples]
         self._positives = Positives(none, none, none)
-        losses = super().loss(x, rpn_results_list, batch_data_samples)
-        losses.update(self._judge_losses(x, self._positives))
+        losses, positives = super().loss(x, rpn_results_list, batch_data_samples), self._positives
         del self._positives, self._picture_hws
-        return losses
+        return losses, positives
 
     def _judge_losses(self, x: Pyramid, positives: Positives) -> dict[str, Tensor]:
         """loss_purity, loss_integrity, loss_iou of the DIR head and NAME.loss_FIELD of every further judge."""
         boxes: dict[Sight, list[Tensor]] = {"refined": positives.refined_xyxy, "proposal": positives.proposals_xyxy}
-        features: dict[Sight, Tensor] = {}
-        losses: dict[str, Tensor] = {}
-        for name, head in self._all_judges().items():
-            sight = self.sights[name].training
-            if sight not in features:
-                features[sight] = self.box_features(x, boxes[sight])
-            seen = features[sight] if name == "dir" else features[sight].detach()
-            prefix = "" if name == "dir" else f"{name}."
-            for field, value in kind_of(head).losses(head(seen), positives).items():
-                losses[f"{prefix}loss_{field}"] = value
-        return losses
+        wanted = {sights.training for sights in self.sights.values()}
+        features = {sight: self.box_features(x, boxes[sight]) for sight in sorted(wanted)}
+        return judge_losses(self._all_judges(), self.sights, features, positives)
 
     def _all_judges(self) -> dict[str, nn.Module]:
         return {"dir": self.dir_head, **self.judges}

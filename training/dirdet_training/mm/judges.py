@@ -86,3 +86,50 @@ def kind_of(head: nn.Module) -> Kind:
             return kind
     names = ", ".join(known.__name__ for known in KINDS)
     raise TypeError(f"a judge must be one of {names}, not {type(head).__name__}")
+
+
+def build_judges(
+    dir_head: dict[str, Any], sights: dict[str, Sight] | None, judges: dict[str, dict[str, Any]] | None
+) -> tuple[nn.Module, nn.ModuleDict, dict[str, Sights]]:
+    """The head that ranks, the further judges by name, and where each looks ("dir" is the head that ranks).
+
+    Args:
+        dir_head: config of the head that ranks.
+        sights: where it looks; on refined boxes unless told.
+        judges: configs of further heads by name, each with optional `sights` of its own.
+
+    Raises:
+        ValueError: a sight is neither refined nor proposal.
+    """
+    looks = {"dir": Sights(**(sights or {}))}
+    others = nn.ModuleDict()
+    for name, config in (judges or {}).items():
+        head = dict(config)
+        looks[name] = Sights(**head.pop("sights", {}))
+        others[name] = MODELS.build(head)
+    return MODELS.build(dir_head), others, looks
+
+
+def judge_losses(
+    judges: Mapping[str, nn.Module],
+    sights: Mapping[str, Sights],
+    features: Mapping[Sight, Tensor],
+    positives: Positives,
+) -> dict[str, Tensor]:
+    """loss_FIELD of the head that ranks ("dir") and NAME.loss_FIELD of every further judge.
+
+    Args:
+        judges: heads by name.
+        sights: where each looks.
+        features: [P, C, roi_size, roi_size] of the positives at every sight that a judge is trained on; only the
+            head that ranks sends a gradient back into them.
+        positives: P in all.
+    """
+    losses: dict[str, Tensor] = {}
+    for name, head in judges.items():
+        seen = features[sights[name].training]
+        logits = head(seen if name == "dir" else seen.detach())
+        prefix = "" if name == "dir" else f"{name}."
+        for field, value in kind_of(head).losses(logits, positives).items():
+            losses[f"{prefix}loss_{field}"] = value
+    return losses

@@ -1,0 +1,114 @@
+"""A DIR head for a trained detector: the detector stays as it is, bit for bit."""
+
+# pyright: reportAttributeAccessIssue=false, reportArgumentType=false
+from pathlib import Path
+
+import pytest
+import torch
+from click.testing import CliRunner
+from mmengine.config import Config
+
+from dirdet_training.commands.train import command as train_command
+from dirdet_training.mm.checkpoints import CheckpointError, load_detector
+from dirdet_training.mm.configs import ConfigError, build_model, read_config
+from dirdet_training.mm.retrofit import WITH_DIR, add_dir_head
+
+
+def run(*arguments: object) -> None:
+    CliRunner().invoke(train_command, [str(argument) for argument in arguments], catch_exceptions=False)
+
+
+@pytest.fixture(params=[True, False], ids=["class-agnostic", "class-specific"])
+def trained(request, write_config, tmp_path) -> tuple[Path, Path]:
+    """A plain detector's config and checkpoint."""
+    config = write_config(dir_head=False, agnostic=request.param)
+    run(config, "--work-dir", tmp_path / "plain", "-o", "train_cfg.max_iters=2")
+    return config, tmp_path / "plain" / "iter_2.pth"
+
+
+def same_detector(before: Path, after: Path) -> dict[str, torch.Tensor]:
+    """Asserts that every weight of before stands in after unchanged; returns what is new."""
+    old = torch.load(before, weights_only=False)["state_dict"]
+    new = torch.load(after, weights_only=False)["state_dict"]
+    assert all(torch.equal(value, new[name]) for name, value in old.items())
+    return {name: value for name, value in new.items() if name not in old}
+
+
+@pytest.mark.parametrize("cached", [False, True], ids=["end to end", "cached"])
+def test_only_the_dir_head_is_trained(trained, tmp_path, cached, batch, detect):
+    config, checkpoint = trained
+    work = tmp_path / "retrofit"
+    options = ["--cache-features", "--boxes-per-picture", 4] if cached else []
+    run(config, "--retrofit", checkpoint, "--work-dir", work, "--epochs", 2, *options)
+    path = work / ("retrofitted.pth" if cached else "epoch_2.pth")
+    added = same_detector(checkpoint, path)
+    assert {name.rpartition("dir_head.")[2].partition(".")[0] for name in added} == {"purity", "integrity"}
+    assert all(bool(value.any()) for name, value in added.items() if name.endswith("weight"))
+
+    # Without weight for the IoU it detects what the plain detector detects.
+    config_with_dir = next(work.glob("*.py"))
+    ours, _ = load_detector(config_with_dir, path)
+    plain, _ = load_detector(config, checkpoint)
+    ours.roi_head.test_cfg.iou_weight = 0.0
+    for mine, theirs in zip(detect(ours, batch(1, 1)), detect(plain, batch(1, 1)), strict=True):
+        assert torch.equal(mine.scores[:10], theirs.scores[:10])
+        torch.testing.assert_close(mine.bboxes[:10], theirs.bboxes[:10], atol=1e-3, rtol=1e-5)
+        assert "ious" in mine
+
+
+def test_cached_features_are_used_again_only_for_the_same_detector(write_config, tmp_path):
+    config = write_config(dir_head=False)
+    run(config, "--work-dir", tmp_path / "plain", "-o", "train_cfg.max_iters=2")
+    work = tmp_path / "work"
+
+    def retrofit(*options: object) -> float:
+        checkpoint = tmp_path / "plain" / "iter_2.pth"
+        run(config, "--retrofit", checkpoint, "--work-dir", work, "--cache-features", *options)
+        return (work / "features" / "cache.json").stat().st_mtime_ns
+
+    first = retrofit()
+    assert retrofit("--epochs", 2) == first, "longer training needs no new features"
+    assert retrofit("--boxes-per-picture", 2) > first
+
+
+@pytest.mark.parametrize("kind", list(WITH_DIR))
+def test_every_roi_head_can_be_retrofitted(kind):
+    base = {
+        "StandardRoIHead": "faster_rcnn/faster-rcnn_r50_fpn_1x_coco.py",
+        "DoubleHeadRoIHead": "double_heads/dh-faster-rcnn_r50_fpn_1x_coco.py",
+        "CascadeRoIHead": "cascade_rcnn/cascade-rcnn_r50_fpn_1x_coco.py",
+        "HybridTaskCascadeRoIHead": "htc/htc-without-semantic_r50_fpn_1x_coco.py",
+    }.get(kind)
+    cfg = Config.fromfile(mmdet_config(base)) if base else read_config("tsd_r50_fpn_1x_coco")
+    assert cfg.model.roi_head.type == kind
+    plain = set(build_model(cfg).state_dict())
+    add_dir_head(cfg)
+    added = set(build_model(cfg).state_dict()) - plain
+    assert added
+    assert all(name.startswith("roi_head.dir_head.") for name in added)
+
+
+def mmdet_config(name: str) -> Path:
+    import mmdet
+
+    return Path(mmdet.__file__).parent / ".mim" / "configs" / name
+
+
+def test_a_single_stage_detector_is_refused_by_name():
+    cfg = Config.fromfile(mmdet_config("retinanet/retinanet_r18_fpn_1x_coco.py"))
+    with pytest.raises(ConfigError, match="needs a two-stage detector"):
+        add_dir_head(cfg)
+
+
+def test_a_checkpoint_of_another_detector_is_refused_before_anything_starts(write_config, tmp_path):
+    config = write_config(dir_head=False)
+    torch.save({"state_dict": {"backbone.conv_stem.weight": torch.zeros(1)}}, tmp_path / "other.pth")
+    with pytest.raises(CheckpointError, match=r"other\.pth is"):
+        run(config, "--retrofit", tmp_path / "other.pth", "--work-dir", tmp_path / "work")
+    assert not (tmp_path / "work").exists()
+
+
+def test_cached_features_need_a_frozen_detector(tiny_config):
+    result = CliRunner().invoke(train_command, [str(tiny_config), "--cache-features"])
+    assert result.exit_code == 2
+    assert "--cache-features needs --retrofit" in result.output

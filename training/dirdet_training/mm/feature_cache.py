@@ -1,0 +1,178 @@
+"""What judges learn from, pooled once from a frozen detector and kept on disk."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from mmdet.registry import DATASETS
+from torch import Tensor, nn
+
+from dirdet.errors import DirdetError
+from dirdet_training.mm.judges import Sight
+from dirdet_training.mm.positives import Positives
+
+TABLES = ("proposals", "refined", "objects")
+
+
+class CacheError(DirdetError):
+    """Features that cannot be kept, or are not of this detector."""
+
+
+@dataclass(frozen=True)
+class CacheKey:
+    """What cached features depend on.
+
+    Attributes:
+        checkpoint_sha256: of the frozen detector.
+        config_sha256: of its config's text.
+        boxes_per_picture: positives kept of each picture and pass.
+        passes: over the training pictures.
+        sights: where features are pooled.
+    """
+
+    checkpoint_sha256: str
+    config_sha256: str
+    boxes_per_picture: int
+    passes: int
+    sights: tuple[Sight, ...]
+
+
+def file_sha256(path: Path) -> str:
+    """A file's sha256, as hex digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def is_cached(folder: Path, key: CacheKey) -> bool:
+    """Whether a folder holds the whole of what a key names."""
+    path = folder / "cache.json"
+    return path.is_file() and json.loads(path.read_text(encoding="utf-8"))["key"] == json.loads(json.dumps(asdict(key)))
+
+
+def some_of(positives: Positives, count: int) -> Positives:
+    """At most so many positives of each picture, drawn without replacement by torch's generator."""
+    drawn = [torch.randperm(len(boxes), device=boxes.device)[:count].sort().values for boxes in positives.refined_xyxy]
+    return Positives(
+        *(
+            [boxes[index] for boxes, index in zip(table, drawn, strict=True)]
+            for table in (positives.proposals_xyxy, positives.refined_xyxy, positives.objects_xyxy)
+        )
+    )
+
+
+@torch.no_grad()
+def gather(model: Any, batches: Iterable[dict[str, Any]], folder: Path, key: CacheKey, *, pictures: int) -> int:  # noqa: ANN401
+    """Pools the positives of every picture and writes them below a folder; what stood there is replaced.
+
+    Args:
+        model: a frozen two-stage detector with DIR, in evaluation mode.
+        batches: training pictures, as the data loader gives them.
+        folder: gets `SIGHT.f16` (features [P, C, S, S]), tables [P, 4] of boxes, and cache.json, written last.
+        key: what is to be written down beside them.
+        pictures: how many the batches hold, for the estimate.
+
+    Returns:
+        P, the positives kept.
+
+    Raises:
+        CacheError: the disk is too small for what is to come.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    tables: dict[str, list[np.ndarray]] = {name: [] for name in TABLES}
+    shape: tuple[int, ...] = ()
+    files = {sight: (folder / f"{sight}.f16").open("wb") for sight in key.sights}
+    try:
+        for batch in batches:
+            positives, features = _pool(model, batch, key)
+            for sight, pooled in features.items():
+                if not shape:
+                    shape = tuple(pooled.shape[1:])
+                    _require_space(folder, pictures * key.boxes_per_picture * len(files) * 2 * int(np.prod(shape)))
+                files[sight].write(pooled.half().cpu().numpy().tobytes())
+            for name in TABLES:
+                boxes: list[Tensor] = getattr(positives, f"{name}_xyxy")
+                tables[name].append(torch.cat(boxes).float().cpu().numpy())
+    finally:
+        for file in files.values():
+            file.close()
+    for name, parts in tables.items():
+        np.save(folder / f"{name}.npy", np.concatenate(parts) if parts else np.zeros((0, 4), np.float32))
+    count = sum(len(part) for part in tables["refined"])
+    described = {"key": asdict(key), "shape": shape, "positives": count}
+    (folder / "cache.json").write_text(json.dumps(described, indent=2), encoding="utf-8")
+    return count
+
+
+def _pool(model: Any, batch: dict[str, Any], key: CacheKey) -> tuple[Positives, dict[Sight, Tensor]]:  # noqa: ANN401
+    """Positives of a batch, and their features [P, C, S, S] at each sight."""
+    data = model.data_preprocessor(batch, training=True)
+    x = model.extract_feat(data["inputs"])
+    proposal_cfg = model.train_cfg.get("rpn_proposal", model.test_cfg.rpn)
+    samples = data["data_samples"]
+    _, proposals = model.rpn_head.loss_and_predict(x, samples, proposal_cfg=proposal_cfg)
+    _, found = model.roi_head.detector_losses(x, proposals, samples)
+    positives = some_of(found, key.boxes_per_picture)
+    boxes = {"refined": positives.refined_xyxy, "proposal": positives.proposals_xyxy}
+    return positives, {sight: model.roi_head.box_features(x, boxes[sight]) for sight in key.sights}
+
+
+def _require_space(folder: Path, needed: int) -> None:
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise CacheError(
+            f"the features take up to {needed / 1e9:.1f} GB and {folder} has {free / 1e9:.1f} GB left; "
+            "keep fewer boxes a picture"
+        )
+
+
+@DATASETS.register_module()
+class CachedPositives(torch.utils.data.Dataset[dict[str, np.ndarray]]):
+    """Positives whose features are on disk, one an item."""
+
+    def __init__(self, folder: Path | str) -> None:
+        """Opens what `gather` wrote.
+
+        Raises:
+            CacheError: the folder holds no complete cache.
+        """
+        folder = Path(folder)
+        if not (folder / "cache.json").is_file():
+            raise CacheError(f"{folder} holds no complete cache of features")
+        described = json.loads((folder / "cache.json").read_text(encoding="utf-8"))
+        count = described["positives"]
+        if count == 0:
+            raise CacheError(f"{folder}: the detector has no positive proposal on the training pictures")
+        shape = (count, *described["shape"])
+        self.tables = {name: np.load(folder / f"{name}.npy") for name in TABLES}
+        self.features = {
+            sight: np.memmap(folder / f"{sight}.f16", dtype=np.float16, mode="r", shape=shape)
+            for sight in described["key"]["sights"]
+        }
+        self.metainfo: dict[str, Any] = {}
+
+    def __len__(self) -> int:
+        """The positives."""
+        return len(self.tables["refined"])
+
+    def __getitem__(self, index: int) -> dict[str, np.ndarray]:
+        """Features [C, S, S] by sight as `SIGHT_features`, and boxes [4] by table."""
+        seen = {f"{sight}_features": np.array(features[index]) for sight, features in self.features.items()}
+        return seen | {name: table[index] for name, table in self.tables.items()}
+
+
+def as_positives(batch: dict[str, Tensor]) -> Positives:
+    """Positives [P, 4] of a batch of items; which picture each came from no longer matters."""
+    return Positives(*([batch[name]] for name in TABLES))
+
+
+def heads_of(state: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
+    """The trained heads' weights, under the names that a detector gives them."""
+    known = model.state_dict()
+    return {f"roi_head.{name}": value for name, value in state.items() if f"roi_head.{name}" in known}
