@@ -35,7 +35,7 @@ def with_masks(data: dict) -> dict:
         for mask, (x1, y1, x2, y2) in zip(masks, boxes.int().tolist(), strict=True):
             mask[y1:y2, x1:x2] = 1
         sample.gt_instances.masks = BitmapMasks(masks, height, width)
-        sample.gt_sem_seg = PixelData(sem_seg=torch.zeros(1, height // 8, width // 8, dtype=torch.long))
+        sample.gt_sem_seg = PixelData(sem_seg=torch.zeros(1, height, width, dtype=torch.long))
     return data
 
 

@@ -1,0 +1,4 @@
+# Faster R-CNN with DIR and deformable convolutions on scenes. Lite0's own convolutions are depthwise, so the pyramid's
+# 3x3 ones deform instead of the backbone's.
+_base_ = ["./faster_rcnn_dir_lite0_scenes.py"]
+model = dict(neck=dict(conv_cfg=dict(type="DCNv2", deform_groups=1)))
