@@ -1,6 +1,7 @@
 import copy
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from dirdet_training.annotations.findings import summary
 from dirdet_training.annotations.records import read_coco, records_of
 from dirdet_training.annotations.skip import csv_text, without_broken, write_skipped
 
-GOOD = {
+GOOD: dict[str, Any] = {
     "images": [
         {"id": 1, "file_name": "a.png", "width": 100, "height": 80},
         {"id": 2, "file_name": "b/b.png", "width": 50, "height": 40},

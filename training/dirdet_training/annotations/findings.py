@@ -129,9 +129,7 @@ def lines(findings: tuple[Finding, ...], *, shown: int) -> list[str]:
 
 def summary(report: Report, *, shown: int = 3, shown_notes: int = 0) -> str:
     """A report in words: the totals, each kind with its count, and the first few of each kind."""
-    broken = " and ".join(
-        f"{report.count(section):,} of {counted(total, section)}"
-        for section, total in (("picture", report.pictures), ("annotation", report.annotations))
-    )
-    head = f"{report.path}: {broken} broken"
+    pictures = f"{report.count('picture'):,} of {counted(report.pictures, 'picture')}"
+    annotations = f"{report.count('annotation'):,} of {counted(report.annotations, 'annotation')}"
+    head = f"{report.path}: {pictures} and {annotations} broken"
     return "\n".join([head, *lines(report.broken, shown=shown), *lines(report.notes, shown=shown_notes)])

@@ -9,17 +9,22 @@ from typing import IO, Any
 
 import msgspec
 
-from dirdet_training.annotations.findings import Report
+from dirdet_training.annotations.findings import Report, Rows
 from dirdet_training.annotations.records import read_whole
 
 
 def without_broken(content: dict[str, Any], report: Report) -> dict[str, Any]:
     """A file's content without the broken pictures and annotations of its report; the rest stays as it is."""
-    kept = dict(content)
-    for key, section in (("images", "picture"), ("annotations", "annotation")):
-        broken = set(report.rows(section).tolist())
-        kept[key] = [entry for row, entry in enumerate(content[key]) if row not in broken]
-    return kept
+    return {
+        **content,
+        "images": _without(content["images"], report.rows("picture")),
+        "annotations": _without(content["annotations"], report.rows("annotation")),
+    }
+
+
+def _without(entries: list[Any], rows: Rows) -> list[Any]:
+    broken = set(rows.tolist())
+    return [entry for row, entry in enumerate(entries) if row not in broken]
 
 
 def write_skipped(report: Report, *, copy: Path, skipped: Path) -> None:
