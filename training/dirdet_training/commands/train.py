@@ -6,8 +6,10 @@ from typing import Any
 
 import click
 
-from dirdet_training.commands._options import cfg_options, trust_checkpoint
+from dirdet_training.annotations.classes import class_names
+from dirdet_training.commands._options import cfg_options, skip_broken, trust_checkpoint
 from dirdet_training.mm.configs import read_config
+from dirdet_training.mm.own_data import set_annotations, set_classes, set_pictures
 from dirdet_training.mm.running import point_at_data, train
 
 
@@ -15,20 +17,34 @@ from dirdet_training.mm.running import point_at_data, train
 @click.argument("config")
 @click.option("--work-dir", type=click.Path(path_type=Path), help="For checkpoints and logs [work_dirs/CONFIG].")
 @click.option("--data", type=click.Path(path_type=Path), help="Where the data set is [the config's data_root].")
+@click.option("--ann", help="COCO JSON to train on, below the data set's folder [the config's].")
+@click.option("--val-ann", help="COCO JSON to validate on [the config's; with --ann, no validation].")
+@click.option("--pictures", help="Folder of the pictures, below the data set's folder [the config's].")
+@click.option(
+    "--classes-from",
+    type=click.Path(path_type=Path),
+    help="Learn the classes of this COCO JSON, or of a text file with one to a line [the config's].",
+)
 @click.option("--resume", is_flag=True, help="Go on from the newest checkpoint in the work directory.")
 @click.option("--resume-from", type=click.Path(path_type=Path), help="Go on from this checkpoint.")
 @click.option("--amp", is_flag=True, help="Automatic mixed precision.")
 @click.option("--seed", type=int, help="Random seed [the config's].")
+@skip_broken
 @trust_checkpoint
 @cfg_options
 def command(
     config: str,
     work_dir: Path | None,
     data: Path | None,
+    ann: str | None,
+    val_ann: str | None,
+    pictures: str | None,
+    classes_from: Path | None,
     resume: bool,
     resume_from: Path | None,
     amp: bool,
     seed: int | None,
+    skip_broken: bool,
     trust_checkpoint: bool,
     cfg_options: dict[str, Any],
 ) -> None:
@@ -39,10 +55,21 @@ def command(
     cfg = read_config(config)
     if data is not None:
         point_at_data(cfg, data)
+    set_annotations(cfg, train=ann, val=val_ann)
+    if pictures is not None:
+        set_pictures(cfg, pictures)
+    if classes_from is not None:
+        set_classes(cfg, class_names(classes_from))
     cfg.merge_from_dict(cfg_options)
     cfg.work_dir = str(work_dir or cfg.get("work_dir") or Path("work_dirs") / Path(config).stem)
     if seed is not None:
         cfg.randomness = {"seed": seed}
     if "TORCHELASTIC_RUN_ID" in os.environ:  # torchrun started this process
         cfg.launcher = "pytorch"
-    train(cfg, resume=resume_from or resume, amp=amp, trust_checkpoint=trust_checkpoint)
+    train(
+        cfg,
+        resume=resume_from or resume,
+        amp=amp,
+        trust_checkpoint=trust_checkpoint,
+        skip_broken=skip_broken,
+    )
