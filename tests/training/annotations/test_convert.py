@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 
 import pytest
 from click.testing import CliRunner
@@ -295,3 +297,11 @@ def test_any_line_is_a_box_or_refused(line):
     except AnnotationError:
         return
     assert box.label in CLASSES
+
+
+def test_annotations_need_no_torch():
+    code = (
+        "import sys, dirdet_training.commands.annotations; print({'torch', 'mmdet', 'mmengine'} & sys.modules.keys())"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert result.stdout.strip() == "set()"
