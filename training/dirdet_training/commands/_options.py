@@ -12,6 +12,12 @@ trust_checkpoint = click.option(
     help="Allow a checkpoint to hold pickled objects, which can run any code when it is read.",
 )
 
+skip_broken = click.option(
+    "--skip-broken",
+    is_flag=True,
+    help="Leave broken annotations out, listed in the work directory, instead of refusing the file.",
+)
+
 
 def _parse(_ctx: click.Context, _param: click.Parameter, pairs: tuple[str, ...]) -> dict[str, Any]:
     settings: dict[str, Any] = {}

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from dirdet_training.commands._options import cfg_options, trust_checkpoint
+from dirdet_training.commands._options import cfg_options, skip_broken, trust_checkpoint
 from dirdet_training.mm.configs import read_config
 from dirdet_training.mm.running import evaluate, point_at_data
 from dirdet_training.ranking import RANKS
@@ -23,6 +23,7 @@ from dirdet_training.ranking import RANKS
 @click.option("--rank", "ranks", multiple=True, type=click.Choice(list(RANKS)), help="Repeatable [all that apply].")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 @click.option("--work-dir", type=click.Path(path_type=Path), default=Path("work_dirs/evaluate"), show_default=True)
+@skip_broken
 @trust_checkpoint
 @cfg_options
 def command(
@@ -33,6 +34,7 @@ def command(
     ranks: tuple[str, ...],
     as_json: bool,
     work_dir: Path,
+    skip_broken: bool,
     trust_checkpoint: bool,
     cfg_options: dict[str, Any],
 ) -> None:
@@ -51,7 +53,14 @@ def command(
     # MMEngine and pycocotools talk on standard output, which belongs to the figures.
     with contextlib.redirect_stdout(sys.stderr):
         measured = {
-            name: evaluate(cfg, checkpoint, ann_file=root / name, ranks=chosen, trust_checkpoint=trust_checkpoint)
+            name: evaluate(
+                cfg,
+                checkpoint,
+                ann_file=root / name,
+                ranks=chosen,
+                trust_checkpoint=trust_checkpoint,
+                skip_broken=skip_broken,
+            )
             for name in files
         }
     click.echo(json.dumps(without_nan(measured), indent=2) if as_json else table(measured, chosen))

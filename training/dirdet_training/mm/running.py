@@ -12,26 +12,14 @@ from mmengine.runner import Runner, find_latest_checkpoint
 
 from dirdet.errors import DirdetError
 from dirdet_training.mm.checkpoints import CheckpointError, read_checkpoint
+from dirdet_training.mm.data import DataError as DataError
+from dirdet_training.mm.data import require_data
 from dirdet_training.mm.dir_mixin import DEFAULT_MAX_CANDIDATES
+from dirdet_training.mm.own_data import set_evaluator
 
 
 class DeviceError(DirdetError):
     """A request that this machine's devices cannot meet."""
-
-
-class DataError(DirdetError):
-    """Pictures or annotations that a config names and that are not there."""
-
-
-def require_data(loader: Config) -> None:
-    """Raises DataError where the annotation file that a dataloader names is missing."""
-    dataset = loader.dataset
-    while "dataset" in dataset:  # wrappers such as RepeatDataset
-        dataset = dataset.dataset
-    path = Path(dataset.get("data_root", "") or "") / dataset.get("ann_file", "")
-    if not path.is_file():
-        hint = "; `dirdet scenes --out data/scenes` makes it" if "scenes" in str(path) else ""
-        raise DataError(f"the config's annotation file {path} does not exist{hint}")
 
 
 def point_at_data(cfg: Config, data_root: Path) -> None:
@@ -50,7 +38,7 @@ def point_at_data(cfg: Config, data_root: Path) -> None:
         cfg[key] = replace(cfg[key])
 
 
-def train(cfg: Config, *, resume: Path | bool, amp: bool, trust_checkpoint: bool) -> None:
+def train(cfg: Config, *, resume: Path | bool, amp: bool, trust_checkpoint: bool, skip_broken: bool = False) -> None:
     """Trains to the end of the config's schedule.
 
     Args:
@@ -58,14 +46,18 @@ def train(cfg: Config, *, resume: Path | bool, amp: bool, trust_checkpoint: bool
         resume: a checkpoint to go on from, True for the work_dir's newest, False to start anew.
         amp: automatic mixed precision (MMEngine's AmpOptimWrapper).
         trust_checkpoint: allow pickled objects in checkpoints that are read.
+        skip_broken: leave broken annotations out instead of refusing them.
 
     Raises:
-        DataError: the data is not where the config says.
+        DataError: the data is not where the config says, is broken, or has other classes.
         CheckpointError: a checkpoint to start from cannot be read, or lacks what resuming needs.
         DeviceError: amp without an accelerator.
     """
     register_all_modules(init_default_scope=True)
-    require_data(cfg.train_dataloader)
+    require_data(cfg, "train", skip_broken=skip_broken)
+    if cfg.get("val_dataloader"):
+        for clean in require_data(cfg, "val", skip_broken=skip_broken).values():
+            set_evaluator(cfg, "val", clean)
     if amp:
         if get_device() == "cpu":
             raise DeviceError("--amp needs an accelerator: MMEngine has no mixed precision on the CPU")
@@ -97,7 +89,13 @@ def distribute_on_cpu(cfg: Config) -> None:
 
 
 def evaluate(
-    cfg: Config, checkpoint: Path, *, ann_file: Path, ranks: list[str], trust_checkpoint: bool
+    cfg: Config,
+    checkpoint: Path,
+    *,
+    ann_file: Path,
+    ranks: list[str],
+    trust_checkpoint: bool,
+    skip_broken: bool = False,
 ) -> dict[str, float]:
     """Measures one checkpoint under several ranks, on the same candidates.
 
@@ -107,19 +105,20 @@ def evaluate(
         ann_file: COCO JSON; its file names are relative to the config's data_root and data_prefix.
         ranks: names from `dirdet_training.ranking.RANKS`.
         trust_checkpoint: allow pickled objects in the checkpoint.
+        skip_broken: leave broken annotations out instead of refusing them.
 
     Returns:
         Figures by name (RankingMetric's), the same in every process.
 
     Raises:
-        DataError: the annotation file is not there.
+        DataError: the annotation file is not there, is broken, or has other classes.
         CheckpointError: the checkpoint cannot be read.
     """
     register_all_modules(init_default_scope=True)
     read_checkpoint(checkpoint, trust_checkpoint=trust_checkpoint)
     cfg = copy.deepcopy(cfg)
     cfg.test_dataloader.dataset.ann_file = str(ann_file.resolve())
-    require_data(cfg.test_dataloader)
+    ann_file = require_data(cfg, "test", skip_broken=skip_broken).get(ann_file.resolve(), ann_file)
     nms_iou_threshold, max_detections = unsuppressed(cfg)
     cfg.test_evaluator = {
         "type": "RankingMetric",

@@ -1,0 +1,1 @@
+"""Annotation files: reading, checking and converting what a detector learns from, without torch."""
