@@ -1,7 +1,9 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
-from dirdet_training.ranking import RANKS, Candidates
+from dirdet_training.ranking import RANKS, ByFitness, ByRankScore, Candidates, MissingHeadError
 
 
 def candidates(*, ious=(0.9, 0.4, 0.8)):
@@ -40,6 +42,24 @@ def test_a_picture_without_objects_has_nothing_to_fit():
     assert RANKS["oracle"](empty).tolist() == [0, 0]
 
 
-def test_rank_dir_without_a_dir_head_says_so():
-    with pytest.raises(ValueError, match="DIR head"):
-        RANKS["dir"](candidates(ious=None))
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [("dir", "DIR head"), ("single", "one number"), ("rank_nms", "ranking"), ("fitness_nms", "fitness")],
+)
+def test_a_rank_whose_head_is_missing_says_so(name, says):
+    with pytest.raises(MissingHeadError, match=f"'{name}' needs .*{says}"):
+        RANKS[name](candidates(ious=None))
+
+
+def test_rivals_ranks_are_what_they_say():
+    found = replace(
+        candidates(),
+        single_ious=torch.tensor([0.5, 1, 0]),
+        rank_scores=torch.tensor([0.5, 0.4, 0.8]),
+        fitness=torch.tensor([0.2, 0.5, 1]),
+    )
+    assert RANKS["single"](found).tolist() == pytest.approx([0.5, 0.9**0.5, 0])
+    assert RANKS["rank_nms"](found).tolist() == pytest.approx([0.5, 0.6, 0.8])
+    assert RANKS["fitness_nms"](found).tolist() == pytest.approx([0.1, 0.45, 0.8])
+    assert ByFitness(power=2)(found).tolist() == pytest.approx([0.02, 0.225, 0.8])
+    assert ByRankScore(rank_weight=1)(found).tolist() == pytest.approx([0.5, 0.4, 0.8])

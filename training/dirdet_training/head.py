@@ -4,10 +4,10 @@ import torch
 from torch import Tensor, nn
 
 
-def _branch(in_features: int, fc_channels: int) -> nn.Sequential:
+def branch(in_features: int, fc_channels: int, out_features: int = 1) -> nn.Sequential:
     """FC-ReLU, FC-ReLU, FC (section 3.4); the sigmoid belongs to the loss and to inference."""
     first, second = nn.Linear(in_features, fc_channels), nn.Linear(fc_channels, fc_channels)
-    last = nn.Linear(fc_channels, 1)
+    last = nn.Linear(fc_channels, out_features)
     for layer in (first, second):
         nn.init.xavier_uniform_(layer.weight)
         nn.init.zeros_(layer.bias)
@@ -29,8 +29,8 @@ class DIRHead(nn.Module):
         """
         super().__init__()
         in_features = in_channels * roi_size * roi_size
-        self.purity = _branch(in_features, fc_channels)
-        self.integrity = _branch(in_features, fc_channels)
+        self.purity = branch(in_features, fc_channels)
+        self.integrity = branch(in_features, fc_channels)
 
     def forward(self, roi_features: Tensor) -> tuple[Tensor, Tensor]:
         """Logits of purity and of integrity, [N] each, for RoI features [N, C, roi_size, roi_size]."""

@@ -1,4 +1,4 @@
-"""Measure a checkpoint: AP under each rank, and how well its confidences tell the true IoU."""
+"""Measure a checkpoint: AP under each NMS, and how well its confidences tell the true IoU."""
 
 import contextlib
 import json
@@ -12,7 +12,10 @@ import click
 from dirdet_training.commands._options import cfg_options, skip_broken, trust_checkpoint
 from dirdet_training.mm.configs import read_config
 from dirdet_training.mm.running import evaluate, point_at_data
-from dirdet_training.ranking import RANKS
+from dirdet_training.suppression import SUPPRESSIONS
+
+# What is measured unless told: the plain detector, DIR and the ceiling.
+DEFAULT_RANKS = ("score", "dir", "oracle")
 
 
 @click.command()
@@ -20,7 +23,9 @@ from dirdet_training.ranking import RANKS
 @click.argument("checkpoint", type=click.Path(path_type=Path))
 @click.option("--data", type=click.Path(path_type=Path), help="Where the data set is [the config's data_root].")
 @click.option("--ann", multiple=True, help="COCO JSON below the data set's folder [the config's]; repeatable.")
-@click.option("--rank", "ranks", multiple=True, type=click.Choice(list(RANKS)), help="Repeatable [all that apply].")
+@click.option(
+    "--rank", "ranks", multiple=True, type=click.Choice(list(SUPPRESSIONS)), help="Repeatable [score, dir, oracle]."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 @click.option("--work-dir", type=click.Path(path_type=Path), default=Path("work_dirs/evaluate"), show_default=True)
 @skip_broken
@@ -45,7 +50,7 @@ def command(
     cfg.merge_from_dict(cfg_options)
     cfg.work_dir = str(work_dir)
     has_dir = "dir_head" in cfg.model.roi_head
-    chosen = list(ranks) or [name for name in RANKS if has_dir or name != "dir"]
+    chosen = list(ranks) or [name for name in DEFAULT_RANKS if has_dir or name != "dir"]
     if "dir" in chosen and not has_dir:
         raise click.BadParameter(f"{config} has no DIR head, so rank 'dir' does not apply", param_hint="--rank")
     root = Path(cfg.test_dataloader.dataset.get("data_root", "") or "")

@@ -10,10 +10,10 @@ from mmengine.config import ConfigDict
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
+from dirdet_training.combination import localization_confidence
 from dirdet_training.mm.judges import SIGHTS, Sight, build_judges, judge_losses, kind_of
 from dirdet_training.mm.positives import Positives, positives_of
 from dirdet_training.nms import confidence, ranked_nms
-from dirdet_training.ranking import localization_confidence
 
 Pyramid = tuple[Tensor, ...]
 

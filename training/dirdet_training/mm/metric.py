@@ -11,12 +11,14 @@ from pycocotools.coco import COCO
 
 from dirdet.quality import pearson
 from dirdet_training.coco_ap import average_precisions
-from dirdet_training.nms import ranked_nms
-from dirdet_training.ranking import RANKS, Candidates
+from dirdet_training.ranking import Candidates
+from dirdet_training.suppression import SUPPRESSIONS
 
 # The boxes that the correlations are measured on: Figure 4, as this project defines it.
 PEARSON_MIN_SCORE = 0.05
 PEARSON_MIN_IOU = 0.5
+# Columns of candidates that only a detector with a rival's head gives.
+RIVALS = ("single_ious", "rank_scores", "fitness")
 
 
 @METRICS.register_module()
@@ -42,8 +44,8 @@ class RankingMetric(BaseMetric):
 
         Args:
             ann_file: COCO JSON.
-            ranks: names from `dirdet_training.ranking.RANKS`.
-            nms_iou_threshold: of the NMS that each rank leads.
+            ranks: names from `dirdet_training.suppression.SUPPRESSIONS`.
+            nms_iou_threshold: of each NMS.
             max_detections: kept a picture.
             collect_device: where MMEngine gathers results of several processes.
         """
@@ -78,6 +80,7 @@ class RankingMetric(BaseMetric):
                 ious=found["ious"].cpu() if "ious" in found else None,
                 objects_xyxy=objects_xyxy,
                 object_class_ids=object_class_ids,
+                **{name: found[name].cpu() for name in RIVALS if name in found},
             )
             self.results.append(
                 {
@@ -88,15 +91,18 @@ class RankingMetric(BaseMetric):
             )
 
     def _suppress(self, candidates: Candidates, rank: str) -> np.ndarray:
-        """What NMS led by one rank keeps: rows of x1, y1, x2, y2, confidence, class id."""
-        ranks = RANKS[rank](candidates)
-        kept = ranked_nms(candidates.boxes_xyxy, ranks, candidates.class_ids, iou_threshold=self.nms_iou_threshold)
-        kept = kept[: self.max_detections]
-        columns = (candidates.boxes_xyxy[kept], ranks[kept, None], candidates.class_ids[kept, None])
+        """What one NMS keeps: rows of x1, y1, x2, y2, confidence, class id."""
+        kept = SUPPRESSIONS[rank](candidates, self.nms_iou_threshold)
+        chosen = kept.indices[: self.max_detections]
+        confidences = kept.confidences[: self.max_detections, None]
+        columns = (candidates.boxes_xyxy[chosen], confidences, candidates.class_ids[chosen, None])
         return torch.cat([column.double() for column in columns], dim=1).numpy()  # [K, 6]
 
     def compute_metrics(self, results: list[dict[str, Any]]) -> dict[str, float]:
-        """Figures by name: RANK/AP and so on, pearson/score, pearson/iou and the number of boxes behind them."""
+        """Figures by name: RANK/AP and so on, pearson/score, pearson/iou and the number of boxes behind them.
+
+        Where rivals' heads predict something, its Pearson too, under the name of the column.
+        """
         figures: dict[str, float] = {}
         picture_ids = [result["picture_id"] for result in results]
         for rank in self.ranks:
@@ -112,16 +118,23 @@ class RankingMetric(BaseMetric):
             ]
             measured = average_precisions(self.coco, detections, picture_ids)
             figures.update({f"{rank}/{name}": value for name, value in measured.items()})
-        pairs = np.concatenate([result["pairs"] for result in results])  # [P, 3]
+        pairs = np.concatenate([result["pairs"] for result in results])  # [P, 6]
         figures["pearson/score"] = pearson(pairs[:, 1], pairs[:, 0])
         figures["pearson/iou"] = pearson(pairs[:, 2], pairs[:, 0])
+        for column, name in enumerate(RIVALS, start=3):
+            if not np.isnan(pairs[:, column]).all():
+                figures[f"pearson/{name}"] = pearson(pairs[:, column], pairs[:, 0])
         figures["pearson/boxes"] = float(len(pairs))
         return figures
 
 
 def _pairs(candidates: Candidates) -> np.ndarray:
-    """Rows of true IoU, score, predicted IoU (nan without DIR) of the boxes that correlations are measured on."""
+    """The boxes that correlations are measured on: rows of true IoU, score, predicted IoU and what RIVALS names.
+
+    NaN stands where the detector predicts nothing.
+    """
     true = candidates.true_ious(same_class=False)
     chosen = (true >= PEARSON_MIN_IOU) & (candidates.scores > PEARSON_MIN_SCORE)
-    ious = torch.full_like(true, float("nan")) if candidates.ious is None else candidates.ious
-    return torch.stack([true, candidates.scores, ious], dim=1)[chosen].double().numpy()
+    predicted = (candidates.ious, candidates.single_ious, candidates.rank_scores, candidates.fitness)
+    columns = (torch.full_like(true, float("nan")) if column is None else column for column in predicted)
+    return torch.stack([true, candidates.scores, *columns], dim=1)[chosen].double().numpy()

@@ -103,7 +103,7 @@ def evaluate(
         cfg: the detector's config, with work_dir.
         checkpoint: its weights.
         ann_file: COCO JSON; its file names are relative to the config's data_root and data_prefix.
-        ranks: names from `dirdet_training.ranking.RANKS`.
+        ranks: names from `dirdet_training.suppression.SUPPRESSIONS`.
         trust_checkpoint: allow pickled objects in the checkpoint.
         skip_broken: leave broken annotations out instead of refusing them.
 

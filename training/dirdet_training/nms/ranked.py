@@ -1,7 +1,9 @@
-"""Ranked non-maximum suppression: one contract, whatever the rank is made of."""
+"""Ranked non-maximum suppression: hard NMS, whatever the rank is made of."""
 
 from torch import Tensor
 from torchvision.ops import batched_nms
+
+from dirdet_training.nms.inputs import require_inputs
 
 
 def confidence(scores: Tensor, ious: Tensor, iou_weight: float | Tensor = 0.5) -> Tensor:
@@ -33,10 +35,5 @@ def ranked_nms(boxes_xyxy: Tensor, ranks: Tensor, class_ids: Tensor, *, iou_thre
     Raises:
         ValueError: the three inputs are not of one length, or the threshold is out of range.
     """
-    if not len(boxes_xyxy) == len(ranks) == len(class_ids):
-        raise ValueError(
-            f"boxes, ranks and class_ids must have one length, not {len(boxes_xyxy)}, {len(ranks)}, {len(class_ids)}"
-        )
-    if not 0 <= iou_threshold <= 1:
-        raise ValueError(f"iou_threshold must be in [0, 1], not {iou_threshold}")
+    require_inputs(iou_threshold, boxes=boxes_xyxy, ranks=ranks, class_ids=class_ids)
     return batched_nms(boxes_xyxy.float(), ranks.float(), class_ids, iou_threshold)

@@ -1,0 +1,36 @@
+"""Ways to make one localization confidence of a purity and an integrity (Table 5)."""
+
+from collections.abc import Callable
+
+from torch import Tensor
+
+# What of a purity p and an integrity i stands for the localization confidence (Table 5), beside Eq. 5.
+COMBINATIONS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "purity": lambda purities, _: purities,
+    "integrity": lambda _, integrities: integrities,
+    "geometric": lambda purities, integrities: (purities * integrities).sqrt(),
+    "arithmetic": lambda purities, integrities: (purities + integrities) / 2,
+}
+
+
+def localization_confidence(
+    combination: str, ious: Tensor, purities: Tensor | None, integrities: Tensor | None
+) -> Tensor:
+    """What a box's fit is rated by, [N].
+
+    Args:
+        combination: "iou", the prediction itself (Eq. 5), or a name from COMBINATIONS.
+        ious: [N].
+        purities: [N], None where a single branch predicts the IoU.
+        integrities: [N], likewise.
+
+    Raises:
+        ValueError: the combination is unknown, or needs a purity and an integrity that are not predicted.
+    """
+    if combination == "iou":
+        return ious
+    if combination not in COMBINATIONS:
+        raise ValueError(f"combination must be one of iou, {', '.join(COMBINATIONS)}, not {combination!r}")
+    if purities is None or integrities is None:
+        raise ValueError(f"combination {combination!r} needs purity and integrity; a single branch predicts neither")
+    return COMBINATIONS[combination](purities, integrities)

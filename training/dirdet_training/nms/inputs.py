@@ -1,0 +1,13 @@
+"""What every NMS asks of its inputs."""
+
+from torch import Tensor
+
+
+def require_inputs(iou_threshold: float, **columns: Tensor) -> None:
+    """Raises ValueError unless the columns have one length and the threshold is in [0, 1]."""
+    lengths = [len(column) for column in columns.values()]
+    if len(set(lengths)) > 1:
+        *names, last = columns
+        raise ValueError(f"{', '.join(names)} and {last} must have one length, not {', '.join(map(str, lengths))}")
+    if not 0 <= iou_threshold <= 1:
+        raise ValueError(f"iou_threshold must be in [0, 1], not {iou_threshold}")

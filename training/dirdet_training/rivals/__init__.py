@@ -1,0 +1,1 @@
+"""The heads and losses of what DIR is compared with, in plain torch."""
