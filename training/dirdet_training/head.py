@@ -50,7 +50,7 @@ class IoUHead(nn.Module):
             fc_channels: width of the two hidden layers.
         """
         super().__init__()
-        self.iou = _branch(in_channels * roi_size * roi_size, fc_channels)
+        self.iou = branch(in_channels * roi_size * roi_size, fc_channels)
 
     def forward(self, roi_features: Tensor) -> Tensor:
         """Logits of the IoU, [N], for RoI features [N, C, roi_size, roi_size]."""
