@@ -71,6 +71,28 @@ def test_cached_features_are_used_again_only_for_the_same_detector(write_config,
     assert retrofit("--boxes-per-picture", 2) > first
 
 
+def test_every_judge_learns_from_cached_features(write_config, tmp_path):
+    """The rivals too: boxes drawn around objects, and pairs of one object's boxes."""
+    config = write_config(dir_head=False)
+    run(config, "--work-dir", tmp_path / "plain", "-o", "train_cfg.max_iters=2")
+    judged = tmp_path / "judged.py"
+    head = "in_channels=64, roi_size=7, fc_channels=16"
+    judged.write_text(
+        f"""_base_ = ["{config}"]
+model = dict(roi_head=dict(type="DIRStandardRoIHead", dir_head=dict(type="DIRHead", {head}), judges=dict(
+    iou_net=dict(type="IoUNetHead", num_classes=2, sights=dict(training="jittered"), {head}),
+    foresight=dict(type="DIRHead", sights=dict(training="proposal", inference="proposal"), {head}),
+    rank=dict(type="RankHead", {head}))))
+"""
+    )
+    checkpoint, work = tmp_path / "plain" / "iter_2.pth", tmp_path / "work"
+    run(judged, "--retrofit", checkpoint, "--work-dir", work, "--cache-features")
+    added = same_detector(checkpoint, work / "retrofitted.pth")
+    for name in ("dir_head.purity", "judges.iou_net.iou", "judges.foresight.integrity", "judges.rank.rank"):
+        # Biases begin at 0.
+        assert bool(added[f"roi_head.{name}.4.bias"].any()), name
+
+
 @pytest.mark.parametrize("kind", list(WITH_DIR))
 def test_every_roi_head_can_be_retrofitted(kind):
     base = {

@@ -93,9 +93,12 @@ def test_positives_are_clipped_to_the_picture_they_lie_on(model):
         pos_priors = priors
         pos_gt_bboxes = torch.tensor([[50.0, 30, 80, 50]])
         pos_gt_labels = torch.tensor([0])
+        pos_assigned_gt_inds = torch.tensor([1])
+        num_gts = 2
 
     Sampled.priors = torch.cat([priors, priors])
-    found = positives_of(model.roi_head.bbox_head, [Sampled], torch.zeros(2, 4), [(50, 80)])
+    found = positives_of(model.roi_head.bbox_head, [Sampled, Sampled], torch.zeros(4, 4), [(50, 80), (64, 96)])
+    assert [ids.tolist() for ids in found.object_ids] == [[1], [3]], "objects of different pictures stay apart"
     assert found.proposals_xyxy[0].tolist() == [[50, 30, 90, 60]]
     assert found.refined_xyxy[0].tolist() == [[50, 30, 80, 50]]
     assert found.objects_xyxy[0].tolist() == [[50, 30, 80, 50]]

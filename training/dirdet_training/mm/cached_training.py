@@ -28,7 +28,8 @@ from dirdet_training.mm.feature_cache import (
 from dirdet_training.mm.judges import Sight, build_judges, judge_losses
 from dirdet_training.mm.retrofit import JUDGES
 
-BATCH = 256
+# Pictures whose positives make a step.
+BATCH = 8
 
 
 @MODELS.register_module()
@@ -127,7 +128,7 @@ def _heads_config(cfg: Config, folder: Path) -> Config:
         "batch_size": BATCH,
         "num_workers": 0,
         "sampler": {"type": "DefaultSampler", "shuffle": True},
-        "collate_fn": {"type": "default_collate"},
+        "collate_fn": {"type": "join_pictures"},
         "dataset": {"type": "CachedPositives", "folder": str(folder)},
     }
     heads.default_hooks.pop("visualization", None)

@@ -5,13 +5,14 @@
 
 from typing import Any
 
+import torch
 from mmdet.structures.bbox import bbox2roi, scale_boxes
 from mmengine.config import ConfigDict
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
 from dirdet_training.combination import localization_confidence
-from dirdet_training.mm.judges import SIGHTS, Sight, build_judges, judge_losses, kind_of
+from dirdet_training.mm.judges import SEEN, SIGHTS, Sight, build_judges, judge_losses, kind_of
 from dirdet_training.mm.positives import Positives, positives_of
 from dirdet_training.nms import confidence, ranked_nms
 
@@ -31,7 +32,7 @@ class DIRMixin:
         max_candidates: M, the best scored pairs of box and class that are judged; 300 unless told.
         iou_weight: w of the confidence; 0.5 unless told, 0 is the plain detector.
         combination: what of purity and integrity stands for the iou in the confidence (Table 5); "iou" (Eq. 5).
-        all_judges: give what every judge says at both sights, as `NAME/SIGHT/FIELD`.
+        all_judges: give what every judge says at both sights, as `NAME/SIGHT/FIELD`; "dir" is the head that ranks.
     """
 
     def __init__(
@@ -82,17 +83,17 @@ class DIRMixin:
         """The losses of the detector without DIR, and the positives that judges learn from."""
         # bbox_loss, which knows the sampled boxes, is not told where the pictures end.
         self._picture_hws = [sample.img_shape for sample in batch_data_samples]
-        none = [x[0].new_zeros(0, 4) for _ in batch_data_samples]
-        self._positives = Positives(none, none, none)
+        self._positives = Positives.none(len(batch_data_samples), x[0])
         losses, positives = super().loss(x, rpn_results_list, batch_data_samples), self._positives
         del self._positives, self._picture_hws
         return losses, positives
 
     def _judge_losses(self, x: Pyramid, positives: Positives) -> dict[str, Tensor]:
         """loss_purity, loss_integrity, loss_iou of the DIR head and NAME.loss_FIELD of every further judge."""
-        boxes: dict[Sight, list[Tensor]] = {"refined": positives.refined_xyxy, "proposal": positives.proposals_xyxy}
-        wanted = {sights.training for sights in self.sights.values()}
-        features = {sight: self.box_features(x, boxes[sight]) for sight in sorted(wanted)}
+        wanted = sorted({sights.training for sights in self.sights.values()})
+        if "jittered" in wanted:
+            positives = positives.jittered()
+        features = {sight: self.box_features(x, getattr(positives, SEEN[sight])) for sight in wanted}
         return judge_losses(self._all_judges(), self.sights, features, positives)
 
     def _all_judges(self) -> dict[str, nn.Module]:
@@ -151,11 +152,12 @@ class DIRMixin:
         }
         wanted: tuple[Sight, ...] = SIGHTS if everything else (self.sights["dir"].inference,)
         sizes = [len(result) for result in candidates]
+        class_ids = torch.cat([result.labels for result in candidates])
         for sight in wanted:
             features = self.box_features(x, boxes[sight])
             for name, head in (self._all_judges() if everything else {"dir": self.dir_head}).items():
                 main = name == "dir" and sight == self.sights["dir"].inference
-                for field, values in kind_of(head).says(head(features)).items():
+                for field, values in kind_of(head).says(head(features), class_ids).items():
                     for result, part in zip(candidates, values.split(sizes), strict=True):
                         if main:
                             result.set_field(part, field)

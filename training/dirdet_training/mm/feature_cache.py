@@ -11,13 +11,17 @@ from typing import Any
 import numpy as np
 import torch
 from mmdet.registry import DATASETS
+from mmengine.registry import FUNCTIONS
 from torch import Tensor, nn
 
 from dirdet.errors import DirdetError
-from dirdet_training.mm.judges import Sight
+from dirdet_training.mm.judges import SEEN, Sight
 from dirdet_training.mm.positives import Positives
 
-TABLES = ("proposals", "refined", "objects")
+# Positives' boxes and numbers, beside their features.
+TABLES = ("proposals_xyxy", "refined_xyxy", "objects_xyxy", "class_ids", "object_ids")
+# A table too where judges look at jittered boxes.
+JITTERED = "jittered_xyxy"
 
 
 class CacheError(DirdetError):
@@ -59,10 +63,7 @@ def some_of(positives: Positives, count: int) -> Positives:
     """At most so many positives of each picture, drawn without replacement by torch's generator."""
     drawn = [torch.randperm(len(boxes), device=boxes.device)[:count].sort().values for boxes in positives.refined_xyxy]
     return Positives(
-        *(
-            [boxes[index] for boxes, index in zip(table, drawn, strict=True)]
-            for table in (positives.proposals_xyxy, positives.refined_xyxy, positives.objects_xyxy)
-        )
+        *([rows[index] for rows, index in zip(getattr(positives, name), drawn, strict=True)] for name in TABLES)
     )
 
 
@@ -73,7 +74,8 @@ def gather(model: Any, batches: Iterable[dict[str, Any]], folder: Path, key: Cac
     Args:
         model: a frozen two-stage detector with DIR, in evaluation mode.
         batches: training pictures, as the data loader gives them.
-        folder: gets `SIGHT.f16` (features [P, C, S, S]), tables [P, 4] of boxes, and cache.json, written last.
+        folder: gets `SIGHT.f16` (features [P, C, S, S]), a table of P rows for each of TABLES, how many rows are each
+            picture's, and cache.json, written last.
         key: what is to be written down beside them.
         pictures: how many the batches hold, for the estimate.
 
@@ -85,7 +87,8 @@ def gather(model: Any, batches: Iterable[dict[str, Any]], folder: Path, key: Cac
     """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    tables: dict[str, list[np.ndarray]] = {name: [] for name in TABLES}
+    names = (*TABLES, JITTERED) if "jittered" in key.sights else TABLES
+    tables: dict[str, list[Tensor]] = {name: [] for name in names}
     shape: tuple[int, ...] = ()
     files = {sight: (folder / f"{sight}.f16").open("wb") for sight in key.sights}
     try:
@@ -96,15 +99,16 @@ def gather(model: Any, batches: Iterable[dict[str, Any]], folder: Path, key: Cac
                     shape = tuple(pooled.shape[1:])
                     _require_space(folder, pictures * key.boxes_per_picture * len(files) * 2 * int(np.prod(shape)))
                 files[sight].write(pooled.half().cpu().numpy().tobytes())
-            for name in TABLES:
-                boxes: list[Tensor] = getattr(positives, f"{name}_xyxy")
-                tables[name].append(torch.cat(boxes).float().cpu().numpy())
+            for name, parts in tables.items():
+                parts += [rows.cpu() for rows in getattr(positives, name)]
     finally:
         for file in files.values():
             file.close()
+    counts = np.array([len(rows) for rows in tables["class_ids"]])
+    np.save(folder / "counts.npy", counts)
     for name, parts in tables.items():
-        np.save(folder / f"{name}.npy", np.concatenate(parts) if parts else np.zeros((0, 4), np.float32))
-    count = sum(len(part) for part in tables["refined"])
+        np.save(folder / f"{name}.npy", torch.cat(parts).numpy() if parts else np.zeros(0))
+    count = int(counts.sum())
     described = {"key": asdict(key), "shape": shape, "positives": count}
     (folder / "cache.json").write_text(json.dumps(described, indent=2), encoding="utf-8")
     return count
@@ -119,8 +123,9 @@ def _pool(model: Any, batch: dict[str, Any], key: CacheKey) -> tuple[Positives, 
     _, proposals = model.rpn_head.loss_and_predict(x, samples, proposal_cfg=proposal_cfg)
     _, found = model.roi_head.detector_losses(x, proposals, samples)
     positives = some_of(found, key.boxes_per_picture)
-    boxes = {"refined": positives.refined_xyxy, "proposal": positives.proposals_xyxy}
-    return positives, {sight: model.roi_head.box_features(x, boxes[sight]) for sight in key.sights}
+    if "jittered" in key.sights:
+        positives = positives.jittered()
+    return positives, {sight: model.roi_head.box_features(x, getattr(positives, SEEN[sight])) for sight in key.sights}
 
 
 def _require_space(folder: Path, needed: int) -> None:
@@ -133,8 +138,8 @@ def _require_space(folder: Path, needed: int) -> None:
 
 
 @DATASETS.register_module()
-class CachedPositives(torch.utils.data.Dataset[dict[str, np.ndarray]]):
-    """Positives whose features are on disk, one an item."""
+class CachedPositives(torch.utils.data.Dataset[dict[str, Tensor]]):
+    """Positives whose features are on disk, a picture's an item."""
 
     def __init__(self, folder: Path | str) -> None:
         """Opens what `gather` wrote.
@@ -150,26 +155,38 @@ class CachedPositives(torch.utils.data.Dataset[dict[str, np.ndarray]]):
         if count == 0:
             raise CacheError(f"{folder}: the detector has no positive proposal on the training pictures")
         shape = (count, *described["shape"])
-        self.tables = {name: np.load(folder / f"{name}.npy") for name in TABLES}
-        self.features = {
-            sight: np.memmap(folder / f"{sight}.f16", dtype=np.float16, mode="r", shape=shape)
-            for sight in described["key"]["sights"]
-        }
+        counts = np.load(folder / "counts.npy")
+        ends = counts.cumsum()
+        self.rows = [slice(end - size, end) for end, size in zip(ends, counts, strict=True) if size]
+        tables = [path for path in folder.glob("*.npy") if path.stem != "counts"]
+        self.columns: dict[str, np.ndarray] = {path.stem: np.load(path) for path in tables}
+        for sight in described["key"]["sights"]:
+            path = folder / f"{sight}.f16"
+            self.columns[f"{sight}_features"] = np.memmap(path, dtype=np.float16, mode="r", shape=shape)
         self.metainfo: dict[str, Any] = {}
 
     def __len__(self) -> int:
-        """The positives."""
-        return len(self.tables["refined"])
+        """The pictures with a positive."""
+        return len(self.rows)
 
-    def __getitem__(self, index: int) -> dict[str, np.ndarray]:
-        """Features [C, S, S] by sight as `SIGHT_features`, and boxes [4] by table."""
-        seen = {f"{sight}_features": np.array(features[index]) for sight, features in self.features.items()}
-        return seen | {name: table[index] for name, table in self.tables.items()}
+    def __getitem__(self, index: int) -> dict[str, Tensor]:
+        """Features [P, C, S, S] by sight as `SIGHT_features`, and P rows of each table."""
+        return {name: torch.from_numpy(np.array(column[self.rows[index]])) for name, column in self.columns.items()}
+
+
+@FUNCTIONS.register_module()
+def join_pictures(items: list[dict[str, Tensor]]) -> dict[str, Tensor]:
+    """A batch of several pictures' positives, whose objects stay apart."""
+    batch = {name: torch.cat([item[name] for item in items]) for name in items[0]}
+    numbers = [torch.full_like(item["object_ids"], number) for number, item in enumerate(items)]
+    batch["object_ids"] = batch["object_ids"] * len(items) + torch.cat(numbers)
+    return batch
 
 
 def as_positives(batch: dict[str, Tensor]) -> Positives:
-    """Positives [P, 4] of a batch of items; which picture each came from no longer matters."""
-    return Positives(*([batch[name]] for name in TABLES))
+    """The positives of a batch, as those of one picture; which they came from no longer matters."""
+    jittered = [batch[JITTERED]] if JITTERED in batch else []
+    return Positives(*([batch[name]] for name in TABLES), jittered_xyxy=jittered)
 
 
 def heads_of(state: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]:

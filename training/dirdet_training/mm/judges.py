@@ -12,12 +12,13 @@ from dirdet_training import geometry
 from dirdet_training.head import DIRHead, IoUHead
 from dirdet_training.losses import dir_losses, iou_loss
 from dirdet_training.mm.positives import Positives
+from dirdet_training.rivals.fitness import FitnessHead, expected_fitness, fitness_loss
+from dirdet_training.rivals.iou_net import IoUNetHead, iou_net_loss, predicted_ious
+from dirdet_training.rivals.rank import RankHead, rank_loss
 
-MODELS.register_module(module=DIRHead)
-MODELS.register_module(module=IoUHead)
-
-# Where features are pooled: on the refined box (hindsight) or on the proposal it came from (foresight).
-Sight = Literal["refined", "proposal"]
+# Where features are pooled: on the refined box (hindsight), on the proposal it came from (foresight), or, in training
+# alone, on a box drawn around the object (IoU-Net).
+Sight = Literal["refined", "proposal", "jittered"]
 SIGHTS: tuple[Sight, ...] = ("refined", "proposal")
 
 
@@ -29,17 +30,21 @@ class Sights:
     inference: Sight = "refined"
 
     def __post_init__(self) -> None:
-        """Raises ValueError where one is neither."""
-        for name in ("training", "inference"):
-            if getattr(self, name) not in SIGHTS:
-                raise ValueError(f"sights.{name} must be one of {', '.join(SIGHTS)}, not {getattr(self, name)!r}")
+        """Raises ValueError where one is none of these."""
+        for name, allowed in (("training", (*SIGHTS, "jittered")), ("inference", SIGHTS)):
+            if getattr(self, name) not in allowed:
+                raise ValueError(f"sights.{name} must be one of {', '.join(allowed)}, not {getattr(self, name)!r}")
+
+
+# Which boxes of positives each sight looks at.
+SEEN: dict[Sight, str] = {"refined": "refined_xyxy", "proposal": "proposals_xyxy", "jittered": "jittered_xyxy"}
 
 
 def _dir_losses(logits: tuple[Tensor, Tensor], positives: Positives) -> dict[str, Tensor]:
     return dir_losses(*logits, torch.cat(positives.refined_xyxy), torch.cat(positives.objects_xyxy))._asdict()
 
 
-def _dir_says(logits: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
+def _dir_says(logits: tuple[Tensor, Tensor], _class_ids: Tensor) -> dict[str, Tensor]:
     purity, integrity = (part.float() for part in logits)
     return {
         "purity": purity.sigmoid(),
@@ -52,8 +57,33 @@ def _iou_losses(logits: Tensor, positives: Positives) -> dict[str, Tensor]:
     return {"iou": iou_loss(logits, torch.cat(positives.refined_xyxy), torch.cat(positives.objects_xyxy))}
 
 
-def _iou_says(logits: Tensor) -> dict[str, Tensor]:
+def _iou_says(logits: Tensor, _class_ids: Tensor) -> dict[str, Tensor]:
     return {"ious": logits.float().sigmoid()}
+
+
+def _iou_net_losses(normalised: Tensor, positives: Positives) -> dict[str, Tensor]:
+    boxes, objects = torch.cat(positives.jittered_xyxy), torch.cat(positives.objects_xyxy)
+    return {"iou": iou_net_loss(normalised, torch.cat(positives.class_ids), boxes, objects)}
+
+
+def _iou_net_says(normalised: Tensor, class_ids: Tensor) -> dict[str, Tensor]:
+    return {"ious": predicted_ious(normalised, class_ids)}
+
+
+def _rank_losses(logits: Tensor, positives: Positives) -> dict[str, Tensor]:
+    return {"rank": rank_loss(logits, positives.ious, torch.cat(positives.object_ids))}
+
+
+def _rank_says(logits: Tensor, _class_ids: Tensor) -> dict[str, Tensor]:
+    return {"rank_scores": logits.float().sigmoid()}
+
+
+def _fitness_losses(logits: Tensor, positives: Positives) -> dict[str, Tensor]:
+    return {"fitness": fitness_loss(logits, positives.ious)}
+
+
+def _fitness_says(logits: Tensor, _class_ids: Tensor) -> dict[str, Tensor]:
+    return {"fitness": expected_fitness(logits)}
 
 
 @dataclass(frozen=True)
@@ -62,17 +92,22 @@ class Kind:
 
     Attributes:
         losses: from logits of P positives, scalars by name.
-        says: from logits of N boxes, fields of a detection by name, [N] each.
+        says: from logits of N boxes and their classes [N], fields of a detection by name, [N] each.
     """
 
     losses: Callable[[Any, Positives], Mapping[str, Tensor]]
-    says: Callable[[Any], dict[str, Tensor]]
+    says: Callable[[Any, Tensor], dict[str, Tensor]]
 
 
 KINDS: dict[type[nn.Module], Kind] = {
     DIRHead: Kind(_dir_losses, _dir_says),
     IoUHead: Kind(_iou_losses, _iou_says),
+    IoUNetHead: Kind(_iou_net_losses, _iou_net_says),
+    RankHead: Kind(_rank_losses, _rank_says),
+    FitnessHead: Kind(_fitness_losses, _fitness_says),
 }
+for _head in KINDS:
+    MODELS.register_module(module=_head)
 
 
 def kind_of(head: nn.Module) -> Kind:
