@@ -21,6 +21,10 @@ from dirdet_training.ranking import RANKS
 @click.option("--data", type=click.Path(path_type=Path), help="Where the data set is [the config's data_root].")
 @click.option("--ann", multiple=True, help="COCO JSON below the data set's folder [the config's]; repeatable.")
 @click.option("--rank", "ranks", multiple=True, type=click.Choice(list(RANKS)), help="Repeatable [all that apply].")
+@click.option(
+    "--candidates", type=click.Path(path_type=Path),
+    help="Write all candidates before NMS to this file, for `dirdet quality` and `dirdet calibrate`.",
+)  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 @click.option("--work-dir", type=click.Path(path_type=Path), default=Path("work_dirs/evaluate"), show_default=True)
 @trust_checkpoint
@@ -31,6 +35,7 @@ def command(
     data: Path | None,
     ann: tuple[str, ...],
     ranks: tuple[str, ...],
+    candidates: Path | None,
     as_json: bool,
     work_dir: Path,
     trust_checkpoint: bool,
@@ -48,10 +53,21 @@ def command(
         raise click.BadParameter(f"{config} has no DIR head, so rank 'dir' does not apply", param_hint="--rank")
     root = Path(cfg.test_dataloader.dataset.get("data_root", "") or "")
     files = ann or (cfg.test_dataloader.dataset.ann_file,)
+    if candidates is not None and len(files) > 1:
+        raise click.BadParameter(f"holds one file's pictures, --ann names {len(files)}", param_hint="--candidates")
+    if candidates is not None and not candidates.parent.is_dir():
+        raise click.BadParameter(f"there is no folder {candidates.parent}", param_hint="--candidates")
     # MMEngine and pycocotools talk on standard output, which belongs to the figures.
     with contextlib.redirect_stdout(sys.stderr):
         measured = {
-            name: evaluate(cfg, checkpoint, ann_file=root / name, ranks=chosen, trust_checkpoint=trust_checkpoint)
+            name: evaluate(
+                cfg,
+                checkpoint,
+                ann_file=root / name,
+                ranks=chosen,
+                trust_checkpoint=trust_checkpoint,
+                candidates_out=candidates,
+            )
             for name in files
         }
     click.echo(json.dumps(without_nan(measured), indent=2) if as_json else table(measured, chosen))

@@ -16,6 +16,6 @@ with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
         importlib.import_module(f"mmdet.{_part}")
 
 # Only now: these import mmcv.ops.
-from dirdet_training.mm import backbone, metric, roi_heads  # noqa: E402
+from dirdet_training.mm import backbone, candidates_file, metric, roi_heads  # noqa: E402
 
-__all__ = ["backbone", "metric", "ops", "roi_heads"]
+__all__ = ["backbone", "candidates_file", "metric", "ops", "roi_heads"]
