@@ -57,9 +57,10 @@ def fit_margin(boxes_xyxy: Floats, objects_xyxy: Floats, *, coverage: float) -> 
     Raises:
         ResultsError: too few boxes for this coverage.
     """
-    rank = math.ceil((len(boxes_xyxy) + 1) * coverage)
+    # Rounded first: 10 * 0.9 may be a hair above 9.
+    rank = math.ceil(round((len(boxes_xyxy) + 1) * coverage, 9))
     if rank > len(boxes_xyxy):
-        least = math.ceil(coverage / (1 - coverage))
+        least = math.ceil(round(coverage / (1 - coverage), 9))
         raise ResultsError(
             f"a margin of coverage {coverage:g} needs at least {least} detections that overlap an object by "
             f"{MIN_IOU}, found {len(boxes_xyxy)}"
