@@ -5,8 +5,12 @@ import sys
 
 import pytest
 
-HEAVY = {"torch", "torchvision", "mmengine", "mmcv", "mmdet", "timm", "onnx", "cv2", "onnxruntime"}
-HEAVY |= {"scipy", "sklearn", "pycocotools", "matplotlib"}  # of the extra [quality]
+HEAVY = {"torch", "torchvision", "mmengine", "mmcv", "mmdet", "timm", "onnx", "cv2", "onnxruntime"} | {
+    "scipy",
+    "sklearn",
+    "pycocotools",
+    "matplotlib",
+}
 
 
 @pytest.mark.parametrize(

@@ -140,8 +140,8 @@ def _of_answer(path: Path, answer: _Answer, truth: GroundTruth) -> tuple[list[_E
     for image in answer.images:
         if image.detections is None:
             continue
-        matching = next((ids[name] for name in _endings(image.name) if name in ids), [])
-        if len(matching) != 1:
+        matching = next((ids[name] for name in _endings(image.name) if name in ids), None)
+        if matching is None or len(matching) != 1:
             said = "no picture" if not matching else f"{len(matching)} pictures"
             raise ResultsError(f"{path}: {truth.path} has {said} named {image.name!r}")
         if matching[0] in looked_at:

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from dirdet.quality.arrays import Floats
+
 Write = Callable[..., Path]
 PICTURE_WH = (320, 256)
 
@@ -68,10 +70,10 @@ def noisy_split(annotations: Write, results: Write) -> Callable[[int], tuple[Pat
             width, height = generator.uniform(30, 80, 2)
             objects.append((picture, 10, x, y, width, height))
             noise = generator.normal(0, 0.06, 4) * (width, height, width, height)
-            box = np.array([x, y, width, height]) + noise
+            box = np.array([x, y, width, height], np.float64) + noise
             if generator.random() >= chance:
                 box[:2] = generator.uniform(0, 5, 2)
-            iou = _iou(box, np.array([x, y, width, height]))
+            iou = _iou(box, np.array([x, y, width, height], np.float64))
             told = iou**0.5 if iou else generator.uniform(0.8, 1)
             entries.append(
                 {"image_id": picture, "category_id": 10, "bbox": box.tolist(), "score": chance**0.5, "iou": told}
@@ -84,7 +86,7 @@ def noisy_split(annotations: Write, results: Write) -> Callable[[int], tuple[Pat
     return make
 
 
-def _iou(one_xywh: Any, other_xywh: Any) -> float:
+def _iou(one_xywh: Floats, other_xywh: Floats) -> float:
     low = np.maximum(one_xywh[:2], other_xywh[:2])
     high = np.minimum(one_xywh[:2] + one_xywh[2:], other_xywh[:2] + other_xywh[2:])
     shared = float(np.prod(np.clip(high - low, 0, None)))

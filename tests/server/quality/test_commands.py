@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -41,7 +41,7 @@ def bundle(tmp_path: Path, manifest: Manifest) -> Path:
     return folder
 
 
-def perfect(objects: list[tuple[float, ...]]) -> list[dict[str, Any]]:
+def perfect(objects: Sequence[tuple[float, ...]]) -> list[dict[str, Any]]:
     """Each object found with full confidence, and a worse box of it that NMS removed."""
     found: list[dict[str, Any]] = []
     for picture, category, x, y, width, height in objects:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from dirdet.calibration import MAX_KNOTS, BoxMargin, Knots
 from dirdet.errors import ResultsError
+from dirdet.quality.arrays import Floats
 from dirdet.quality.calibrated import margin_figures, with_calibration
 from dirdet.quality.calibration_error import expected_error, reliability
 from dirdet.quality.extra import library
@@ -26,7 +27,7 @@ FRACTIONS = st.floats(0, 1)
 def test_a_distorted_iou_is_put_right_on_another_split(power: float) -> None:
     generator = np.random.default_rng(0)
 
-    def split() -> tuple[np.ndarray[tuple[int], np.dtype[np.float64]], np.ndarray[tuple[int], np.dtype[np.float64]]]:
+    def split() -> tuple[Floats, Floats]:
         expected = generator.uniform(0.5, 1, 4000)
         return expected**power, np.clip(expected + generator.normal(0, 0.05, 4000), 0.5, 1)
 
@@ -75,7 +76,7 @@ def test_needed_margin_by_hand() -> None:
 def test_as_many_objects_are_contained_as_promised(coverage: float) -> None:
     generator = np.random.default_rng(3)
 
-    def split() -> tuple[np.ndarray[tuple[int, int], np.dtype[np.float64]], ...]:
+    def split() -> tuple[Floats, Floats]:
         corner, size = generator.uniform(1000, 2000, (4000, 2)), generator.uniform(20, 200, (4000, 2))
         objects = np.hstack([corner, corner + size])
         return objects + generator.normal(0, 0.1, (4000, 4)) * np.hstack([size, size]), objects

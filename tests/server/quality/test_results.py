@@ -42,7 +42,9 @@ def test_a_candidate_with_everything(annotations: Write, results: Write) -> None
 
 
 def answer(*images: tuple[str, list[dict[str, Any]] | None]) -> dict[str, Any]:
-    told = [{"name": name} | ({"error": {}} if found is None else {"detections": found}) for name, found in images]
+    told: list[dict[str, Any]] = [
+        {"name": name} | ({"error": {}} if found is None else {"detections": found}) for name, found in images
+    ]
     return {"detector": {"name": "any"}, "images": told}
 
 
