@@ -1,6 +1,7 @@
 """Writes the locked requirements: one file an extra, resolved together with what every user of it needs."""
 
 import subprocess
+import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -12,13 +13,14 @@ LOCKS: dict[str, tuple[list[str], list[str]]] = {
     "gpu": (["gpu"], []),
     "train": (["train"], []),
     "export": (["export", "cpu"], []),
-    "dev": (["export", "cpu"], ["dev"]),
+    "quality": (["quality", "cpu"], []),
+    "dev": (["export", "quality", "cpu"], ["dev"]),
 }
 
 
 def lock(name: str, extras: list[str], groups: list[str]) -> None:
     """Resolves one file for every platform and Python; what it already pins stays unless pyproject.toml forbids it."""
-    command = ["uv", "pip", "compile", "pyproject.toml", "--universal", "--output-file", f"requirements/{name}.txt"]
+    command = [sys.executable, "-m", "uv", "pip", "compile", "pyproject.toml", "--universal", "--output-file", f"requirements/{name}.txt"]
     command += [f"--extra={extra}" for extra in extras]
     command += [f"--group={group}" for group in groups]
     command += ["--constraint=requirements/proved.txt", "--quiet", "--no-header", "--no-annotate"]

@@ -61,7 +61,16 @@ def detect_answer(manifest: Manifest, answers: Sequence[PictureAnswer | PictureF
 def detector_info(detector: Detector, limits: ServerLimits) -> dict[str, Any]:
     """The answer to GET /detector; schema `DetectorInfo`."""
     manifest = detector.manifest
-    shown = {"limitations", "canvases", "resize", "defaults", "max_candidates", "max_detections", "quality"}
+    shown = {
+        "limitations",
+        "canvases",
+        "resize",
+        "defaults",
+        "max_candidates",
+        "max_detections",
+        "quality",
+        "calibration",
+    }
     return {
         "name": manifest.name,
         "architecture": manifest.architecture,

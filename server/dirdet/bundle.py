@@ -7,7 +7,9 @@ from typing import Any, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from dirdet.calibration import Calibration
 from dirdet.errors import BundleError
+from dirdet.faults import first_fault
 
 SCHEMA_VERSION = 1
 MANIFEST = "bundle.json"
@@ -93,6 +95,7 @@ class Manifest(_Part):
     outputs: list[TensorSpec]
     provenance: Provenance
     quality: dict[str, float] = Field(default_factory=dict, description="measured figures by name, e.g. AP")
+    calibration: Calibration | None = Field(default=None, description="what `dirdet calibrate` found")
     limitations: str = Field(default="", description="what the detector cannot do, for GET /detector")
     files: dict[str, str] = Field(description="sha256 of every other file of the bundle, by name")
 
@@ -136,9 +139,7 @@ class Bundle:
         try:
             manifest = Manifest.model_validate(raw)
         except ValidationError as exc:
-            first = exc.errors()[0]
-            where = ".".join(str(part) for part in first["loc"])
-            raise BundleError(f"{path}: {where}: {first['msg']}, found {first['input']!r}") from exc
+            raise BundleError(f"{path}: {first_fault(exc)}") from exc
         for name, expected in manifest.files.items():
             file = folder / name
             if Path(name).name != name:

@@ -1,11 +1,12 @@
 """Detections: what is told of each object, in the picture's own pixels and in JSON."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from dirdet.bundle import Manifest
+from dirdet.calibration import Calibration, Floats
 from dirdet.canvas import Fit
 from dirdet.options import Settings
 from dirdet.ranking import combined_iou, confidence
@@ -30,6 +31,10 @@ class Detection:
         integrity: predicted overlap / area of the object.
         iou: 1 / (1/purity + 1/integrity - 1).
         confidence: score^(1-w) * iou^w, what detections are ranked by.
+        score_calibrated: probability that class and box are right; None where the bundle has no calibration, as the
+            next two.
+        iou_calibrated: expected IoU with the object, if there is one; None from a plain detector too.
+        outer_box_xyxy: a larger box that contains the object with the probability that the calibration names.
     """
 
     box_xyxy: tuple[float, float, float, float]
@@ -41,11 +46,14 @@ class Detection:
     integrity: float | None
     iou: float | None
     confidence: float
+    score_calibrated: float | None = None
+    iou_calibrated: float | None = None
+    outer_box_xyxy: tuple[float, float, float, float] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The object that POST /detect answers with."""
         return {
-            "box": [round(side, 2) for side in self.box_xyxy],
+            "box": _pixels(self.box_xyxy),
             "label": self.label,
             "class_id": self.class_id,
             "category_id": self.category_id,
@@ -54,6 +62,9 @@ class Detection:
             "integrity": _rounded(self.integrity),
             "iou": _rounded(self.iou),
             "confidence": _rounded(self.confidence),
+            "score_calibrated": _rounded(self.score_calibrated),
+            "iou_calibrated": _rounded(self.iou_calibrated),
+            "outer_box": None if self.outer_box_xyxy is None else _pixels(self.outer_box_xyxy),
         }
 
 
@@ -89,9 +100,10 @@ def detections_of(
     order = np.argsort(-rank, kind="stable")
     order = order[wanted[order]][: settings.max_detections]
     categories = [manifest.categories[int(class_id[i])] for i in order]
+    calibrated = _calibrated(manifest.calibration, score, iou, boxes, fit.picture_hw)
     return [
         Detection(
-            box_xyxy=(float(boxes[i, 0]), float(boxes[i, 1]), float(boxes[i, 2]), float(boxes[i, 3])),
+            box_xyxy=_box(boxes[i]),
             label=category.name,
             class_id=int(class_id[i]),
             category_id=category.category_id,
@@ -100,9 +112,41 @@ def detections_of(
             integrity=None if integrity is None else float(integrity[i]),
             iou=None if iou is None else float(iou[i]),
             confidence=float(rank[i]),
+            score_calibrated=None if calibrated.score is None else float(calibrated.score[i]),
+            iou_calibrated=None if calibrated.iou is None else float(calibrated.iou[i]),
+            outer_box_xyxy=None if calibrated.outer_xyxy is None else _box(calibrated.outer_xyxy[i]),
         )
         for i, category in zip(order, categories, strict=True)
     ]
+
+
+class _Calibrated(NamedTuple):
+    """[N], [N] and [N, 4]; None where the calibration lacks the part."""
+
+    score: Floats | None
+    iou: Floats | None
+    outer_xyxy: Floats | None
+
+
+def _calibrated(
+    calibration: Calibration | None, score: Floats, iou: Floats | None, boxes: Floats, picture_hw: tuple[int, int]
+) -> _Calibrated:
+    if calibration is None:
+        return _Calibrated(None, None, None)
+    return _Calibrated(
+        score=calibration.score.apply(score),
+        iou=None if calibration.iou is None or iou is None else calibration.iou.apply(iou),
+        outer_xyxy=None if calibration.box_margin is None else calibration.box_margin.grow(boxes, picture_hw),
+    )
+
+
+def _box(sides: Floats) -> tuple[float, float, float, float]:
+    x1, y1, x2, y2 = sides.tolist()
+    return x1, y1, x2, y2
+
+
+def _pixels(box_xyxy: tuple[float, float, float, float]) -> list[float]:
+    return [round(side, 2) for side in box_xyxy]
 
 
 def _rounded(value: float | None) -> float | None:

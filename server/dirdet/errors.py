@@ -48,6 +48,10 @@ class MissingExtraError(DirdetError):
     """A part of dirdet whose optional dependencies are not installed."""
 
 
+class ResultsError(DirdetError):
+    """A file of detections or annotations that cannot be read, or that does not fit the other."""
+
+
 class RequestError(DirdetError):
     """A request that cannot be understood as pictures to detect on."""
 

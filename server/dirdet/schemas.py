@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from dirdet.bundle import CanvasSize, Provenance, ResizeRule, Thresholds
+from dirdet.calibration import Calibration
 from dirdet.problems import Problem
 
 Probability = Annotated[float, Field(ge=0, le=1)]
@@ -28,6 +29,18 @@ class DetectionOut(BaseModel):
         description="localization confidence, 1 / (1/purity + 1/integrity - 1); null as purity"
     )
     confidence: Probability = Field(description="score^(1-w) * iou^w with w = iou_weight: what ranks the detections")
+    score_calibrated: Probability | None = Field(
+        description="probability that class and box (IoU of at least 0.5) are right; null from a detector that is not "
+        "calibrated"
+    )
+    iou_calibrated: Probability | None = Field(
+        description="expected IoU with the object, if the box overlaps one by at least 0.5; null as score_calibrated, "
+        "and as purity"
+    )
+    outer_box: tuple[float, float, float, float] | None = Field(
+        description="a larger box, x1, y1, x2, y2 in pixels and inside the picture, that contains the object with the "
+        "probability that calibration.box_margin.coverage of GET /detector tells; null without such a margin"
+    )
 
 
 class ImageDetections(BaseModel):
@@ -94,6 +107,7 @@ class DetectorInfo(BaseModel):
     max_candidates: int
     max_detections: int
     quality: dict[str, float] = Field(description="measured figures by name")
+    calibration: Calibration | None = Field(description="where *_calibrated and outer_box come from; null without")
     provenance: Provenance
     engine: str
     accepts: AcceptedPictures

@@ -56,3 +56,9 @@ def call_small(detector: Detector) -> Call:
 def call_plain(plain_detector: Detector) -> Call:
     """An app over a detector without localization confidence."""
     return caller(create_app(plain_detector))
+
+
+@pytest.fixture
+def call_of() -> Callable[[Detector], Call]:
+    """An app over any detector: `call_of(detector)("POST", ...)`."""
+    return lambda detector: caller(create_app(detector))

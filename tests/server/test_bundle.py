@@ -34,6 +34,14 @@ def test_what_is_written_is_read(edited: Edit, manifest: Manifest) -> None:
     assert bundle.file("detector.onnx").read_bytes() == b"a network"
 
 
+def test_a_bundle_from_before_calibration_is_read(edited: Edit) -> None:
+    folder = edited()
+    text: dict[str, Any] = json.loads((folder / "bundle.json").read_text())
+    del text["calibration"]
+    (folder / "bundle.json").write_text(json.dumps(text))
+    assert Bundle.open(folder).manifest.calibration is None
+
+
 def test_no_bundle(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match=r"is not a bundle: it has no bundle\.json"):
         Bundle.open(tmp_path)
@@ -60,6 +68,9 @@ def test_a_manifest_of_no_schema(text: str, tmp_path: Path) -> None:
         ({"categories": []}, "categories"),
         ({"canvases": [{"height": 250, "width": 320}]}, r"canvases\.0\.height.*250"),
         ({"extra": 1}, "extra"),
+        ({"calibration": {"score": {"x": [0], "y": [0]}}}, r"calibration\.annotations: Field required"),
+        ({"calibration": {"score": {"x": [0.5, 0.1], "y": [0, 1]}}}, r"calibration\.score: .*x must rise strictly"),
+        ({"calibration": {"score": {"x": [0], "y": [2]}}}, r"calibration\.score\.y\.0: .*found 2"),
         ({"files": {"detector.onnx": "0" * 64}}, r"detector\.onnx: sha256 is .*, bundle\.json says 0000"),
         ({"files": {"trunk.onnx": "0" * 64}}, r"trunk\.onnx is missing"),
         ({"files": {"../detector.onnx": "0" * 64}}, "leaves the bundle"),

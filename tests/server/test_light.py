@@ -5,10 +5,19 @@ import sys
 
 import pytest
 
-HEAVY = {"torch", "torchvision", "mmengine", "mmcv", "mmdet", "timm", "onnx", "cv2", "onnxruntime"}
+HEAVY = {"torch", "torchvision", "mmengine", "mmcv", "mmdet", "timm", "onnx", "cv2", "onnxruntime"} | {
+    "scipy",
+    "sklearn",
+    "pycocotools",
+    "matplotlib",
+}
 
 
-@pytest.mark.parametrize("module", ["dirdet.app", "dirdet.commands.serve", "dirdet.commands.detect"])
+@pytest.mark.parametrize(
+    "module",
+    ["dirdet.app", "dirdet.quality"]
+    + [f"dirdet.commands.{name}" for name in ("serve", "detect", "quality", "calibrate")],
+)
 def test_importing_loads_nothing_heavy(module: str) -> None:
     code = f"import sys, {module}; print(*sorted(name for name in sys.modules if '.' not in name))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

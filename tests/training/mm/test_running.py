@@ -10,6 +10,9 @@ from mmengine.config import Config
 from pycocotools.coco import COCO
 
 from dirdet.errors import DirdetError
+from dirdet.quality.ground_truth import read_ground_truth
+from dirdet.quality.measure import measure
+from dirdet.quality.results import read_results
 from dirdet_training.commands.evaluate import command as evaluate_command
 from dirdet_training.commands.evaluate import without_nan
 from dirdet_training.commands.train import command as train_command
@@ -32,7 +35,7 @@ def trained(tiny_config, tmp_path):
     return tmp_path / "work" / "iter_4.pth"
 
 
-def test_a_detector_is_trained_resumed_and_measured(tiny_config, trained, tmp_path):
+def test_a_detector_is_trained_resumed_and_measured(tiny_config, trained, tmp_path, data_set):
     weights = torch.load(trained, weights_only=False)["state_dict"]
     start = torch.load(trained.with_name("iter_2.pth"), weights_only=False)["state_dict"]
     key = "roi_head.dir_head.purity.0.weight"
@@ -50,7 +53,17 @@ def test_a_detector_is_trained_resumed_and_measured(tiny_config, trained, tmp_pa
         assert 0 <= figures[f"{rank}/AP"] <= figures[f"{rank}/AP50"] <= 100
     assert figures["oracle/AP_agnostic"] >= 0
 
-    output = call(evaluate_command, tiny_config, trained, "--work-dir", tmp_path / "eval", "--rank", "score")
+    candidates = tmp_path / "candidates.json"
+    arguments = ["--work-dir", tmp_path / "eval", "--rank", "score", "--candidates", candidates]
+    output = call(evaluate_command, tiny_config, trained, *arguments)
+    truth = read_ground_truth(data_set / "objects.json")
+    found = read_results(candidates, truth)
+    assert 0 < found.kept.sum() < len(found.kept)
+    assert {"score", "confidence", "purity", "integrity", "iou"} <= found.predictions.keys()
+    measured = measure(found, truth).figures
+    assert measured["AP"] == pytest.approx(figures["dir/AP"], abs=0.05)
+    assert measured["pearson/iou"] == pytest.approx(figures["pearson/iou"], abs=1e-3, nan_ok=True)
+
     assert output.startswith("| pictures | ranked by |")
     assert "| objects.json | score |" in output
     assert "| objects.json | oracle |" not in output

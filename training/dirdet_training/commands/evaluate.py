@@ -26,6 +26,10 @@ DEFAULT_RANKS = ("score", "dir", "oracle")
 @click.option(
     "--rank", "ranks", multiple=True, type=click.Choice(list(SUPPRESSIONS)), help="Repeatable [score, dir, oracle]."
 )
+@click.option(
+    "--candidates", type=click.Path(path_type=Path),
+    help="Write all candidates before NMS to this file, for `dirdet quality` and `dirdet calibrate`.",
+)  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 @click.option("--work-dir", type=click.Path(path_type=Path), default=Path("work_dirs/evaluate"), show_default=True)
 @skip_broken
@@ -37,6 +41,7 @@ def command(
     data: Path | None,
     ann: tuple[str, ...],
     ranks: tuple[str, ...],
+    candidates: Path | None,
     as_json: bool,
     work_dir: Path,
     skip_broken: bool,
@@ -55,6 +60,10 @@ def command(
         raise click.BadParameter(f"{config} has no DIR head, so rank 'dir' does not apply", param_hint="--rank")
     root = Path(cfg.test_dataloader.dataset.get("data_root", "") or "")
     files = ann or (cfg.test_dataloader.dataset.ann_file,)
+    if candidates is not None and len(files) > 1:
+        raise click.BadParameter(f"holds one file's pictures, --ann names {len(files)}", param_hint="--candidates")
+    if candidates is not None and not candidates.parent.is_dir():
+        raise click.BadParameter(f"there is no folder {candidates.parent}", param_hint="--candidates")
     # MMEngine and pycocotools talk on standard output, which belongs to the figures.
     with contextlib.redirect_stdout(sys.stderr):
         measured = {
@@ -65,6 +74,7 @@ def command(
                 ranks=chosen,
                 trust_checkpoint=trust_checkpoint,
                 skip_broken=skip_broken,
+                candidates_out=candidates,
             )
             for name in files
         }

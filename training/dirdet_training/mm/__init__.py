@@ -16,6 +16,25 @@ with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
         importlib.import_module(f"mmdet.{_part}")
 
 # Only now: these import mmcv.ops.
-from dirdet_training.mm import backbone, cached_training, metric, retrofit, roi_heads, semantic, tsd_head  # noqa: E402
+from dirdet_training.mm import (  # noqa: E402
+    backbone,
+    cached_training,
+    candidates_file,
+    metric,
+    retrofit,
+    roi_heads,
+    semantic,
+    tsd_head,
+)
 
-__all__ = ["backbone", "cached_training", "metric", "ops", "retrofit", "roi_heads", "semantic", "tsd_head"]
+__all__ = [
+    "backbone",
+    "cached_training",
+    "candidates_file",
+    "metric",
+    "ops",
+    "retrofit",
+    "roi_heads",
+    "semantic",
+    "tsd_head",
+]

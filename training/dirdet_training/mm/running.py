@@ -96,6 +96,7 @@ def evaluate(
     ranks: list[str],
     trust_checkpoint: bool,
     skip_broken: bool = False,
+    candidates_out: Path | None = None,
 ) -> dict[str, float]:
     """Measures one checkpoint under several ranks, on the same candidates.
 
@@ -106,6 +107,7 @@ def evaluate(
         ranks: names from `dirdet_training.suppression.SUPPRESSIONS`.
         trust_checkpoint: allow pickled objects in the checkpoint.
         skip_broken: leave broken annotations out instead of refusing them.
+        candidates_out: a file for all candidates (CandidatesFile).
 
     Returns:
         Figures by name (RankingMetric's), the same in every process.
@@ -120,13 +122,13 @@ def evaluate(
     cfg.test_dataloader.dataset.ann_file = str(ann_file.resolve())
     ann_file = require_data(cfg, "test", skip_broken=skip_broken).get(ann_file.resolve(), ann_file)
     nms_iou_threshold, max_detections = unsuppressed(cfg)
-    cfg.test_evaluator = {
-        "type": "RankingMetric",
-        "ann_file": str(ann_file),
-        "ranks": ranks,
-        "nms_iou_threshold": nms_iou_threshold,
-        "max_detections": max_detections,
-    }
+    nms = {"ann_file": str(ann_file), "nms_iou_threshold": nms_iou_threshold, "max_detections": max_detections}
+    cfg.test_evaluator = [{"type": "RankingMetric", "ranks": ranks, **nms}]
+    if candidates_out is not None:
+        iou_weight = cfg.model.test_cfg.rcnn.get("iou_weight", 0.5)
+        cfg.test_evaluator.append(
+            {"type": "CandidatesFile", "out": str(candidates_out.resolve()), "iou_weight": iou_weight, **nms}
+        )
     cfg.load_from = str(checkpoint)
     # Evaluation needs neither: their data may not be there.
     for part in ("train", "val"):
@@ -135,7 +137,7 @@ def evaluate(
     cfg.pop("optim_wrapper", None)
     cfg.pop("param_scheduler", None)
     figures = Runner.from_cfg(cfg).test()
-    return {name.removeprefix("ranking/"): value for name, value in figures.items()}
+    return {name.removeprefix("ranking/"): value for name, value in figures.items() if name.startswith("ranking/")}
 
 
 def unsuppressed(cfg: Config) -> tuple[float, int]:

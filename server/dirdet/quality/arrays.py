@@ -1,0 +1,14 @@
+"""The arrays that the measures take, and what they refuse."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+
+def require_pairs(first: NDArray[np.generic], second: NDArray[np.generic], names: str) -> None:
+    """Raises ValueError unless both are [N] of one N; `names` says what they are, e.g. 'predicted and true'."""
+    if first.ndim != 1 or first.shape != second.shape:
+        raise ValueError(f"{names} must have one shape [N], not {first.shape} and {second.shape}")

@@ -1,0 +1,71 @@
+"""Whether a confidence orders boxes as their true IoU does: Pearson, Spearman, Kendall within one object."""
+
+import numpy as np
+
+from dirdet.quality.arrays import Floats, Ints, require_pairs
+from dirdet.quality.extra import library
+
+
+def pearson(predicted: Floats, true: Floats) -> float:
+    """Pearson's correlation of predicted and true values (Figure 4).
+
+    Args:
+        predicted: [N].
+        true: [N].
+
+    Returns:
+        In [-1, 1]; nan for fewer than two pairs or where one side does not vary.
+
+    Raises:
+        ValueError: the two are not of one length.
+    """
+    require_pairs(predicted, true, "predicted and true")
+    if not _varies(predicted, true):
+        return float("nan")
+    return float(np.corrcoef(predicted, true)[0, 1])
+
+
+def spearman(predicted: Floats, true: Floats) -> float:
+    """Spearman's correlation: Pearson's of the ranks, equal values sharing a rank.
+
+    Args:
+        predicted: [N].
+        true: [N].
+
+    Returns:
+        In [-1, 1]; nan as `pearson`.
+    """
+    require_pairs(predicted, true, "predicted and true")
+    if not _varies(predicted, true):
+        return float("nan")
+    return float(library("scipy.stats").spearmanr(predicted, true).statistic)
+
+
+def kendall_within_objects(predicted: Floats, true: Floats, object_index: Ints) -> float:
+    """Kendall's tau-b among the boxes of one object, averaged over objects.
+
+    It asks what NMS asks: of several boxes of one object, is the surer one the better one?
+
+    Args:
+        predicted: [N].
+        true: [N].
+        object_index: [N], the object that each box is a box of.
+
+    Returns:
+        In [-1, 1]; nan where no object has two boxes that differ in both.
+    """
+    require_pairs(predicted, true, "predicted and true")
+    require_pairs(predicted, object_index, "predicted and object_index")
+    kendalltau = library("scipy.stats").kendalltau
+    order = np.argsort(object_index, kind="stable")
+    groups = np.split(order, np.flatnonzero(np.diff(object_index[order])) + 1)
+    taus = [
+        float(kendalltau(predicted[group], true[group]).statistic)
+        for group in groups
+        if _varies(predicted[group], true[group])
+    ]
+    return float(np.mean(taus)) if taus else float("nan")
+
+
+def _varies(predicted: Floats, true: Floats) -> bool:
+    return len(predicted) >= 2 and bool(np.ptp(predicted) > 0) and bool(np.ptp(true) > 0)

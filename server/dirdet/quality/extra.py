@@ -1,0 +1,20 @@
+"""The libraries of the extra [quality], imported when a figure needs them."""
+
+import importlib
+from typing import Any
+
+from dirdet.errors import MissingExtraError
+
+
+def library(module: str) -> Any:  # noqa: ANN401 - none of them says its types
+    """A module of scipy, scikit-learn, pycocotools or matplotlib.
+
+    Raises:
+        MissingExtraError: it is not installed.
+    """
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as exc:
+        package = module.split(".")[0]
+        message = f"this needs the package '{package}', which is not installed: pip install 'dirdet[quality]'"
+        raise MissingExtraError(message) from exc

@@ -1,0 +1,46 @@
+"""Measured figures for people: one block a question."""
+
+import math
+
+# Title, what the first column says, and the figures' names before the slash.
+BY_NAME = {
+    "correlation with the true IoU": ("pearson", "spearman", "kendall_within_objects"),
+    "calibration error": ("calibration_error", "absolute_error", "D-ECE", "LaECE"),
+    "keeping the surest": ("risk_coverage_area", "auroc75"),
+}
+
+
+def figures_table(figures: dict[str, float]) -> str:
+    """Aligned columns: single figures first, then one table a question with a row for each prediction."""
+    blocks = [_single({name: value for name, value in figures.items() if "/" not in name})]
+    for title, columns in BY_NAME.items():
+        rows = list(dict.fromkeys(name.partition("/")[2] for name in figures if name.partition("/")[0] in columns))
+        if rows:
+            blocks.append(_block(title, rows, columns, figures))
+    return "\n\n".join(blocks)
+
+
+def _single(figures: dict[str, float]) -> str:
+    width = max(len(name) for name in figures)
+    return "\n".join(f"{name:<{width}}  {shown(name, value):>8}" for name, value in figures.items())
+
+
+def _block(title: str, rows: list[str], columns: tuple[str, ...], figures: dict[str, float]) -> str:
+    width = max(len(name) for name in (title, *rows))
+    lines = [f"{title:<{width}}" + "".join(f"  {column:>22}" for column in columns)]
+    for row in rows:
+        cells = (figures.get(f"{column}/{row}") for column in columns)
+        lines.append(f"{row:<{width}}" + "".join(f"  {'' if cell is None else shown('', cell):>22}" for cell in cells))
+    return "\n".join(lines)
+
+
+def shown(name: str, value: float) -> str:
+    """One figure: AP in percent with one decimal, counts whole, the rest with three decimals, '-' for what is not."""
+    if math.isnan(value):
+        return "-"
+    if name.startswith("AP"):
+        return f"{value:.1f}"
+    return f"{value:.0f}" if name in COUNTS else f"{value:.3f}"
+
+
+COUNTS = frozenset({"pictures", "objects", "candidates", "detections", "correlated_boxes", "NMS_regret_clusters"})

@@ -1,0 +1,100 @@
+"""An MMEngine metric that measures nothing: it writes every candidate, and whether NMS keeps it, to a file."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from mmdet.registry import METRICS
+from mmengine.evaluator import BaseMetric
+from pycocotools.coco import COCO
+
+from dirdet_training.nms import confidence, ranked_nms
+
+# Enough to tell any two apart that an NMS would.
+DECIMALS = 6
+
+
+@METRICS.register_module()
+class CandidatesFile(BaseMetric):
+    """COCO results with extra keys, as `dirdet quality` and `dirdet calibrate` read them.
+
+    An entry has image_id, category_id, bbox (x, y, width, height, pixels), score, confidence, kept and, from a
+    detector with DIR, purity, integrity and iou. As for RankingMetric the detector must suppress nothing itself.
+    """
+
+    default_prefix = "candidates"
+
+    def __init__(
+        self,
+        *,
+        ann_file: str,
+        out: str,
+        iou_weight: float,
+        nms_iou_threshold: float,
+        max_detections: int,
+        collect_device: str = "cpu",
+    ) -> None:
+        """Reads which category each class is.
+
+        Args:
+            ann_file: COCO JSON.
+            out: the file to write.
+            iou_weight: w of the confidence that leads NMS.
+            nms_iou_threshold: of that NMS.
+            max_detections: kept a picture.
+            collect_device: where MMEngine gathers results of several processes.
+        """
+        super().__init__(collect_device=collect_device)
+        self.out = Path(out)
+        self.iou_weight = iou_weight
+        self.nms_iou_threshold = nms_iou_threshold
+        self.max_detections = max_detections
+        coco = COCO(ann_file)
+        self._category_of_name = {item["name"]: item["id"] for item in coco.loadCats(coco.getCatIds())}
+
+    def process(self, data_batch: Any, data_samples: list[dict[str, Any]]) -> None:  # noqa: ANN401, ARG002
+        """Keeps the entries of each picture."""
+        names = (self.dataset_meta or {})["classes"]
+        for sample in data_samples:
+            found = sample["pred_instances"]
+            categories = [self._category_of_name[names[int(label)]] for label in found["labels"]]
+            columns = self._columns(found)
+            boxes_xywh = found["bboxes"].double().cpu().numpy().copy()  # [N, 4]
+            boxes_xywh[:, 2:] -= boxes_xywh[:, :2]
+            self.results.append(
+                [
+                    {
+                        "image_id": sample["img_id"],
+                        "category_id": category,
+                        "bbox": [round(side, 3) for side in boxes_xywh[row].tolist()],
+                        **{name: values[row] for name, values in columns.items()},
+                    }
+                    for row, category in enumerate(categories)
+                ]
+            )
+
+    def _columns(self, found: dict[str, torch.Tensor]) -> dict[str, list[float] | list[bool]]:
+        """Everything but the box and its class, [N] each."""
+        scores = found.get("class_scores", found["scores"]).cpu()
+        ious = found["ious"].cpu() if "ious" in found else None
+        rank = scores if ious is None else confidence(scores, ious, self.iou_weight)
+        kept = ranked_nms(found["bboxes"].cpu(), rank, found["labels"].cpu(), iou_threshold=self.nms_iou_threshold)[
+            : self.max_detections
+        ]
+        told = {"score": scores, "confidence": rank}
+        if ious is not None:
+            told |= {"purity": found["purity"], "integrity": found["integrity"], "iou": ious}
+        is_kept = np.isin(np.arange(len(scores)), kept.numpy())
+        return {name: _rounded(values) for name, values in told.items()} | {"kept": is_kept.tolist()}
+
+    def compute_metrics(self, results: list[list[dict[str, Any]]]) -> dict[str, float]:
+        """Writes the file, in the order of the pictures; tells how many candidates it holds."""
+        entries = [entry for picture in results for entry in picture]
+        self.out.write_text(json.dumps(entries), encoding="utf-8")
+        return {"number": float(len(entries))}
+
+
+def _rounded(values: torch.Tensor) -> list[float]:
+    return values.double().cpu().numpy().round(DECIMALS).tolist()
