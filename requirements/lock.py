@@ -20,7 +20,8 @@ LOCKS: dict[str, tuple[list[str], list[str]]] = {
 
 def lock(name: str, extras: list[str], groups: list[str]) -> None:
     """Resolves one file for every platform and Python; what it already pins stays unless pyproject.toml forbids it."""
-    command = [sys.executable, "-m", "uv", "pip", "compile", "pyproject.toml", "--universal", "--output-file", f"requirements/{name}.txt"]
+    command = [sys.executable, "-m", "uv", "pip", "compile", "pyproject.toml", "--universal"]
+    command += ["--output-file", f"requirements/{name}.txt"]
     command += [f"--extra={extra}" for extra in extras]
     command += [f"--group={group}" for group in groups]
     command += ["--constraint=requirements/proved.txt", "--quiet", "--no-header", "--no-annotate"]

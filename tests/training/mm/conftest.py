@@ -142,13 +142,13 @@ def draw_batch(*object_counts: int, height: int = 64, width: int = 96) -> dict[s
     return {"inputs": pictures, "data_samples": samples}
 
 
-def losses_in_training(model: torch.nn.Module, data: dict[str, Any]) -> dict[str, torch.Tensor]:
+def losses_in_training(model: Any, data: dict[str, Any]) -> dict[str, torch.Tensor]:
     model.train()
     found = model(**model.data_preprocessor(data, training=True), mode="loss")
     return {name: sum(value) if isinstance(value, list) else value for name, value in found.items()}
 
 
-def detections_of(model: torch.nn.Module, data: dict[str, Any]) -> list[InstanceData]:
+def detections_of(model: Any, data: dict[str, Any]) -> list[InstanceData]:
     model.eval()
     with torch.no_grad():
         return [sample.pred_instances for sample in model.test_step(data)]

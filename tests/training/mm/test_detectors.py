@@ -1,6 +1,6 @@
 """Every detector of the paper at its full size: one optimiser step and one prediction, on small pictures."""
 
-# pyright: reportAttributeAccessIssue=false, reportCallIssue=false, reportArgumentType=false
+# pyright: reportAttributeAccessIssue=false, reportCallIssue=false, reportArgumentType=false, reportIndexIssue=false
 import math
 
 import numpy as np

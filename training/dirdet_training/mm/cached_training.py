@@ -1,6 +1,6 @@
 """Training judges on cached features: the frozen detector runs once for each picture."""
 
-# pyright: reportAttributeAccessIssue=false
+# pyright: reportAttributeAccessIssue=false, reportCallIssue=false
 
 import copy
 import hashlib
@@ -25,7 +25,7 @@ from dirdet_training.mm.feature_cache import (
     heads_of,
     is_cached,
 )
-from dirdet_training.mm.judges import Sight, build_judges, judge_losses
+from dirdet_training.mm.judges import SEEN, Sight, build_judges, judge_losses
 from dirdet_training.mm.retrofit import JUDGES
 
 # Pictures whose positives make a step.
@@ -56,7 +56,8 @@ class CachedJudges(BaseModel):
         if mode != "loss":
             raise ValueError(f"cached judges are only trained: mode must be 'loss', not {mode!r}")
         suffix = "_features"
-        features = {name.removesuffix(suffix): value.float() for name, value in batch.items() if name.endswith(suffix)}
+        names = [sight for sight in SEEN if f"{sight}{suffix}" in batch]
+        features: dict[Sight, Tensor] = {sight: batch[f"{sight}{suffix}"].float() for sight in names}
         return judge_losses({"dir": self.dir_head, **self.judges}, self.sights, features, as_positives(batch))
 
 
@@ -77,7 +78,7 @@ def train_on_cache(cfg: Config, *, boxes_per_picture: int, passes: int, trust_ch
         CheckpointError: the checkpoint cannot be read, or is not this detector's.
     """
     checkpoint = Path(cfg.load_from)
-    model = build_model(cfg).to(get_device())
+    model: Any = build_model(cfg).to(get_device())
     content = read_checkpoint(checkpoint, trust_checkpoint=trust_checkpoint)
     load_weights(model, content, checkpoint, without=JUDGES)
     wanted = {sights.training for sights in model.roi_head.sights.values()}

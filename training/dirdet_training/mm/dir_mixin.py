@@ -90,10 +90,10 @@ class DIRMixin:
 
     def _judge_losses(self, x: Pyramid, positives: Positives) -> dict[str, Tensor]:
         """loss_purity, loss_integrity, loss_iou of the DIR head and NAME.loss_FIELD of every further judge."""
-        wanted = sorted({sights.training for sights in self.sights.values()})
+        wanted = {sights.training for sights in self.sights.values()}
         if "jittered" in wanted:
             positives = positives.jittered()
-        features = {sight: self.box_features(x, getattr(positives, SEEN[sight])) for sight in wanted}
+        features = {sight: self.box_features(x, getattr(positives, SEEN[sight])) for sight in SEEN if sight in wanted}
         return judge_losses(self._all_judges(), self.sights, features, positives)
 
     def _all_judges(self) -> dict[str, nn.Module]:

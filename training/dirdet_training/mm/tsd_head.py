@@ -55,11 +55,11 @@ class TSDBBoxHead(BBoxHead):
 
     @staticmethod
     def _moves(width: int, outputs: int) -> nn.Sequential:
-        layers = nn.Sequential(nn.Linear(width, width), nn.ReLU(inplace=True), nn.Linear(width, outputs))
+        last = nn.Linear(width, outputs)
         # Training begins with both tasks looking where the proposal is.
-        nn.init.normal_(layers[-1].weight, std=0.001)
-        nn.init.zeros_(layers[-1].bias)
-        return layers
+        nn.init.normal_(last.weight, std=0.001)
+        nn.init.zeros_(last.bias)
+        return nn.Sequential(nn.Linear(width, width), nn.ReLU(inplace=True), last)
 
     def moves(self, roi_features: Tensor, boxes_xyxy: Tensor) -> tuple[Tensor, Tensor]:
         """Where localisation and classification should look instead (Eq. 2 to 5 of TSD).
