@@ -145,7 +145,7 @@ def draw_batch(*object_counts: int, height: int = 64, width: int = 96) -> dict[s
 def losses_in_training(model: Any, data: dict[str, Any]) -> dict[str, torch.Tensor]:
     model.train()
     found = model(**model.data_preprocessor(data, training=True), mode="loss")
-    return {name: sum(value) if isinstance(value, list) else value for name, value in found.items()}
+    return {name: torch.stack(value).sum() if isinstance(value, list) else value for name, value in found.items()}
 
 
 def detections_of(model: Any, data: dict[str, Any]) -> list[InstanceData]:

@@ -57,7 +57,7 @@ class CachedJudges(BaseModel):
             raise ValueError(f"cached judges are only trained: mode must be 'loss', not {mode!r}")
         suffix = "_features"
         names = [sight for sight in SEEN if f"{sight}{suffix}" in batch]
-        features: dict[Sight, Tensor] = {sight: batch[f"{sight}{suffix}"].float() for sight in names}
+        features = {sight: batch[f"{sight}{suffix}"].float() for sight in names}
         return judge_losses({"dir": self.dir_head, **self.judges}, self.sights, features, as_positives(batch))
 
 

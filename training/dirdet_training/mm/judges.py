@@ -148,7 +148,7 @@ def build_judges(
 def judge_losses(
     judges: Mapping[str, nn.Module],
     sights: Mapping[str, Sights],
-    features: Mapping[Sight, Tensor],
+    features: Mapping[str, Tensor],
     positives: Positives,
 ) -> dict[str, Tensor]:
     """loss_FIELD of the head that ranks ("dir") and NAME.loss_FIELD of every further judge.
