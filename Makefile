@@ -36,7 +36,7 @@ scenes: $(VENV)/.ready ## Build the scenes data set in data/scenes
 	$(BIN)/dirdet scenes --out data/scenes
 
 train: $(VENV)/.ready ## Train the shipped detector anew, into work_dirs/
-	$(BIN)/dirdet train faster_rcnn_dir_lite0_scenes
+	$(BIN)/dirdet train faster_rcnn_dir_lite0_scenes -o load_from=training/weights/scenes_trunk_float16.pth
 
 wheel: $(VENV)/.ready ## Build the wheel and the source distribution into dist/
 	$(BIN)/python -m build

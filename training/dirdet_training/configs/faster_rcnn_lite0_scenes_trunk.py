@@ -1,6 +1,5 @@
 # A long run at a constant rate, from whose weights detectors with and without DIR can start and share what it cost:
 #     dirdet train faster_rcnn_dir_lite0_scenes -o load_from=work_dirs/faster_rcnn_lite0_scenes_trunk/iter_3000.pth
-# The figures in docs/results.md do not use it.
 _base_ = ["./faster_rcnn_lite0_scenes.py"]
 model = dict(backbone=dict(frozen_stages=2))
 train_cfg = dict(max_iters=3000, val_interval=3001)
