@@ -1,17 +1,9 @@
 # TSD with DIR on scenes.
-_base_ = ["./faster_rcnn_dir_lite0_scenes.py"]
+_base_ = ["./tsd_lite0_scenes.py"]
 model = dict(
     roi_head=dict(
         type="DIRTSDRoIHead",
-        tsd_head=dict(
-            type="TSDBBoxHead",
-            in_channels=64,
-            fc_out_channels=256,
-            offset_channels=64,
-            num_classes=12,
-            reg_class_agnostic=True,
-            loss_cls=dict(type="CrossEntropyLoss", use_sigmoid=False, loss_weight=1.0),
-            loss_bbox=dict(type="SmoothL1Loss", beta=1.0, loss_weight=1.0),
-        ),
-    )
+        dir_head=dict(type="DIRHead", in_channels=64, roi_size=7, fc_channels=256),
+    ),
+    test_cfg=dict(rcnn=dict(iou_weight=0.5)),
 )
