@@ -10,13 +10,12 @@ from torch import Tensor, nn
 from torchvision.ops import box_iou, nms
 
 from dirdet_export.parity.found import Found
+from dirdet_export.parity.match import MAX_BOX_DIFFERENCE_PX, MAX_FIGURE_DIFFERENCE
 from dirdet_export.parity.near_ties import NEAR
 from dirdet_export.parity.reference import as_mmdet_batch
 
 # Anchors that are looked at beyond the cut of each level.
 BEYOND_CUT = 32
-SAME_BOX_PX = 0.5
-SAME_SCORE = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +39,9 @@ class Sources:
             column = int(class_id) if self.boxes_xyxy.shape[1] > 1 else 0
             away = (self.boxes_xyxy[:, column] - torch.tensor(box, dtype=torch.float32)).abs().amax(1)  # [R]
             apart = (self.scores[:, int(class_id)] - float(score)).abs()
-            answers.append(bool((self.fragile & (away <= SAME_BOX_PX) & (apart <= SAME_SCORE)).any()))
+            answers.append(
+                bool((self.fragile & (away <= MAX_BOX_DIFFERENCE_PX) & (apart <= MAX_FIGURE_DIFFERENCE)).any())
+            )
         return np.array(answers, np.bool_).reshape(len(boxes))
 
 
