@@ -44,6 +44,8 @@ class _Kind:
 KINDS: dict[type[errors.DirdetError], _Kind] = {
     errors.NoPictureError: _Kind(400, "no-picture", "No picture"),
     errors.RequestError: _Kind(400, "malformed-request", "The request cannot be read"),
+    errors.UnreadableError: _Kind(403, "unreadable", "The file cannot be read"),
+    errors.NotFoundError: _Kind(404, "not-found", "No such picture"),
     errors.NotAcceptableError: _Kind(406, "not-acceptable", "No acceptable answer"),
     errors.PictureTooLargeError: _Kind(413, "picture-too-large", "The picture is too large"),
     errors.RequestTooLargeError: _Kind(413, "request-too-large", "The request is too large"),
