@@ -8,6 +8,7 @@ from fastapi import FastAPI
 
 from dirdet.detector import Detector
 from dirdet.failures import install_handlers
+from dirdet.head import HeadAsGet
 from dirdet.limits import ServerLimits
 from dirdet.openapi import document
 from dirdet.routes.about import about_routes
@@ -45,6 +46,7 @@ def create_app(detector: Detector, *, limits: ServerLimits | None = None) -> Fas
     service = DetectionService(detector, limits or ServerLimits())
     app.include_router(detect_routes(service))
     app.include_router(about_routes(service))
+    app.add_middleware(HeadAsGet)
     install_handlers(app)
     document(app)
     return app

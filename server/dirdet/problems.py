@@ -28,10 +28,21 @@ class Problem(BaseModel):
     detail: str = Field(description="what was expected and what was found, for people")
     instance: str | None = Field(default=None, description="names this one occurrence in the server's log")
     errors: list[ParameterProblem] | None = Field(default=None, description="every parameter that is wrong")
+    images: "list[ImageFailure] | None" = Field(
+        default=None,
+        description="of several pictures of which none can be read, each with its error, in the order sent",
+    )
 
     def to_json(self) -> dict[str, Any]:
         """The problem without its absent members."""
         return self.model_dump(exclude_none=True)
+
+
+class ImageFailure(BaseModel):
+    """A picture, of several, that could not be read."""
+
+    name: str
+    error: Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +87,17 @@ def parameter_problem(wrong: list[ParameterProblem]) -> Problem:
     detail = "; ".join(f"{each.parameter}: {each.detail}" for each in wrong)
     return Problem(
         type=f"urn:dirdet:problem:{kind.name}", title=kind.title, status=kind.status, detail=detail, errors=wrong
+    )
+
+
+def no_good_picture(failures: list[ImageFailure]) -> Problem:
+    """One problem for several pictures, none of which can be read."""
+    return Problem(
+        type="urn:dirdet:problem:no-good-picture",
+        title="No picture can be read",
+        status=422,
+        detail=f"none of the {len(failures)} pictures can be read; images has each one's error",
+        images=failures,
     )
 
 
