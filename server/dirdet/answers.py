@@ -9,7 +9,7 @@ from dirdet.detections import Detection
 from dirdet.detector import Detector
 from dirdet.errors import PictureError
 from dirdet.limits import ServerLimits
-from dirdet.problems import problem_of
+from dirdet.problems import ImageFailure, Problem, no_good_picture, problem_of
 from dirdet.uploads import RAW_TYPES
 
 
@@ -56,6 +56,13 @@ def image_answer(answer: PictureAnswer | PictureFailure) -> dict[str, Any]:
 def detect_answer(manifest: Manifest, answers: Sequence[PictureAnswer | PictureFailure]) -> dict[str, Any]:
     """The whole answer to POST /detect; schema `DetectAnswer`."""
     return {"detector": detector_name(manifest), "images": [image_answer(answer) for answer in answers]}
+
+
+def problem_of_pictures(failures: Sequence[PictureFailure]) -> Problem:
+    """The answer when no picture of a request, at least one, can be read: its error, or of several, each one's."""
+    if len(failures) == 1:
+        return problem_of(failures[0].error)
+    return no_good_picture([ImageFailure(name=each.name, error=problem_of(each.error)) for each in failures])
 
 
 def detector_info(detector: Detector, limits: ServerLimits) -> dict[str, Any]:

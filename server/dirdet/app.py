@@ -8,10 +8,12 @@ from fastapi import FastAPI
 
 from dirdet.detector import Detector
 from dirdet.failures import install_handlers
+from dirdet.head import HeadAsGet
 from dirdet.limits import ServerLimits
 from dirdet.openapi import document
 from dirdet.routes.about import about_routes
 from dirdet.routes.detect import detect_routes
+from dirdet.routes.docs import add_docs
 from dirdet.service import DetectionService
 
 DESCRIPTION = (
@@ -39,12 +41,15 @@ def create_app(detector: Detector, *, limits: ServerLimits | None = None) -> Fas
         version=version("dirdet"),
         description=DESCRIPTION,
         lifespan=lifespan,
+        docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
     )
     service = DetectionService(detector, limits or ServerLimits())
     app.include_router(detect_routes(service))
     app.include_router(about_routes(service))
+    add_docs(app)
+    app.add_middleware(HeadAsGet)
     install_handlers(app)
     document(app)
     return app

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from dirdet.errors import DirdetError, MissingExtraError
+from dirdet.errors import DirdetError, MissingExtraError, ParameterError
 
 ENTRY_POINT_GROUP = "dirdet.commands"
 
@@ -57,12 +57,30 @@ class LazyGroup(click.Group):
             )
             raise MissingExtraError(message) from exc
 
+    def invoke(self, ctx: click.Context) -> object:
+        """Runs the subcommand; a parameter that it refuses is a usage error, as one that click refuses.
+
+        Raises:
+            click.BadParameter: names the option as it is typed.
+        """
+        try:
+            return super().invoke(ctx)
+        except ParameterError as exc:
+            command = self.get_command(ctx, ctx.invoked_subcommand or "")
+            raise click.BadParameter(exc.message, param_hint=f"'{_as_typed(exc.parameter, command)}'") from exc
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """Lists the subcommands without importing any of them."""
         rows = [(name, _first_docstring_line(point.module)) for name, point in sorted(_registered().items())]
         if rows:
             with formatter.section("Commands"):
                 formatter.write_dl(rows)
+
+
+def _as_typed(parameter: str, command: click.Command | None) -> str:
+    """`min_iou`, which the API has too, as `--min-iou`; what is no option of the command stays as it is."""
+    options = [each for each in command.params if isinstance(each, click.Option)] if command else []
+    return next((max(each.opts, key=len) for each in options if each.name == parameter), parameter)
 
 
 @click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -72,7 +90,7 @@ def cli() -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Runs `dirdet`; an error that dirdet raises on purpose becomes one line and exit status 1."""
+    """Runs `dirdet`; an error that dirdet raises on purpose becomes one line and exit status 1, of usage 2."""
     try:
         cli.main(args=arguments, prog_name="dirdet")
     except DirdetError as exc:

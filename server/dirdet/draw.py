@@ -7,6 +7,7 @@ from io import BytesIO
 from PIL import Image, ImageDraw, ImageFont
 
 from dirdet.detections import Detection
+from dirdet.labels import place_labels
 
 FORMATS = {"image/jpeg": "JPEG", "image/png": "PNG"}
 # Hues a golden ratio apart stay distinct however many classes there are.
@@ -20,7 +21,7 @@ def caption(detection: Detection) -> str:
 
 
 def draw_detections(picture: Image.Image, detections: Sequence[Detection]) -> Image.Image:
-    """A copy of an RGB picture with the detections on it, the most confident on top.
+    """A copy of an RGB picture with the detections on it, the most confident on top; labels keep clear of each other.
 
     Args:
         picture: upright.
@@ -32,17 +33,18 @@ def draw_detections(picture: Image.Image, detections: Sequence[Detection]) -> Im
     line = max(1, round(min(picture.size) / 250))
     font = ImageFont.load_default(size=max(10, round(min(picture.size) / 32)))
     for detection in reversed(detections):
-        colour = _colour(detection.class_id)
         x1, y1, x2, y2 = (round(side) for side in detection.box_xyxy)
-        brush.rectangle((x1, y1, max(x1, x2 - 1), max(y1, y2 - 1)), outline=colour, width=line)
-        text = caption(detection)
-        left, top, right, bottom = brush.textbbox((0, 0), text, font=font)
-        width, height = round(right - left) + 2 * line, round(bottom - top) + 2 * line
-        # Above the box; inside it where there is no room above; never beyond the picture's right edge.
-        x = max(0, min(x1, picture.width - width))
-        y = y1 - height if y1 >= height else y1
-        brush.rectangle((x, y, x + width - 1, y + height - 1), fill=colour)
-        brush.text((x + line - left, y + line - top), text, fill="black", font=font)
+        corners = (x1, y1, max(x1, x2 - 1), max(y1, y2 - 1))
+        brush.rectangle(corners, outline=_colour(detection.class_id), width=line)
+    captions = [caption(detection) for detection in detections]
+    inks = [brush.textbbox((0, 0), text, font=font) for text in captions]
+    sizes = [(round(ink[2] - ink[0]) + 2 * line, round(ink[3] - ink[1]) + 2 * line) for ink in inks]
+    places = place_labels([detection.box_xyxy for detection in detections], sizes, picture_wh=picture.size)
+    # After all boxes, so that no edge crosses a label; where labels cover each other, the most confident is on top.
+    labels = list(zip(detections, captions, inks, sizes, places, strict=True))
+    for detection, text, ink, (width, height), (x, y) in reversed(labels):
+        brush.rectangle((x, y, x + width - 1, y + height - 1), fill=_colour(detection.class_id))
+        brush.text((x + line - ink[0], y + line - ink[1]), text, fill="black", font=font)
     return drawn
 
 

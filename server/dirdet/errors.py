@@ -36,12 +36,24 @@ class BrokenPictureError(PictureError):
     """A picture of a known type that is truncated or broken."""
 
 
+class NotFoundError(PictureError):
+    """A picture's file that does not exist, or a folder without pictures."""
+
+
+class UnreadableError(PictureError):
+    """A picture's file that exists and cannot be opened."""
+
+
 class PictureTooLargeError(PictureError):
     """A picture of more bytes or pixels than the limits allow."""
 
 
 class EngineError(DirdetError):
     """An engine that could not be started or did not answer."""
+
+
+class ListenError(DirdetError):
+    """An address of this machine that cannot be listened on."""
 
 
 class MissingExtraError(DirdetError):

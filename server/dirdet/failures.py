@@ -1,7 +1,6 @@
 """Exceptions to problem responses: the app's handlers."""
 
 import logging
-from collections.abc import Mapping
 from typing import cast
 from uuid import uuid4
 
@@ -11,7 +10,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from dirdet.errors import DirdetError
+from dirdet.head import allowed
 from dirdet.problems import ParameterProblem, parameter_problem, plain_problem, problem_of, problem_response
+from dirdet.query import repeated, unknown
 
 log = logging.getLogger(__name__)
 
@@ -32,28 +33,29 @@ def _expected(_: Request, exc: Exception) -> Response:
     return problem_response(problem)
 
 
-def _bad_query(_: Request, exc: Exception) -> Response:
-    wrong = [
+def _bad_query(request: Request, exc: Exception) -> Response:
+    wrong = repeated(request.query_params)
+    named = {each.parameter for each in wrong}
+    for error in cast(RequestValidationError, exc).errors():
         # loc is ("query", name, ...): a list's elements carry their number.
-        ParameterProblem(
-            parameter=str(error["loc"][1]),
-            detail="there is no such parameter"
-            if error["type"] == "extra_forbidden"
-            else f"{error['msg']}, got {error['input']!r}",
-        )
-        for error in cast(RequestValidationError, exc).errors()
-    ]
+        name = str(error["loc"][1])
+        if name not in named:
+            is_unknown = error["type"] == "extra_forbidden"
+            detail = unknown(name) if is_unknown else f"{error['msg']}, got {error['input']!r}"
+            wrong.append(ParameterProblem(parameter=name, detail=detail))
     return problem_response(parameter_problem(wrong))
 
 
 def _plain(request: Request, exc: Exception) -> Response:
     error = cast(HTTPException, exc)
-    headers: Mapping[str, str] = error.headers or {}
+    headers = dict(error.headers or {})
+    if "Allow" in headers:
+        headers["Allow"] = allowed(headers["Allow"])
     detail = {
         404: f"there is no {request.url.path}; GET /docs lists what there is",
         405: f"{request.method} is not for {request.url.path}; allowed: {headers.get('Allow', 'nothing')}",
     }.get(error.status_code, str(error.detail))
-    return problem_response(plain_problem(error.status_code, detail), headers=dict(headers))
+    return problem_response(plain_problem(error.status_code, detail), headers=headers)
 
 
 def _gone(_: Request, exc: Exception) -> Response:  # noqa: ARG001

@@ -4,6 +4,7 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from pydantic.json_schema import models_json_schema
 
 from dirdet.problems import MEDIA_TYPE, Problem
 from dirdet.uploads import FIELD, MULTIPART, RAW_TYPES
@@ -52,10 +53,8 @@ def document(app: FastAPI) -> None:
     def build() -> dict[str, Any]:
         if app.openapi_schema is None:
             made = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
-            schema = Problem.model_json_schema(ref_template=REFERENCE)
-            models = made.setdefault("components", {}).setdefault("schemas", {})
-            models |= schema.pop("$defs", {})
-            models["Problem"] = schema
+            _, problem = models_json_schema([(Problem, "serialization")], ref_template=REFERENCE)
+            made.setdefault("components", {}).setdefault("schemas", {}).update(problem["$defs"])
             app.openapi_schema = made
         return app.openapi_schema
 

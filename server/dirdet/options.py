@@ -4,19 +4,22 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic_core import PydanticCustomError
 
 from dirdet.bundle import Manifest
 from dirdet.errors import ParameterError
 
 
 def _split_commas(value: object) -> object:
-    """`classes=bird,fish` and `classes=bird&classes=fish` say the same."""
+    """`classes=bird,fish` and `classes=bird&classes=fish` say the same; `classes=` asks for what nobody wants."""
     parts = [value] if isinstance(value, str) else value
     if not isinstance(parts, list | tuple):
         return value
     items: list[Any] = [*parts]  # pyright: ignore[reportUnknownArgumentType]
-    names = [str(item).split(",") for item in items]
-    return [name.strip() for group in names for name in group if name.strip()]
+    groups = [[name.strip() for name in str(item).split(",") if name.strip()] for item in items]
+    if not all(groups):
+        raise PydanticCustomError("no_class", "names no class; leave it out for all classes")
+    return [name for group in groups for name in group]
 
 
 Fraction = Annotated[float | None, Field(ge=0, le=1, allow_inf_nan=False)]

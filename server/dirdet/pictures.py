@@ -20,6 +20,11 @@ MAGIC = {
 }
 MAGIC_BYTES = 18
 READ_TYPES = "JPEG, PNG, WebP, BMP or TIFF"
+# How the names of pictures end: first of what is read, then of what is not and should not be passed over unsaid.
+PICTURE_SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".dib", ".tif", ".tiff"}
+    | {".avif", ".gif", ".heic", ".heif", ".j2k", ".jp2", ".jxl"}
+)
 
 # EXIF 2.32, tag 0x0112: what has been done to the upright picture, and so what undoes it.
 UPRIGHT = {

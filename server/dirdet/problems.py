@@ -28,10 +28,21 @@ class Problem(BaseModel):
     detail: str = Field(description="what was expected and what was found, for people")
     instance: str | None = Field(default=None, description="names this one occurrence in the server's log")
     errors: list[ParameterProblem] | None = Field(default=None, description="every parameter that is wrong")
+    images: "list[ImageFailure] | None" = Field(
+        default=None,
+        description="of several pictures of which none can be read, each with its error, in the order sent",
+    )
 
     def to_json(self) -> dict[str, Any]:
         """The problem without its absent members."""
         return self.model_dump(exclude_none=True)
+
+
+class ImageFailure(BaseModel):
+    """A picture, of several, that could not be read."""
+
+    name: str
+    error: Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +55,8 @@ class _Kind:
 KINDS: dict[type[errors.DirdetError], _Kind] = {
     errors.NoPictureError: _Kind(400, "no-picture", "No picture"),
     errors.RequestError: _Kind(400, "malformed-request", "The request cannot be read"),
+    errors.UnreadableError: _Kind(403, "unreadable", "The file cannot be read"),
+    errors.NotFoundError: _Kind(404, "not-found", "No such picture"),
     errors.NotAcceptableError: _Kind(406, "not-acceptable", "No acceptable answer"),
     errors.PictureTooLargeError: _Kind(413, "picture-too-large", "The picture is too large"),
     errors.RequestTooLargeError: _Kind(413, "request-too-large", "The request is too large"),
@@ -74,6 +87,17 @@ def parameter_problem(wrong: list[ParameterProblem]) -> Problem:
     detail = "; ".join(f"{each.parameter}: {each.detail}" for each in wrong)
     return Problem(
         type=f"urn:dirdet:problem:{kind.name}", title=kind.title, status=kind.status, detail=detail, errors=wrong
+    )
+
+
+def no_good_picture(failures: list[ImageFailure]) -> Problem:
+    """One problem for several pictures, none of which can be read."""
+    return Problem(
+        type="urn:dirdet:problem:no-good-picture",
+        title="No picture can be read",
+        status=422,
+        detail=f"none of the {len(failures)} pictures can be read; images has each one's error",
+        images=failures,
     )
 
 

@@ -6,7 +6,7 @@ from pydantic import BaseModel, Field
 
 from dirdet.bundle import CanvasSize, Provenance, ResizeRule, Thresholds
 from dirdet.calibration import Calibration
-from dirdet.problems import Problem
+from dirdet.problems import ImageFailure
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 
@@ -50,13 +50,6 @@ class ImageDetections(BaseModel):
     width: int = Field(description="pixels, EXIF-upright")
     height: int = Field(description="pixels, EXIF-upright")
     detections: list[DetectionOut]
-
-
-class ImageFailure(BaseModel):
-    """A picture, of several, that could not be read."""
-
-    name: str
-    error: Problem
 
 
 class DetectorName(BaseModel):

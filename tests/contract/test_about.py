@@ -38,8 +38,16 @@ def test_health(call: Call, engine: Any) -> None:
     assert response.headers["content-type"] == "application/problem+json"
 
 
-def test_docs(call: Call) -> None:
-    assert call("GET", "/docs").status_code == 200
+@pytest.mark.parametrize("path", ["/detector", "/health/live", "/health/ready", "/openapi.json", "/docs"])
+def test_head_is_get_without_its_body(path: str, call: Call) -> None:
+    get, head = call("GET", path), call("HEAD", path)
+    assert (head.status_code, head.headers) == (200, get.headers)
+    assert get.content
+    assert head.content == b""
+
+
+def test_head_is_in_no_document(call: Call) -> None:
+    assert all("head" not in path for path in call("GET", "/openapi.json").json()["paths"].values())
 
 
 @pytest.fixture

@@ -80,7 +80,10 @@ def test_unknown_path_404_and_wrong_method_405(call: Call) -> None:
     problem(call("POST", "/detect/"), 404)
     assert call("GET", "/detect").headers["allow"] == "POST"
     problem(call("GET", "/detect"), 405, "POST")
-    problem(call("DELETE", "/detector"), 405, "GET")
+    problem(call("DELETE", "/detector"), 405, "GET, HEAD")
+    assert call("DELETE", "/detector").headers["allow"] == "GET, HEAD"
+    assert call("HEAD", "/detect").status_code == 405
+    assert call("HEAD", "/nowhere").status_code == 404
 
 
 def test_not_acceptable_406(call: Call, picture: bytes) -> None:
@@ -187,9 +190,55 @@ def test_one_bad_picture_of_several(call_small: Call, picture: bytes) -> None:
     ]
 
 
-def test_no_good_picture_of_several(call: Call) -> None:
-    images = call("POST", "/detect", **form(b"hello", b"world")).json()["images"]
-    assert [image["error"]["status"] for image in images] == [415, 415]
+def test_no_good_picture_of_several_422(call_small: Call, picture: bytes) -> None:
+    large = b"\x89PNG\r\n\x1a\n" + bytes(200_000)
+    told = problem(call_small("POST", "/detect", **form(b"hello", picture[:-50], large)), 422, "none of the 3")
+    assert [(each["name"], each["error"]["status"]) for each in told["images"]] == [
+        ("0.png", 415),
+        ("1.png", 422),
+        ("2.png", 413),
+    ]
+
+
+def test_a_single_bad_picture_is_told_as_itself(call: Call) -> None:
+    assert "images" not in problem(call("POST", "/detect", **form(b"hello")), 415)
+
+
+@pytest.mark.parametrize("name", ["score_threshold", "nms_iou_threshold", "min_iou", "iou_weight", "max_detections"])
+@pytest.mark.parametrize("values", [("1", "1"), ("1", "0.5"), ("1", "much"), ("much", "1"), ("", "1", "1")])
+def test_a_parameter_of_one_value_given_several_422(
+    name: str, values: tuple[str, ...], call: Call, picture: bytes
+) -> None:
+    query = "&".join(f"{name}={value}" for value in values)
+    told = problem(call("POST", f"/detect?{query}", content=picture, headers=PNG), 422, name, f"got {len(values)}")
+    assert [each["parameter"] for each in told["errors"]] == [name]
+
+
+def test_a_repeated_and_a_bad_parameter_are_both_named_422(call: Call, picture: bytes) -> None:
+    told = problem(call("POST", "/detect?min_iou=0&min_iou=1&iou_weight=2", content=picture, headers=PNG), 422)
+    assert [each["parameter"] for each in told["errors"]] == ["min_iou", "iou_weight"]
+
+
+@pytest.mark.parametrize("query", ["classes=", "classes", "classes=,", "classes=red&classes=%20"])
+def test_no_class_named_422(query: str, call: Call, picture: bytes) -> None:
+    told = problem(call("POST", f"/detect?{query}", content=picture, headers=PNG), 422, "leave it out for all classes")
+    assert told["errors"][0]["parameter"] == "classes"
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("score_treshold", "did you mean score_threshold"),
+        ("Score-Threshold", "did you mean score_threshold"),
+        ("class", "did you mean classes?"),
+        ("iou", "did you mean min_iou?"),
+        ("speed", "there are score_threshold, nms_iou_threshold, min_iou,"),
+        ("", "there are score_threshold"),
+    ],
+)
+def test_an_unknown_parameter_with_what_was_meant_422(name: str, hint: str, call: Call, picture: bytes) -> None:
+    told = problem(call("POST", f"/detect?{name}=0.5", content=picture, headers=PNG), 422, hint)
+    assert [each["parameter"] for each in told["errors"]] == [name]
 
 
 def test_an_engine_that_does_not_answer_503(

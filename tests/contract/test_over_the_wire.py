@@ -64,6 +64,19 @@ def test_a_length_above_the_limit_is_refused_before_the_body(server: str) -> Non
     connection.close()
 
 
+def test_head_leaves_the_connection_usable(server: str) -> None:
+    connection = http.client.HTTPConnection(server, timeout=10)
+    lengths: list[int] = []
+    for method in ("HEAD", "GET", "HEAD"):
+        connection.request(method, "/detector")
+        response = connection.getresponse()
+        assert response.status == 200
+        lengths.append(int(response.headers["content-length"]))
+        assert len(response.read()) == (lengths[-1] if method == "GET" else 0)
+    assert len(set(lengths)) == 1
+    connection.close()
+
+
 def test_the_server_outlives_a_client_that_goes_away(
     server: str, rectangles: Rectangles, encode: Encode, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -25,8 +25,8 @@ def run(detector: Detector, monkeypatch: pytest.MonkeyPatch) -> Run:
 
     monkeypatch.setattr(Detector, "open", open_instead)
 
-    def invoke(*arguments: object) -> Result:
-        result = CliRunner().invoke(command, [str(argument) for argument in arguments])
+    def invoke(*arguments: object, stdin: bytes | None = None) -> Result:
+        result = CliRunner().invoke(command, [str(argument) for argument in arguments], input=stdin)
         if isinstance(result.exception, DirdetError):
             raise result.exception
         return result
@@ -68,17 +68,65 @@ def test_options_reach_the_detector(run: Run, picture: Path) -> None:
 def test_bad_files_are_named_and_the_others_done(run: Run, picture: Path, tmp_path: Path, as_json: bool) -> None:
     text = tmp_path / "notes.txt"
     text.write_text("hello")
-    result = run(tmp_path / "missing.png", text, tmp_path, picture, *(["--json"] if as_json else []))
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    result = run(tmp_path / "missing.png", text, empty, picture, *(["--json"] if as_json else []))
     assert result.exit_code == 1
     missing, no_picture, folder = result.stderr.splitlines()
-    assert missing == f"dirdet: {tmp_path / 'missing.png'}: cannot be read: No such file or directory"
+    assert missing == f"dirdet: {tmp_path / 'missing.png'}: there is no such file or folder"
     assert no_picture.startswith(f"dirdet: {text}: expected a JPEG")
-    assert folder == f"dirdet: {tmp_path}: cannot be read: Is a directory"
+    assert folder.startswith(f"dirdet: {empty}: the folder holds no picture")
     if as_json:
         images = json.loads(result.stdout)["images"]
-        assert [image.get("error", {}).get("status") for image in images] == [415, 415, 415, None]
+        assert [image.get("error", {}).get("status") for image in images] == [404, 415, 404, None]
+        assert images[0]["error"]["type"] == "urn:dirdet:problem:not-found"
+        DetectAnswer.model_validate(json.loads(result.stdout))
     else:
         assert "2 detections" in result.stdout
+
+
+def test_one_picture_from_standard_input(run: Run, picture: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "drawn"
+    folder.mkdir()
+    result = run("-", "--json", "--draw", folder, stdin=picture.read_bytes())
+    assert result.exit_code == 0
+    [image] = json.loads(result.stdout)["images"]
+    assert (image["name"], len(image["detections"])) == ("-", 2)
+    assert [path.name for path in folder.iterdir()] == ["stdin_detected.png"]
+
+
+def test_standard_input_that_is_no_picture(run: Run) -> None:
+    result = run("-", stdin=b"hello")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("dirdet: -: expected a JPEG")
+
+
+def test_a_folder(run: Run, picture: Path) -> None:
+    (picture.parent / "broken.jpg").write_text("hello")
+    (picture.parent / "notes.txt").write_text("hello")
+    result = run(picture.parent, "--json")
+    assert result.exit_code == 1
+    broken, scene = json.loads(result.stdout)["images"]
+    assert (broken["name"], broken["error"]["status"]) == (str(picture.parent / "broken.jpg"), 415)
+    assert (scene["name"], len(scene["detections"])) == (str(picture), 2)
+
+
+def test_a_folder_and_the_folders_in_it(run: Run, picture: Path, tmp_path: Path) -> None:
+    deep = tmp_path / "one" / "two" / "deep.png"
+    deep.parent.mkdir(parents=True)
+    deep.write_bytes(picture.read_bytes())
+    result = run(tmp_path, "--recursive", "--json")
+    assert result.exit_code == 0
+    assert [image["name"] for image in json.loads(result.stdout)["images"]] == [str(deep), str(picture)]
+
+
+def test_a_name_that_utf8_has_not(run: Run, picture: Path, tmp_path: Path) -> None:
+    odd = tmp_path / "caf\udce9.png"
+    try:
+        odd.write_bytes(picture.read_bytes())
+    except OSError:
+        pytest.skip("this file system has UTF-8 names only")
+    assert "caf\ufffd.png  640 x 480" in run(odd).stdout
 
 
 def test_drawing_one_picture(run: Run, picture: Path, tmp_path: Path) -> None:

@@ -41,6 +41,16 @@ def test_the_box_is_outlined_where_it_is() -> None:
     assert not drawn[252:].any()
 
 
+def test_labels_keep_clear_of_each_other() -> None:
+    picture = Image.new("RGB", (400, 300))
+    one, other = detection((100, 100, 300, 250)), detection((104, 103, 303, 252))
+    alone = np.asarray(draw_detections(picture, [one]))
+    both = np.asarray(draw_detections(picture, [one, other]))
+    label = (slice(80, 100), slice(100, 200))
+    assert alone[label].any()
+    np.testing.assert_array_equal(alone[label], both[label])
+
+
 def test_the_caption_gives_confidence_and_iou() -> None:
     assert caption(detection((0, 0, 1, 1), 0.5)) == "bird 0.70 iou 0.50"
     assert caption(detection((0, 0, 1, 1), None)) == "bird 0.70"

@@ -45,9 +45,15 @@ def test_an_unknown_class_is_named(manifest: Manifest) -> None:
         settle(DetectOptions(classes=["red", "dog"]), manifest)
 
 
-@pytest.mark.parametrize("classes", [[], [""], [" , "]])
-def test_no_class_named_is_every_class(classes: list[str], manifest: Manifest) -> None:
-    assert settle(DetectOptions(classes=classes), manifest).class_ids is None
+def test_no_classes_are_every_class(manifest: Manifest) -> None:
+    assert settle(DetectOptions(classes=[]), manifest).class_ids is None
+
+
+@pytest.mark.parametrize("classes", ["", [""], [" , "], ["red", ""]])
+def test_a_name_that_is_empty_is_no_class(classes: object) -> None:
+    with pytest.raises(ParameterError, match="leave it out for all classes") as caught:
+        DetectOptions.checked(classes=classes)
+    assert caught.value.parameter == "classes"
 
 
 @pytest.mark.parametrize("options", [DetectOptions(min_iou=0.1), DetectOptions(iou_weight=0.5)])

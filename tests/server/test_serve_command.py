@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from dirdet.commands.serve import listen
-from dirdet.errors import ParameterError
+from dirdet.errors import ListenError, ParameterError
 
 START = [sys.executable, "-c", "from dirdet.cli import main; main()", "serve"]
 
@@ -69,6 +69,11 @@ def test_a_folder_that_is_no_bundle_is_one_line(tmp_path: Path) -> None:
 def test_a_host_that_is_no_address() -> None:
     with pytest.raises(ParameterError, match="'no such host' is no address"):
         listen("no such host", 0)
+
+
+def test_an_address_of_another_machine() -> None:
+    with pytest.raises(ListenError, match=r"cannot listen on 192\.0\.2\.1"):  # RFC 5737: documentation's, nobody's
+        listen("192.0.2.1", 0)
 
 
 def test_every_address_of_this_machine() -> None:

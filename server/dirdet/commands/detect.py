@@ -12,9 +12,9 @@ from dirdet.answers import PictureAnswer, PictureFailure, detect_answer
 from dirdet.detections import Detection
 from dirdet.detector import Detector
 from dirdet.draw import draw_detections
-from dirdet.errors import NotAPictureError, ParameterError, PictureError
+from dirdet.errors import ParameterError, PictureError
 from dirdet.options import DetectOptions, Settings
-from dirdet.pictures import DEFAULT_LIMITS, read_picture, too_many_bytes
+from dirdet.sources import Source, find_sources
 
 DRAWN_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 HEADING = (
@@ -23,7 +23,7 @@ HEADING = (
 
 
 @click.command()
-@click.argument("pictures", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("pictures", nargs=-1, required=True)
 @click.option(
     "--detector", "folder", type=click.Path(path_type=Path),
     help="Folder of a bundle; the one that comes with the package unless given.",
@@ -33,30 +33,38 @@ HEADING = (
     "--draw", "drawing", type=click.Path(path_type=Path),
     help="Draw the detections into this file, or, of several pictures, into this folder.",
 )  # fmt: skip
-@click.option("--score-threshold", type=float, help="Least classification score.")
-@click.option("--nms-iou-threshold", type=float, help="Of two boxes of a class that overlap by more, one goes.")
-@click.option("--min-iou", type=float, help="Least iou, the predicted localization confidence.")
-@click.option("--iou-weight", type=float, help="w in confidence = score^(1-w) * iou^w; 0 is the plain detector.")
+@click.option("--recursive", is_flag=True, help="Of a folder, also take the pictures in the folders in it.")
+@click.option("--score-threshold", type=float, metavar="0..1", help="Least classification score.")
+@click.option(
+    "--nms-iou-threshold", type=float, metavar="0..1", help="Of two boxes of a class that overlap by more, one goes."
+)
+@click.option("--min-iou", type=float, metavar="0..1", help="Least iou, the predicted localization confidence.")
+@click.option(
+    "--iou-weight", type=float, metavar="0..1", help="w in confidence = score^(1-w) * iou^w; 0 is the plain detector."
+)
 @click.option("--max-detections", type=int, help="At most so many per picture, the most confident.")
 @click.option("--classes", multiple=True, help="Only these: names or class ids, comma-separated or repeated.")
 def command(
-    pictures: tuple[Path, ...],
+    pictures: tuple[str, ...],
     folder: Path | None,
     as_json: bool,
     drawing: Path | None,
+    recursive: bool,
     classes: tuple[str, ...],
     **thresholds: float | None,
 ) -> None:
     """Detects objects in PICTURES and tells how well each box fits.
 
-    A picture that cannot be read is named on standard error; the others are still done, and the status is 1.
+    PICTURES are files, folders (their pictures, sorted), or - for one picture from standard input. One that cannot be
+    read is named on standard error; the others are still done, and the status is 1.
     """
     options = DetectOptions.checked(classes=list(classes), **thresholds)
-    targets = drawing_targets(drawing, pictures)
+    sources = find_sources(pictures, recursive=recursive)
+    targets = drawing_targets(drawing, sources)
     detector = Detector.open(folder)
     settings = detector.settle(options)
     answers: list[PictureAnswer | PictureFailure] = []
-    for answer in _detect_each(pictures, detector, settings, targets):
+    for answer in _detect_each(sources, detector, settings, targets):
         answers.append(answer)
         if isinstance(answer, PictureFailure):
             click.echo(f"dirdet: {answer.name}: {answer.error}", err=True)
@@ -69,37 +77,23 @@ def command(
 
 
 def _detect_each(
-    paths: Sequence[Path], detector: Detector, settings: Settings, targets: dict[Path, Path]
+    sources: Sequence[Source], detector: Detector, settings: Settings, targets: dict[Source, Path]
 ) -> Iterator[PictureAnswer | PictureFailure]:
     """One after the other, so that each is told as soon as it is done and only one is held."""
-    for path in paths:
+    for source in sources:
+        name = click.format_filename(source.name)  # file systems have names that UTF-8 has not
         try:
-            picture = read_file(path)
+            picture = source.read()
         except PictureError as exc:
-            yield PictureFailure(str(path), exc)
+            yield PictureFailure(name, exc)
             continue
         [detections] = detector.detect_placed([detector.place(picture)], settings)
-        if path in targets:
-            _save(draw_detections(picture, detections), targets[path])
-        yield PictureAnswer(str(path), picture.width, picture.height, detections)
+        if source in targets:
+            _save(draw_detections(picture, detections), targets[source])
+        yield PictureAnswer(name, picture.width, picture.height, detections)
 
 
-def read_file(path: Path) -> Image.Image:
-    """The upright picture in a file.
-
-    Raises:
-        PictureError: the file cannot be read, or is no picture that is accepted.
-    """
-    try:
-        with path.open("rb") as file:
-            if path.stat().st_size > DEFAULT_LIMITS.max_bytes:
-                raise too_many_bytes(DEFAULT_LIMITS)
-            return read_picture(file)
-    except OSError as exc:
-        raise NotAPictureError(f"cannot be read: {exc.strerror or exc}") from exc
-
-
-def drawing_targets(drawing: Path | None, pictures: Sequence[Path]) -> dict[Path, Path]:
+def drawing_targets(drawing: Path | None, sources: Sequence[Source]) -> dict[Source, Path]:
     """Where each picture is drawn; checked before the work, so that it is not lost at its end.
 
     Raises:
@@ -107,20 +101,21 @@ def drawing_targets(drawing: Path | None, pictures: Sequence[Path]) -> dict[Path
     """
     if drawing is None:
         return {}
+    targets: dict[Source, Path] = {}
     if drawing.is_dir():
-        targets = {picture: drawing / f"{picture.stem}_detected.png" for picture in pictures}
+        targets = {source: drawing / f"{source.stem}_detected.png" for source in sources if source.error is None}
         if len(set(targets.values())) < len(targets):
             raise ParameterError("--draw", f"two of the pictures would be drawn into one file in {drawing}")
-    elif len(pictures) > 1:
-        raise ParameterError("--draw", f"expected an existing folder for {len(pictures)} pictures, got {drawing}")
+    elif len(sources) > 1:
+        raise ParameterError("--draw", f"expected an existing folder for {len(sources)} pictures, got {drawing}")
     elif drawing.suffix.lower() not in DRAWN_SUFFIXES:
         raise ParameterError("--draw", f"expected a file that ends in {', '.join(DRAWN_SUFFIXES)}, got {drawing.name}")
     elif not drawing.parent.is_dir():
         raise ParameterError("--draw", f"there is no folder {drawing.parent}")
     else:
-        targets = {pictures[0]: drawing}
-    for picture, target in targets.items():
-        if target.resolve() == picture.resolve():
+        targets = {sources[0]: drawing}
+    for source, target in targets.items():
+        if source.path is not None and target.resolve() == source.path.resolve():
             raise ParameterError("--draw", f"{target} is the picture itself; name another file")
     return targets
 

@@ -12,7 +12,7 @@ import uvicorn
 
 from dirdet.app import create_app
 from dirdet.detector import Detector
-from dirdet.errors import ParameterError
+from dirdet.errors import ListenError, ParameterError
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +55,8 @@ def listen(host: str, port: int) -> socket.socket:
     """A socket that listens on the address.
 
     Raises:
-        ParameterError: the port is in use, or the host is no address of this machine.
+        ParameterError: the host is no address.
+        ListenError: the port is in use, or the address is not this machine's.
     """
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
@@ -64,7 +65,7 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server(address[:2], family=family, backlog=2048)  # pyright: ignore[reportArgumentType]
     except OSError as exc:
-        raise ParameterError("--port", f"cannot listen on {host} port {port}: {os.strerror(exc.errno or 0)}") from exc
+        raise ListenError(f"--port: cannot listen on {host} port {port}: {os.strerror(exc.errno or 0)}") from exc
 
 
 def _in_url(host: str) -> str:

@@ -5,12 +5,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
 
-from dirdet.answers import PictureFailure, detect_answer
+from dirdet.answers import PictureFailure, detect_answer, problem_of_pictures
 from dirdet.draw import FORMATS
 from dirdet.negotiation import negotiate
 from dirdet.openapi import BINARY, BODY, problems
 from dirdet.options import DetectOptions
-from dirdet.problems import problem_of, problem_response
+from dirdet.problems import parameter_problem, problem_response
+from dirdet.query import repeated
 from dirdet.schemas import DetectAnswer
 from dirdet.service import DetectionService
 from dirdet.uploads import read_uploads
@@ -28,7 +29,7 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
             406: "No acceptable type: the answer can be " + ", ".join([JSON, *FORMATS]),
             413: "A picture with too many bytes or pixels, or too large a request",
             415: "Not a picture, or not a type of body that is read",
-            422: "A broken or truncated picture, or a bad parameter, which is named",
+            422: "A broken or truncated picture, several of which none can be read, or a bad parameter, which is named",
             500: "An error of the server",
             503: "The detector does not answer",
         }
@@ -46,14 +47,17 @@ def detect_routes(service: DetectionService) -> APIRouter:
 
         Send one or more pictures as `multipart/form-data`, field `image`, or one picture as the body itself.
         """
+        if wrong := repeated(request.query_params):
+            return problem_response(parameter_problem(wrong))
         media_type = negotiate(request.headers.get("accept"), [JSON, *FORMATS])
         settings = service.detector.settle(query)
         async with read_uploads(request, service.limits) as uploads:
             if media_type in FORMATS:
                 return Response(await service.draw(uploads[0], settings, media_type), media_type=media_type)
             answers = await service.detect(uploads, settings)
-        if len(answers) == 1 and isinstance(answers[0], PictureFailure):
-            return problem_response(problem_of(answers[0].error))
+        failures = [answer for answer in answers if isinstance(answer, PictureFailure)]
+        if len(failures) == len(answers):
+            return problem_response(problem_of_pictures(failures))
         return JSONResponse(detect_answer(service.detector.manifest, answers))
 
     return router
