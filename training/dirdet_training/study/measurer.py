@@ -19,6 +19,7 @@ from dirdet_training.tuning import Trial
 
 # What settings are chosen on, and what is reported.
 Split = Literal["tune", "report"]
+SPLITS: tuple[Split, ...] = ("tune", "report")
 CORRELATIONS = "correlations"
 
 

@@ -19,12 +19,13 @@ def ways_of(role: str) -> dict[str, Way]:
 
 
 def jobs(measurer: Measurer, runs: Sequence[Run]) -> Iterator[Job]:
-    """All measurements that can be told in advance: every way untuned, and what tuning tries."""
-    for run in runs:
-        for way in ways_of(run.role).values():
-            if measurer.applies(run, way):
-                yield run, "report", run.untuned(way)
-                yield from ((run, "tune", trial) for trial in way.trials)
+    """All measurements that can be told in advance: first every way untuned, then what tuning tries."""
+    applied = [(run, way) for run in runs for way in ways_of(run.role).values() if measurer.applies(run, way)]
+    for run, way in applied:
+        yield run, "report", run.untuned(way)
+    for run, way in applied:
+        for trial in way.trials:
+            yield run, "tune", trial
 
 
 def tuned_jobs(measurer: Measurer, runs: Sequence[Run]) -> Iterator[Job]:
@@ -34,7 +35,8 @@ def tuned_jobs(measurer: Measurer, runs: Sequence[Run]) -> Iterator[Job]:
         for way in ways_of(role).values():
             chosen = chosen_trial(measurer, same, way)
             if chosen is not None:
-                yield from ((run, "report", chosen) for run in same)
+                for run in same:
+                    yield run, "report", chosen
 
 
 def chosen_trial(measurer: Measurer, runs: Sequence[Run], way: Way) -> Trial | None:
