@@ -58,6 +58,7 @@ def test_a_study_trains_measures_and_goes_on(judged_config, data_set, tmp_path):
     assert not (work / "trained").exists()
 
     tables = call(*arguments).stdout
+    assert tables.startswith("# Study\n"), "standard output belongs to the tables"
     assert "| box / box (DIR) |" in tables
     written = json.loads((work / "study.json").read_text())
     [table] = [table for table in written["tables"] if table["number"] == 3]

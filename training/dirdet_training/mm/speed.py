@@ -1,6 +1,8 @@
 """How fast a detector is with each of its judges in charge: the same pictures, taken in turns."""
 
+import contextlib
 import copy
+import sys
 import time
 from pathlib import Path
 from statistics import mean, median
@@ -81,7 +83,9 @@ def frames_per_second(
         models[name] = build_model(variant).eval().to(device)
         load_weights(models[name], {"state_dict": state}, checkpoint)
     require_data(cfg, "test", skip_broken=False)
-    dataset = DATASETS.build(cfg.test_dataloader.dataset)
+    # pycocotools talks on standard output, which belongs to the tables.
+    with contextlib.redirect_stdout(sys.stderr):
+        dataset = DATASETS.build(cfg.test_dataloader.dataset)
     seconds: dict[str, list[float]] = {name: [] for name in models}
     names = list(models)
     for number in range(min(pictures, len(dataset)) + WARM_UP):

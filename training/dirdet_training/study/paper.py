@@ -57,7 +57,13 @@ def _against_nms(name: str, role: str, score: Figures, soft: Figures, iou: Figur
         Row(name, role, SAME, score),
         Row(f"{name}, Soft-NMS (linear)", role, "soft_nms_linear", soft, note="the paper does not say which decay"),
         Row(f"{name}, Soft-NMS (Gaussian)", role, "soft_nms_gaussian", soft),
-        Row(f"{name}, IoU-NMS", role, "iou_nms", iou),
+        Row(
+            f"{name}, IoU-NMS",
+            role,
+            "iou_nms",
+            iou,
+            note="led by the IoU-Net head where there is one, else by DIR's iou",
+        ),
         Row(f"{name}, DIR", role, "dir", ours),
         Row(f"{name}, oracle", role, "oracle", {}, note="ours alone: the ceiling"),
     )
