@@ -91,7 +91,11 @@ def test_settings_are_chosen_on_the_tuning_split_with_as_many_trials_for_all(mea
     assert dir_row.tuned.gains["AP"].mean == pytest.approx(40)
     # No mask or cascade was trained, and no rank head.
     assert rows["Mask R-CNN, DIR"].untuned is None
-    assert rows_of(table_results(measurer, runs), 6)[0]["Rank-NMS"].untuned is None
+    rivals, _ = rows_of(table_results(measurer, runs), 6)
+    assert rivals["Rank-NMS"].untuned is None
+    # IoU-NMS can follow DIR's iou, but then it is not IoU-Net.
+    assert rivals["IoU-Net"].untuned is None
+    assert rows["Faster R-CNN, IoU-NMS"].untuned is not None
 
 
 def test_nothing_is_measured_twice(measurer, runs, monkeypatch):

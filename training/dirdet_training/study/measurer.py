@@ -79,8 +79,10 @@ class Measurer:
 
     def applies(self, run: Run, way: Way) -> bool:
         """Whether the run's detector predicts what a way ranks by."""
-        pictures = self.candidates(run, "report").candidates
-        return all(_can(picture, run.untuned(way)) for picture in pictures[:1])
+        pictures = self.candidates(run, "report").candidates[:1]
+        if way.needs is not None and any(way.needs not in picture.judgements for picture in pictures):
+            return False
+        return all(_can(picture, run.untuned(way)) for picture in pictures)
 
     def measure(self, run: Run, split: Split, trial: Trial) -> Measured:
         """AP and its parts, measured now unless they are known."""

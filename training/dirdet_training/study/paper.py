@@ -173,7 +173,7 @@ TABLE_6 = Table(
     "Learnt ranks, on one detector each",
     (
         Row("Fitness NMS", "faster", "fitness_nms", _sized(41.8, 60.9, 44.9, 21.5, 45.0, 57.5)),
-        Row("IoU-Net", "faster", "iou_nms", _sized(40.6, 59.0), note="the paper's is trained twice as long"),
+        Row("IoU-Net", "faster", "iou_net", _sized(40.6, 59.0), note="the paper's is trained twice as long"),
         Row("Rank-NMS", "faster", "rank_nms", _sized(41.0, 60.8, 44.5, 23.2, 44.5, 52.5)),
         Row("HTC", "htc", SAME, _sized(50.7, 70.5, 55.2, 32.0, 53.8, 64.0)),
         Row("Faster R-CNN + DIR", "faster", "dir", _sized(41.1, 60.5, 44.6, 23.4, 44.4, 52.0)),

@@ -83,8 +83,9 @@ def table_results(measurer: Measurer, runs: Sequence[Run]) -> list[TableResult]:
 
 def row_result(measurer: Measurer, runs: Sequence[Run], row: Row) -> RowResult:
     """One row over the seeds of its detector."""
-    same = sorted((run for run in runs if run.role == row.role), key=lambda run: run.seed)
     way, score = WAYS[row.way], WAYS["score"]
+    able = [run for run in runs if run.role == row.role and measurer.applies(run, way)]
+    same = sorted(able, key=lambda run: run.seed)
     pearson = [measurer.known_correlations(run).get(way.said or "", math.nan) for run in same]
     untuned = None
     if same:

@@ -38,11 +38,13 @@ class Way:
         suppression: the NMS with the settings of its paper; its threshold is the detector's.
         trials: what tuning may choose from; empty for what the paper did not tune against a rival.
         said: the judgement whose correlation with the true IoU belongs to it.
+        needs: a judgement without which the way is another one, though it could rank.
     """
 
     suppression: Suppression
     trials: tuple[Trial, ...] = ()
     said: str | None = None
+    needs: str | None = None
 
 
 def _judged(name: str) -> Way:
@@ -61,7 +63,6 @@ def tried(rank_of_judgement: str) -> tuple[Trial, ...]:
 _SAID = {
     "score": "score",
     "dir": "ious",
-    "iou_nms": "iou_net/refined/ious",
     "rank_nms": "rank/refined/rank_scores",
     "fitness_nms": "fitness/refined/fitness",
 }
@@ -69,6 +70,8 @@ _SAID = {
 WAYS: Mapping[str, Way] = {
     # Every rival is tuned, and DIR as they are.
     **{name: Way(SUPPRESSIONS[name], trials, _SAID.get(name)) for name, trials in GRIDS.items() if name != "single"},
+    # IoU-NMS led by the head that it was published with.
+    "iou_net": Way(SUPPRESSIONS["iou_nms"], GRIDS["iou_nms"], "iou_net/refined/ious", needs="iou_net/refined/ious"),
     # Table 3 and 4.
     "foresight_iou": _judged("foresight_iou/proposal/ious"),
     "foresight": _judged("foresight/proposal/ious"),
