@@ -1,7 +1,7 @@
 """Ranks: what one picture's candidates may be ordered by in NMS, one class each with its settings."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import torch
@@ -32,6 +32,8 @@ class Candidates:
         single_ious: [N], IoUs predicted as one number beside DIR's: by a single branch, or as in IoU-Net.
         rank_scores: [N] in [0, 1], learnt ranking scores (Rank-NMS).
         fitness: [N] in [0, 1], expected fitness over tiers of IoU (Fitness NMS).
+        proposals_xyxy: [N, 4], pixels, what the boxes were regressed from.
+        judgements: what further judges say of each candidate, [N] each, as `NAME/SIGHT/FIELD` (DIRMixin's all_judges).
     """
 
     boxes_xyxy: Tensor
@@ -43,6 +45,8 @@ class Candidates:
     single_ious: Tensor | None = None
     rank_scores: Tensor | None = None
     fitness: Tensor | None = None
+    proposals_xyxy: Tensor | None = None
+    judgements: Mapping[str, Tensor] = field(default_factory=dict[str, Tensor])
 
     def true_ious(self, *, same_class: bool) -> Tensor:
         """Best IoU of each candidate with an object, [N]; 0 where there is none."""

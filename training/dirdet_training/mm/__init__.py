@@ -24,6 +24,7 @@ from dirdet_training.mm import (  # noqa: E402
     retrofit,
     roi_heads,
     semantic,
+    study_metric,
     tsd_head,
 )
 
@@ -36,5 +37,6 @@ __all__ = [
     "retrofit",
     "roi_heads",
     "semantic",
+    "study_metric",
     "tsd_head",
 ]

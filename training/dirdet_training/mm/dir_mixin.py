@@ -33,6 +33,7 @@ class DIRMixin:
         iou_weight: w of the confidence; 0.5 unless told, 0 is the plain detector.
         combination: what of purity and integrity stands for the iou in the confidence (Table 5); "iou" (Eq. 5).
         all_judges: give what every judge says at both sights, as `NAME/SIGHT/FIELD`; "dir" is the head that ranks.
+            Each detection then has `proposals` too, the box that it was regressed from.
     """
 
     def __init__(
@@ -127,10 +128,12 @@ class DIRMixin:
         candidates = [
             _candidates(result, proposals, rcnn_test_cfg) for result, proposals in zip(raw, proposals_xyxy, strict=True)
         ]
-        self._judge(x, candidates, everything=rcnn_test_cfg.get("all_judges", False))
+        everything = rcnn_test_cfg.get("all_judges", False)
+        self._judge(x, candidates, everything=everything)
         results: list[InstanceData] = []
         for result, meta in zip(candidates, batch_img_metas, strict=True):
-            del result.proposals
+            if not everything:
+                del result.proposals
             rated = localization_confidence(
                 rcnn_test_cfg.get("combination", "iou"), result.ious, result.get("purity"), result.get("integrity")
             )
@@ -138,6 +141,8 @@ class DIRMixin:
             if rescale and len(result):
                 factors = [1 / factor for factor in meta["scale_factor"]]
                 result.bboxes = scale_boxes(result.bboxes, factors)
+                if everything:
+                    result.proposals = scale_boxes(result.proposals, factors)
             kept = ranked_nms(
                 result.bboxes, result.scores, result.labels, iou_threshold=rcnn_test_cfg.nms.iou_threshold
             )

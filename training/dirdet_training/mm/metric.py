@@ -71,17 +71,7 @@ class RankingMetric(BaseMetric):
     def process(self, data_batch: Any, data_samples: list[dict[str, Any]]) -> None:  # noqa: ANN401, ARG002
         """Ranks and suppresses each picture's candidates, and keeps what is left and the pairs to correlate."""
         for sample in data_samples:
-            found = sample["pred_instances"]
-            objects_xyxy, object_class_ids = self._objects(sample["img_id"])
-            candidates = Candidates(
-                boxes_xyxy=found["bboxes"].cpu(),
-                class_ids=found["labels"].cpu(),
-                scores=found.get("class_scores", found["scores"]).cpu(),
-                ious=found["ious"].cpu() if "ious" in found else None,
-                objects_xyxy=objects_xyxy,
-                object_class_ids=object_class_ids,
-                **{name: found[name].cpu() for name in RIVALS if name in found},
-            )
+            candidates = self.candidates(sample)
             self.results.append(
                 {
                     "picture_id": sample["img_id"],
@@ -89,6 +79,22 @@ class RankingMetric(BaseMetric):
                     "pairs": _pairs(candidates),
                 }
             )
+
+    def candidates(self, sample: dict[str, Any]) -> Candidates:
+        """One picture's candidates and the objects that are there, on the CPU."""
+        found = sample["pred_instances"]
+        objects_xyxy, object_class_ids = self._objects(sample["img_id"])
+        return Candidates(
+            boxes_xyxy=found["bboxes"].cpu(),
+            class_ids=found["labels"].cpu(),
+            scores=found.get("class_scores", found["scores"]).cpu(),
+            ious=found["ious"].cpu() if "ious" in found else None,
+            objects_xyxy=objects_xyxy,
+            object_class_ids=object_class_ids,
+            **{name: found[name].cpu() for name in RIVALS if name in found},
+            proposals_xyxy=found["proposals"].cpu() if "proposals" in found else None,
+            judgements={name: said.cpu() for name, said in found.items() if name.count("/") == 2},
+        )
 
     def _suppress(self, candidates: Candidates, rank: str) -> np.ndarray:
         """What one NMS keeps: rows of x1, y1, x2, y2, confidence, class id."""

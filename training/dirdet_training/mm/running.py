@@ -116,19 +116,45 @@ def evaluate(
         DataError: the annotation file is not there, is broken, or has other classes.
         CheckpointError: the checkpoint cannot be read.
     """
-    register_all_modules(init_default_scope=True)
-    read_checkpoint(checkpoint, trust_checkpoint=trust_checkpoint)
-    cfg = copy.deepcopy(cfg)
-    cfg.test_dataloader.dataset.ann_file = str(ann_file.resolve())
-    ann_file = require_data(cfg, "test", skip_broken=skip_broken).get(ann_file.resolve(), ann_file)
-    nms_iou_threshold, max_detections = unsuppressed(cfg)
-    nms = {"ann_file": str(ann_file), "nms_iou_threshold": nms_iou_threshold, "max_detections": max_detections}
+    cfg, ann_file, nms = ready_to_test(
+        cfg, checkpoint, ann_file=ann_file, trust_checkpoint=trust_checkpoint, skip_broken=skip_broken
+    )
     cfg.test_evaluator = [{"type": "RankingMetric", "ranks": ranks, **nms}]
     if candidates_out is not None:
         iou_weight = cfg.model.test_cfg.rcnn.get("iou_weight", 0.5)
         cfg.test_evaluator.append(
             {"type": "CandidatesFile", "out": str(candidates_out.resolve()), "iou_weight": iou_weight, **nms}
         )
+    figures = Runner.from_cfg(cfg).test()
+    return {name.removeprefix("ranking/"): value for name, value in figures.items() if name.startswith("ranking/")}
+
+
+def ready_to_test(
+    cfg: Config, checkpoint: Path, *, ann_file: Path, trust_checkpoint: bool, skip_broken: bool
+) -> tuple[Config, Path, dict[str, Any]]:
+    """A config whose Runner.test gives all candidates of a checkpoint, unsuppressed, to evaluators yet to be set.
+
+    Args:
+        cfg: the detector's config, with work_dir; it stays as it is.
+        checkpoint: its weights.
+        ann_file: COCO JSON; its file names are relative to the config's data_root and data_prefix.
+        trust_checkpoint: allow pickled objects in the checkpoint.
+        skip_broken: leave broken annotations out instead of refusing them.
+
+    Returns:
+        The config, the annotation file to measure by, and the settings that every evaluator here takes: ann_file,
+        nms_iou_threshold and max_detections.
+
+    Raises:
+        DataError: the annotation file is not there, is broken, or has other classes.
+        CheckpointError: the checkpoint cannot be read.
+    """
+    register_all_modules(init_default_scope=True)
+    read_checkpoint(checkpoint, trust_checkpoint=trust_checkpoint)
+    cfg = copy.deepcopy(cfg)
+    cfg.test_dataloader.dataset.ann_file = str(ann_file.resolve())
+    ann_file = require_data(cfg, "test", skip_broken=skip_broken).get(ann_file.resolve(), ann_file)
+    nms_iou_threshold, max_detections = unsuppressed(cfg)
     cfg.load_from = str(checkpoint)
     # Evaluation needs neither: their data may not be there.
     for part in ("train", "val"):
@@ -136,8 +162,8 @@ def evaluate(
             cfg.pop(key, None)
     cfg.pop("optim_wrapper", None)
     cfg.pop("param_scheduler", None)
-    figures = Runner.from_cfg(cfg).test()
-    return {name.removeprefix("ranking/"): value for name, value in figures.items() if name.startswith("ranking/")}
+    nms = {"ann_file": str(ann_file), "nms_iou_threshold": nms_iou_threshold, "max_detections": max_detections}
+    return cfg, ann_file, nms
 
 
 def unsuppressed(cfg: Config) -> tuple[float, int]:

@@ -1,0 +1,101 @@
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+
+from dirdet.errors import ParameterError
+from dirdet_training.study.errors import StudyError
+from dirdet_training.study.estimate import Left, shown
+from dirdet_training.study.plan import USED, Plan, Training, use_checkpoints
+from dirdet_training.study.presets import PRESETS, Detector, narrowed, with_config
+from dirdet_training.study.training import train, train_command
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> Plan:
+    return Plan(PRESETS["scenes-cpu"], tmp_path, Path("data"))
+
+
+def test_the_plain_detector_comes_before_those_that_begin_with_it(plan):
+    trainings = list(plan.trainings())
+    assert len(trainings) == 8 * 3
+    made: set[Path] = set()
+    for training in trainings:
+        assert training.start is None or training.start in made
+        assert (training.start is not None) == (training.role not in {"plain", "faster"})
+        made.add(training.checkpoint)
+    assert len(made) == len(trainings)
+
+
+def test_a_training_goes_on_and_knows_what_is_left(plan):
+    first = next(training for training in plan.trainings() if training.role == "faster")
+    assert first.steps_left() == first.total_steps == 1200
+    first.checkpoint.parent.mkdir(parents=True)
+    (first.checkpoint.parent / "iter_450.pth").touch()
+    assert first.steps_left() == 750
+    command = train_command(plan, first, keep_milestones=True)
+    assert "--resume" in command
+    assert "default_hooks.checkpoint.interval=300" in command
+    tuned = next(training for training in plan.trainings() if training.role == "mask")
+    command = train_command(plan, tuned, keep_milestones=False)
+    assert "train_cfg.max_iters=300" in command
+    assert f"load_from={tuned.start}" in command
+
+
+def test_used_checkpoints_are_remembered_and_not_trained(plan, tmp_path):
+    rows = [{"config": "faster_rcnn_dir_lite0_scenes_judges", "seed": 4, "checkpoint": str(tmp_path / "a.pth")}]
+    (tmp_path / USED).write_text(json.dumps(rows))
+    use_checkpoints(plan, [], trust_checkpoint=False)
+    [training] = [training for training in plan.trainings() if training.role == "faster"]
+    assert (training.seed, training.elsewhere) == (4, True)
+    assert training.detector.config == "faster_rcnn_dir_lite0_scenes_judges"
+    with pytest.raises(StudyError, match=r"a\.pth is not there any more"):
+        train(plan, training, keep_milestones=False)
+
+
+def test_used_checkpoints_of_detectors_left_out_are_still_remembered(plan, tmp_path):
+    configs = ("faster_rcnn_lite0_scenes", "faster_rcnn_dir_lite0_scenes_rivals")
+    rows = [{"config": config, "seed": 0, "checkpoint": f"/{config}.pth"} for config in configs]
+    (tmp_path / USED).write_text(json.dumps(rows))
+    only = dataclasses.replace(plan, preset=narrowed(plan.preset, {"faster": None}))
+    use_checkpoints(only, [], trust_checkpoint=False)
+    assert only.used == {"faster": {0: Path("/faster_rcnn_dir_lite0_scenes_rivals.pth")}}
+    assert json.loads((tmp_path / USED).read_text()) == rows
+
+
+@pytest.mark.parametrize("content", ["{", "[{}]", "[1]"])
+def test_a_broken_memory_is_named(plan, tmp_path, content):
+    (tmp_path / USED).write_text(content)
+    with pytest.raises(StudyError, match=r"used\.json is broken"):
+        use_checkpoints(plan, [], trust_checkpoint=False)
+
+
+def test_a_training_that_fails_says_where_its_log_is(plan, tmp_path):
+    training = Training("plain", Detector("no_such_config"), 0, tmp_path / "run" / "iter_1.pth", None, 1)
+    with pytest.raises(StudyError, match=r"no_such_config with seed 0 ended with status 1 and no iter_1\.pth"):
+        train(plan, training, keep_milestones=False)
+
+
+def test_roles_are_chosen_and_their_configs_replaced():
+    found = narrowed(PRESETS["scenes-cpu"], {"faster": "mine.py", "plain": None})
+    assert found.detectors == {"faster": Detector("mine.py"), "plain": PRESETS["scenes-cpu"].detectors["plain"]}
+    with pytest.raises(ParameterError, match="not 'fastest'"):
+        narrowed(PRESETS["coco"], {"fastest": None})
+
+
+def test_a_config_stands_in_for_its_role():
+    preset, role = with_config(PRESETS["scenes-cpu"], "faster_rcnn_dir_lite0_scenes")
+    assert (role, preset.detectors[role].config) == ("faster", "faster_rcnn_dir_lite0_scenes")
+    with pytest.raises(ParameterError, match="not 'nothing'"):
+        with_config(preset, "nothing")
+
+
+def test_an_estimate_is_in_hours_and_minutes():
+    assert shown([]) == "Nothing is left to train, collect or measure."
+    text = shown([Left("train x", "10 steps", 5400), Left("measure", "3 rankings", 30)])
+    assert text.splitlines() == [
+        "train x: 10 steps: 1 h 30 min",
+        "measure: 3 rankings: 30 s",
+        "In all about 1 h 30 min on this machine.",
+    ]

@@ -1,0 +1,128 @@
+"""All candidates of one checkpoint on one split, with everything its judges say, and the file that keeps them."""
+
+import os
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from dirdet_training.combination import COMBINATIONS
+from dirdet_training.ranking import Candidates
+from dirdet_training.study.errors import StudyError
+
+JUDGEMENT = "judgements/"
+# Columns [N, ...] that not every detector gives.
+OPTIONAL = ("ious", "proposals_xyxy")
+# What a rival's head says goes where its NMS looks for it.
+COLUMN_OF_JUDGEMENT = {
+    "single_ious": "iou_net/refined/ious",
+    "rank_scores": "rank/refined/rank_scores",
+    "fitness": "fitness/refined/fitness",
+}
+
+
+@dataclass(frozen=True)
+class Collected:
+    """One pass of a checkpoint over P pictures.
+
+    Attributes:
+        picture_ids: [P], the data set's.
+        candidates: of each picture.
+        category_ids: the data set's category of each class id.
+    """
+
+    picture_ids: tuple[int, ...]
+    candidates: tuple[Candidates, ...]
+    category_ids: tuple[int, ...]
+
+
+def completed(candidates: Candidates) -> Candidates:
+    """The candidates with what follows from their judgements: Table 5's means, and the rivals' columns."""
+    said = dict(candidates.judgements)
+    for name in candidates.judgements:
+        judge, _, field = name.rpartition("/")
+        if field == "purity":
+            purities, integrities = said[name], said[f"{judge}/integrity"]
+            said |= {f"{judge}/{way}": combine(purities, integrities) for way, combine in COMBINATIONS.items()}
+    columns = {column: said[name] for column, name in COLUMN_OF_JUDGEMENT.items() if name in said}
+    return replace(candidates, judgements=said, **columns)
+
+
+def store(path: Path, collected: Collected) -> None:
+    """Writes the file; it is there whole or not at all."""
+    pictures = collected.candidates
+    columns: dict[str, NDArray[np.generic]] = {
+        "picture_ids": np.asarray(collected.picture_ids, np.int64),
+        "category_ids": np.asarray(collected.category_ids, np.int64),
+        "candidate_counts": np.asarray([len(picture.boxes_xyxy) for picture in pictures], np.int64),
+        "object_counts": np.asarray([len(picture.objects_xyxy) for picture in pictures], np.int64),
+        "boxes_xyxy": _joined([picture.boxes_xyxy for picture in pictures], (0, 4)),
+        "class_ids": _joined([picture.class_ids for picture in pictures], (0,)).astype(np.int32),
+        "scores": _joined([picture.scores for picture in pictures], (0,)),
+        "objects_xyxy": _joined([picture.objects_xyxy for picture in pictures], (0, 4)),
+        "object_class_ids": _joined([picture.object_class_ids for picture in pictures], (0,)).astype(np.int32),
+    }
+    for name in OPTIONAL:
+        parts = [part for picture in pictures if (part := getattr(picture, name)) is not None]
+        if pictures and len(parts) == len(pictures):
+            columns[name] = _joined(parts, (0,))
+    for name in pictures[0].judgements if pictures else ():
+        columns[JUDGEMENT + name] = _joined([picture.judgements[name] for picture in pictures], (0,))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial.npz")
+    np.savez_compressed(partial, **columns)  # pyright: ignore[reportArgumentType]
+    partial.replace(path)
+
+
+def load(path: Path) -> Collected:
+    """Reads the file, with what follows from it (`completed`).
+
+    Raises:
+        StudyError: it is missing, broken, or none that `store` wrote.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            columns: dict[str, NDArray[np.generic]] = {name: file[name] for name in file.files}
+        return _collected(columns)
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as exc:
+        raise StudyError(
+            f"candidates {path} cannot be read ({type(exc).__name__}: {exc}); delete the file to collect them anew"
+        ) from exc
+
+
+def _collected(columns: Mapping[str, NDArray[np.generic]]) -> Collected:
+    ends = _cuts(columns["candidate_counts"])
+    object_ends = _cuts(columns["object_counts"])
+    tensors = {name: torch.from_numpy(values) for name, values in columns.items()}
+    names = [name for name in tensors if name.startswith(JUDGEMENT)]
+    pictures = [
+        completed(
+            Candidates(
+                boxes_xyxy=tensors["boxes_xyxy"][start:end],
+                class_ids=tensors["class_ids"][start:end].long(),
+                scores=tensors["scores"][start:end],
+                ious=tensors["ious"][start:end] if "ious" in tensors else None,
+                objects_xyxy=tensors["objects_xyxy"][first:last],
+                object_class_ids=tensors["object_class_ids"][first:last].long(),
+                proposals_xyxy=tensors["proposals_xyxy"][start:end] if "proposals_xyxy" in tensors else None,
+                judgements={name.removeprefix(JUDGEMENT): tensors[name][start:end] for name in names},
+            )
+        )
+        for (start, end), (first, last) in zip(pairwise(ends), pairwise(object_ends), strict=True)
+    ]
+    return Collected(tuple(columns["picture_ids"].tolist()), tuple(pictures), tuple(columns["category_ids"].tolist()))
+
+
+def _cuts(counts: NDArray[np.generic]) -> list[int]:
+    """Where each picture's rows begin and the last's end, [P + 1]."""
+    return [0, *np.cumsum(counts).tolist()]
+
+
+def _joined(parts: Sequence[Tensor], empty: tuple[int, ...]) -> NDArray[np.generic]:
+    return np.concatenate([part.numpy() for part in parts]) if parts else np.zeros(empty, np.float32)

@@ -1,0 +1,63 @@
+"""Means over seeds with their 95% intervals, and what an interval says of a statement."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import mean, stdev
+from typing import Literal
+
+from dirdet.quality.extra import library
+
+LEVEL = 0.95
+Verdict = Literal["holds", "does not hold", "within the interval", "one seed", "not measured"]
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A figure over seeds.
+
+    Attributes:
+        mean: nan without a seed.
+        half_width: of the 95% interval (Student's t); None with fewer than two seeds.
+        values: one a seed.
+    """
+
+    mean: float
+    half_width: float | None
+    values: tuple[float, ...]
+
+    def shown(self, digits: int = 1, *, sign: bool = False) -> str:
+        """The mean and, of several seeds, the half width; empty without a seed."""
+        if not self.values:
+            return ""
+        text = f"{self.mean:{'+' if sign else ''}.{digits}f}"
+        return text if self.half_width is None else f"{text} ± {self.half_width:.{digits}f}"
+
+
+def interval(values: Sequence[float]) -> Interval:
+    """The interval of a figure over seeds; seeds that have none (nan) are left out."""
+    found = tuple(value for value in values if not math.isnan(value))
+    if len(found) < 2:
+        return Interval(found[0] if found else math.nan, None, found)
+    quantile = float(library("scipy.stats").t.ppf((1 + LEVEL) / 2, len(found) - 1))
+    return Interval(mean(found), quantile * stdev(found) / math.sqrt(len(found)), found)
+
+
+def paired(ours: Sequence[float], theirs: Sequence[float]) -> Interval:
+    """The interval of the difference, seed by seed.
+
+    Raises:
+        ValueError: they are not of the same seeds.
+    """
+    return interval([a - b for a, b in zip(ours, theirs, strict=True)])
+
+
+def verdict(difference: Interval) -> Verdict:
+    """What a paired difference says of the statement that it is above 0."""
+    if not difference.values:
+        return "not measured"
+    if difference.half_width is None:
+        return "one seed"
+    if difference.mean - difference.half_width > 0:
+        return "holds"
+    return "does not hold" if difference.mean + difference.half_width < 0 else "within the interval"

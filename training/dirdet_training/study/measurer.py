@@ -1,0 +1,121 @@
+"""Every measurement of a study, each made once: which run, which split, which NMS."""
+
+import contextlib
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+from pycocotools.coco import COCO
+
+from dirdet_training.ranking import Candidates, MissingHeadError
+from dirdet_training.study.collected import Collected, load
+from dirdet_training.study.ledger import Ledger, Measured
+from dirdet_training.study.measure import correlations, precisions
+from dirdet_training.study.ways import Way
+from dirdet_training.tuning import Trial
+
+# What settings are chosen on, and what is reported.
+Split = Literal["tune", "report"]
+SPLITS: tuple[Split, ...] = ("tune", "report")
+CORRELATIONS = "correlations"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One checkpoint whose candidates are collected.
+
+    Attributes:
+        role: which of the study's detectors it is.
+        config: its config's name.
+        seed: it was trained with.
+        checkpoint: the file.
+        files: candidates by split.
+        nms_iou_threshold: the config's, used untuned.
+        max_detections: a picture, the config's.
+    """
+
+    role: str
+    config: str
+    seed: int
+    checkpoint: Path
+    files: Mapping[Split, Path]
+    nms_iou_threshold: float = 0.5
+    max_detections: int = 100
+
+    def untuned(self, way: Way) -> Trial:
+        """A way with its paper's settings and this detector's threshold."""
+        return Trial(way.suppression, self.nms_iou_threshold)
+
+
+class Measurer:
+    """Measures, and knows what is measured."""
+
+    def __init__(self, folder: Path, annotations: Mapping[Split, Path]) -> None:
+        """Reads nothing yet.
+
+        Args:
+            folder: for the ledgers.
+            annotations: COCO JSON of each split.
+        """
+        self.folder = folder
+        self.annotations = annotations
+        self.objects = cache(self._objects)
+        self.collected = cache(load)
+        self.ledger = cache(self._ledger)
+
+    def _objects(self, split: Split) -> Any:  # noqa: ANN401
+        with contextlib.redirect_stdout(io.StringIO()):
+            return COCO(str(self.annotations[split]))
+
+    def _ledger(self, candidates: Path) -> Ledger:
+        return Ledger(self.folder / f"{candidates.stem}.json")
+
+    def candidates(self, run: Run, split: Split) -> Collected:
+        """A run's candidates on a split."""
+        return self.collected(run.files[split])
+
+    def applies(self, run: Run, way: Way) -> bool:
+        """Whether the run's detector predicts what a way ranks by."""
+        pictures = self.candidates(run, "report").candidates[:1]
+        if way.needs is not None and any(way.needs not in picture.judgements for picture in pictures):
+            return False
+        return all(_can(picture, run.untuned(way)) for picture in pictures)
+
+    def measure(self, run: Run, split: Split, trial: Trial) -> Measured:
+        """AP and its parts, measured now unless they are known."""
+        return self.ledger(run.files[split]).figures(
+            _key(run, trial),
+            lambda: precisions(
+                self.candidates(run, split), self.objects(split), trial, max_detections=run.max_detections
+            ),
+        )
+
+    def known(self, run: Run, split: Split, trial: Trial) -> Measured | None:
+        """AP and its parts; None where they are not measured."""
+        measured = _key(run, trial) in self.ledger(run.files[split])
+        return self.measure(run, split, trial) if measured else None
+
+    def correlate(self, run: Run) -> Measured:
+        """Correlations on the reported split, measured now unless they are known."""
+        return self.ledger(run.files["report"]).figures(
+            CORRELATIONS, lambda: correlations(self.candidates(run, "report"))
+        )
+
+    def known_correlations(self, run: Run) -> Measured:
+        """Correlations on the reported split; empty where they are not measured."""
+        return self.correlate(run) if CORRELATIONS in self.ledger(run.files["report"]) else {}
+
+
+def _key(run: Run, trial: Trial) -> str:
+    return f"{trial!r} at most {run.max_detections}"
+
+
+def _can(candidates: Candidates, trial: Trial) -> bool:
+    try:
+        trial.suppression(candidates, trial.iou_threshold)
+    except MissingHeadError:
+        return False
+    return True

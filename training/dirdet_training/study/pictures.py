@@ -1,0 +1,101 @@
+"""Figure 5: what ranking by score, by foresight IoU and by DIR leaves of the same pictures, side by side."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from PIL import Image, ImageDraw
+
+from dirdet_training import geometry
+from dirdet_training.ranking import Candidates
+from dirdet_training.study.collected import Collected
+from dirdet_training.study.measure import kept_by
+from dirdet_training.study.plots import strongest_differences
+from dirdet_training.study.ways import WAYS
+from dirdet_training.suppression import HardNMS
+from dirdet_training.tuning import Trial
+
+# The figure's rows: the first is what the others are compared with.
+SHOWN = ("score", "foresight_iou", "dir")
+# Surer detections are drawn, and a box counts as one of another picture's when it moved by more than this.
+MIN_SCORE = 0.3
+SAME_IOU = 0.95
+SAME, DIFFERENT, OBJECT = (90, 160, 255), (230, 40, 40), (60, 190, 90)
+GAP = 6
+
+
+def figure_5(
+    folder: Path, collected: Collected, files: dict[int, Path], *, count: int, iou_threshold: float
+) -> list[Path]:
+    """Draws the pictures in which the rankings disagree most; boxes that ranking by score does not keep are red.
+
+    The pictures may be other people's: they belong in a work directory, not in a repository.
+
+    Args:
+        folder: for the PNG files.
+        collected: one checkpoint's candidates.
+        files: where each picture is, by its id.
+        count: how many to draw at most.
+        iou_threshold: of each NMS.
+
+    Returns:
+        The files written.
+    """
+    ways = [name for name in SHOWN if _told(collected, name)]
+    if len(ways) < 2:
+        return []
+    moved: list[float] = []
+    for candidates in collected.candidates:
+        first, *others = (_boxes(candidates, name, iou_threshold) for name in ways)
+        moved.append(max(float(_differs(boxes, first).sum()) for boxes in others))
+    written: list[Path] = []
+    folder.mkdir(parents=True, exist_ok=True)
+    for index in strongest_differences(moved, count):
+        picture_id = collected.picture_ids[index]
+        if moved[index] == 0 or picture_id not in files:
+            continue
+        boxes = [_boxes(collected.candidates[index], name, iou_threshold) for name in ways]
+        path = folder / f"figure_5_{picture_id}.png"
+        side_by_side(files[picture_id], boxes, collected.candidates[index].objects_xyxy).save(path)
+        written.append(path)
+    return written
+
+
+def side_by_side(file: Path, boxes_xyxy: Sequence[torch.Tensor], objects_xyxy: torch.Tensor) -> Image.Image:
+    """One picture for each set of boxes [K, 4], from left to right, with the objects [G, 4] drawn thin."""
+    with Image.open(file) as opened:
+        picture = opened.convert("RGB")
+    sheet = Image.new("RGB", (len(boxes_xyxy) * (picture.width + GAP) - GAP, picture.height), "white")
+    for number, boxes in enumerate(boxes_xyxy):
+        panel = picture.copy()
+        brush = ImageDraw.Draw(panel)
+        for box in objects_xyxy.tolist():
+            brush.rectangle(box, outline=OBJECT)
+        for box, differs in zip(boxes.tolist(), _differs(boxes, boxes_xyxy[0]).tolist(), strict=True):
+            brush.rectangle(box, outline=DIFFERENT if differs else SAME, width=2)
+        sheet.paste(panel, (number * (picture.width + GAP), 0))
+    return sheet
+
+
+def _told(collected: Collected, name: str) -> bool:
+    said = WAYS[name].said
+    first = collected.candidates[0] if collected.candidates else None
+    return first is not None and (
+        said == "score" or said in first.judgements or (said == "ious" and first.ious is not None)
+    )
+
+
+def _boxes(candidates: Candidates, name: str, iou_threshold: float) -> torch.Tensor:
+    """What a way keeps of the candidates whose score is high, [K, 4]."""
+    suppression = WAYS[name].suppression
+    if not isinstance(suppression, HardNMS):
+        raise TypeError(f"{name} decays instead of suppressing")
+    kept = kept_by(candidates, Trial(suppression, iou_threshold), len(candidates.scores)).indices
+    return candidates.boxes_xyxy[kept[candidates.scores[kept] > MIN_SCORE]]
+
+
+def _differs(boxes_xyxy: torch.Tensor, others_xyxy: torch.Tensor) -> torch.Tensor:
+    """Which of the boxes [K, 4] is none of the others [L, 4], [K]."""
+    if len(boxes_xyxy) == 0 or len(others_xyxy) == 0:
+        return torch.ones(len(boxes_xyxy), dtype=torch.bool)
+    return geometry.iou(boxes_xyxy[:, None], others_xyxy[None]).max(dim=1).values < SAME_IOU

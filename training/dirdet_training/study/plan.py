@@ -1,0 +1,162 @@
+"""What a study has and what it still has to train."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+
+from dirdet.errors import ParameterError
+from dirdet_training.mm.checkpoints import read_checkpoint
+from dirdet_training.mm.configs import read_config
+from dirdet_training.mm.running import point_at_data
+from dirdet_training.study.errors import StudyError
+from dirdet_training.study.presets import Detector, Preset, with_config
+
+USED = "used.json"
+
+
+@dataclass(frozen=True)
+class Training:
+    """One checkpoint that the study needs.
+
+    Attributes:
+        role: of its detector.
+        detector: what it is.
+        seed: it is trained with.
+        checkpoint: where it is, or will be.
+        start: weights that its training begins with; None for the config's.
+        total_steps: of its training.
+        elsewhere: it was trained outside of this study.
+    """
+
+    role: str
+    detector: Detector
+    seed: int
+    checkpoint: Path
+    start: Path | None
+    total_steps: int
+    elsewhere: bool = False
+
+    @property
+    def done(self) -> bool:
+        """Whether the checkpoint is there."""
+        return self.checkpoint.is_file()
+
+    def steps_left(self) -> int:
+        """Steps from the newest checkpoint on; all where the training counts epochs."""
+        if self.done:
+            return 0
+        made = [int(path.stem.removeprefix("iter_")) for path in self.checkpoint.parent.glob("iter_*.pth")]
+        return self.total_steps - max(made, default=0)
+
+
+@dataclass
+class Plan:
+    """A preset, where its data is and where its work goes.
+
+    Attributes:
+        preset: what is studied.
+        work: folder of everything that the study makes.
+        data: the data set's folder; None for the configs'.
+        used: checkpoints trained elsewhere, by role and seed.
+    """
+
+    preset: Preset
+    work: Path
+    data: Path | None = None
+    used: dict[str, dict[int, Path]] = field(default_factory=dict[str, dict[int, Path]])
+
+    def with_seeds(self, number: int | None) -> "Plan":
+        """The plan with seeds 0 to number - 1; as it is without a number."""
+        return self if number is None else replace(self, preset=replace(self.preset, seeds=tuple(range(number))))
+
+    def config(self, detector: Detector) -> Config:
+        """A detector's config, pointed at the data."""
+        cfg = read_config(detector.config)
+        if self.data is not None:
+            point_at_data(cfg, self.data)
+        cfg.work_dir = str(self.work / "mmengine")
+        return cfg
+
+    def trainings(self) -> Iterator[Training]:
+        """All checkpoints, in an order in which they can be made."""
+        roles = sorted(self.preset.detectors, key=lambda role: self.preset.detectors[role].from_plain)
+        plain: dict[int, Path] = {}
+        for role in roles:
+            detector = self.preset.detectors[role]
+            length, unit, steps = _schedule(self.config(detector), detector.steps)
+            used = self.used.get(role, {})
+            for seed in dict.fromkeys((*used, *(() if used else self.preset.seeds))):
+                folder = self.work / "trained" / f"{Path(detector.config).stem}_seed{seed}"
+                checkpoint = used.get(seed, folder / f"{unit}_{length}.pth")
+                start = plain.get(seed) if detector.from_plain else None
+                training = Training(role, detector, seed, checkpoint, start, steps, elsewhere=seed in used)
+                if role == "plain":
+                    plain[seed] = checkpoint
+                yield training
+
+
+def _schedule(cfg: Config, steps: int | None) -> tuple[int, str, int]:
+    """How long a training is, in what its checkpoints are named after, and in steps (0 where that is not known)."""
+    train = cfg.train_cfg
+    if steps is not None:
+        return steps, "iter", steps
+    if "max_iters" in train:
+        return int(train.max_iters), "iter", int(train.max_iters)
+    return int(train.max_epochs), "epoch", 0
+
+
+def use_checkpoints(plan: Plan, given: list[tuple[str, Path]], *, trust_checkpoint: bool) -> None:
+    """Takes checkpoints trained elsewhere into the plan, with those that an earlier start took.
+
+    A checkpoint's seed is the one it tells; where it tells none, or one that is taken, the next free number.
+
+    Raises:
+        ParameterError: no detector of the preset has that config.
+        CheckpointError: a checkpoint cannot be read.
+        StudyError: what an earlier start wrote is broken.
+    """
+    path = plan.work / USED
+    others: list[dict[str, Any]] = []
+    for config, seed, checkpoint in _earlier(path):
+        try:
+            plan.preset, role = with_config(plan.preset, config)
+        except ParameterError:  # of a detector that this start leaves out
+            others.append({"config": config, "seed": seed, "checkpoint": str(checkpoint)})
+        else:
+            plan.used.setdefault(role, {})[seed] = checkpoint
+    for config, checkpoint in given:
+        plan.preset, role = with_config(plan.preset, config)
+        taken = plan.used.setdefault(role, {})
+        if checkpoint.resolve() in taken.values():
+            continue
+        meta = read_checkpoint(checkpoint, trust_checkpoint=trust_checkpoint).get("meta") or {}
+        taken[_seed(meta, taken)] = checkpoint.resolve()
+    if plan.used:
+        rows = [
+            {"config": plan.preset.detectors[role].config, "seed": seed, "checkpoint": str(checkpoint)}
+            for role, checkpoints in plan.used.items()
+            for seed, checkpoint in checkpoints.items()
+        ]
+        plan.work.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(others + rows, indent=1), encoding="utf-8")
+
+
+def _earlier(path: Path) -> list[tuple[str, int, Path]]:
+    if not path.is_file():
+        return []
+    try:
+        rows = json.loads(path.read_text(encoding="utf-8"))
+        return [(row["config"], int(row["seed"]), Path(row["checkpoint"])) for row in rows]
+    except (ValueError, KeyError, TypeError) as exc:
+        raise StudyError(f"{path} is broken ({type(exc).__name__}: {exc}); delete it and name --use again") from exc
+
+
+def _seed(meta: Mapping[str, Any], taken: Mapping[int, Path]) -> int:
+    told = meta.get("seed")
+    if isinstance(told, int) and told not in taken:
+        return told
+    return next(number for number in range(len(taken) + 1) if number not in taken)

@@ -1,0 +1,174 @@
+"""A study's results: every row of every table over seeds, its gain on the same checkpoints, and the paper's order."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from dirdet_training.study.intervals import Interval, Verdict, interval, paired, verdict
+from dirdet_training.study.measurer import Measurer, Run
+from dirdet_training.study.paper import PEARSON, TABLES, Row, Table
+from dirdet_training.study.tune import chosen_trial
+from dirdet_training.study.ways import WAYS
+from dirdet_training.tuning import Trial
+
+FIGURES = ("AP", "AP50", "AP75", "AP_small", "AP_medium", "AP_large", "AP90", "AP_agnostic")
+# The figures whose order in the paper is stated.
+ORDERED = ("AP", "AP75")
+Values = Mapping[str, Sequence[float]]
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """A row's figures.
+
+    Attributes:
+        trial: the NMS, in words.
+        values: by figure, one a seed; Pearson among them.
+        figures: their intervals.
+        gains: over the same checkpoints ranked by their score, both untuned or both tuned.
+    """
+
+    trial: str
+    values: Values
+    figures: Mapping[str, Interval]
+    gains: Mapping[str, Interval]
+
+
+@dataclass(frozen=True)
+class RowResult:
+    """A row of a table: None where it is not measured, or has nothing to tune."""
+
+    row: Row
+    seeds: tuple[int, ...]
+    untuned: Measurement | None
+    tuned: Measurement | None
+
+
+@dataclass(frozen=True)
+class Statement:
+    """That one row's figure is above another's, as it is in the paper.
+
+    Attributes:
+        text: in words.
+        paper: the difference there.
+        difference: ours, paired by seed.
+        verdict: what the interval says.
+    """
+
+    text: str
+    paper: float
+    difference: Interval
+    verdict: Verdict
+
+
+@dataclass(frozen=True)
+class TableResult:
+    """A table with what its order states."""
+
+    table: Table
+    rows: tuple[RowResult, ...]
+    statements: tuple[Statement, ...]
+
+
+def table_results(measurer: Measurer, runs: Sequence[Run]) -> list[TableResult]:
+    """All tables, from what is measured."""
+    results: list[TableResult] = []
+    for table in TABLES:
+        rows = tuple(row_result(measurer, runs, row) for row in table.rows)
+        statements = order(rows, ORDERED) if table.ordered else ()
+        results.append(TableResult(table, rows, tuple(statements)))
+    return results
+
+
+def row_result(measurer: Measurer, runs: Sequence[Run], row: Row) -> RowResult:
+    """One row over the seeds of its detector."""
+    way, score = WAYS[row.way], WAYS["score"]
+    able = [run for run in runs if run.role == row.role and measurer.applies(run, way)]
+    same = sorted(able, key=lambda run: run.seed)
+    pearson = [measurer.known_correlations(run).get(way.said or "", math.nan) for run in same]
+    untuned = None
+    if same:
+        untuned = _measurement(measurer, same, same[0].untuned(way), same[0].untuned(score), pearson)
+    chosen, baseline = chosen_trial(measurer, same, way), chosen_trial(measurer, same, score)
+    tuned = None if chosen is None else _measurement(measurer, same, chosen, baseline, pearson)
+    return RowResult(row, tuple(run.seed for run in same), untuned, tuned)
+
+
+def _measurement(
+    measurer: Measurer, runs: Sequence[Run], trial: Trial, baseline: Trial | None, pearson: Sequence[float]
+) -> Measurement | None:
+    values = _values(measurer, runs, trial)
+    if values is None:
+        return None
+    by_score = None if baseline is None else _values(measurer, runs, baseline)
+    gains: dict[str, Interval] = {}
+    if by_score is not None and trial != baseline:
+        gains = {name: paired(values[name], by_score[name]) for name in FIGURES}
+    values = {**values, "Pearson": pearson}
+    return Measurement(repr(trial), values, {name: interval(found) for name, found in values.items()}, gains)
+
+
+def _values(measurer: Measurer, runs: Sequence[Run], trial: Trial) -> Values | None:
+    """Figures by name, one a seed; None unless every seed is measured."""
+    found = [measurer.known(run, "report", trial) for run in runs]
+    complete = [figures for figures in found if figures is not None]
+    if len(complete) < len(runs):
+        return None
+    return {name: [figures[name] for figures in complete] for name in FIGURES}
+
+
+def order(rows: Sequence[RowResult], names: Sequence[str]) -> Iterator[Statement]:
+    """The statements that a table's order makes: every row above those of the next lower figure in the paper.
+
+    They are looked at untuned, as the paper's rows are.
+    """
+    for name in names:
+        told = [result for result in rows if name in result.row.paper]
+        levels = sorted({result.row.paper[name] for result in told})
+        for low, high in pairwise(levels):
+            below = [result for result in told if result.row.paper[name] == low]
+            above = [result for result in told if result.row.paper[name] == high]
+            for better in above:
+                for worse in below:
+                    text = f"{name} of {better.row.label} above {worse.row.label}"
+                    yield statement(text, round(high - low, 3), _of(better, name), _of(worse, name))
+
+
+def pearson_order(measurer: Measurer, runs: Sequence[Run]) -> list[Statement]:
+    """The statements of Figure 4, with the paper's correlations."""
+    same = sorted((run for run in runs if run.role == "faster"), key=lambda run: run.seed)
+    found = [measurer.known_correlations(run) for run in same]
+    statements: list[Statement] = []
+    for worse, better in pairwise(PEARSON):
+        ours = [[told.get(WAYS[way].said or "", math.nan) for told in found] for way in (better, worse)]
+        text = f"Pearson of {better} above {worse}"
+        statements.append(statement(text, round(PEARSON[better] - PEARSON[worse], 3), *ours))
+    return statements
+
+
+def statement(text: str, paper: float, better: Sequence[float], worse: Sequence[float]) -> Statement:
+    """A statement with its verdict; figures are one a seed, or none where they are not measured."""
+    difference = paired(better, worse) if len(better) == len(worse) else interval([])
+    return Statement(text, paper, difference, verdict(difference))
+
+
+def _of(result: RowResult, name: str) -> Sequence[float]:
+    return () if result.untuned is None else result.untuned.values[name]
+
+
+def gains_over_plain(measurer: Measurer, runs: Sequence[Run]) -> Mapping[str, Interval]:
+    """What ranking by DIR gains over the detector that was trained without DIR, paired by seed (Table 1's baseline)."""
+    found: dict[str, dict[int, Mapping[str, float]]] = {"plain": {}, "faster": {}}
+    for run in runs:
+        if run.role in found:
+            way = WAYS["score" if run.role == "plain" else "dir"]
+            figures = measurer.known(run, "report", run.untuned(way))
+            if figures is not None:
+                found[run.role][run.seed] = figures
+    seeds = sorted(found["plain"].keys() & found["faster"].keys())
+    if not seeds:
+        return {}
+    return {
+        name: interval([found["faster"][seed][name] - found["plain"][seed][name] for seed in seeds]) for name in FIGURES
+    }

@@ -1,0 +1,60 @@
+"""Trainings as processes of their own, each of which goes on where it was stopped."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from dirdet_training.study.errors import StudyError
+from dirdet_training.study.plan import Plan, Training
+
+# Figure 2 looks at a training at as many points.
+MILESTONES = 4
+
+
+def train_command(plan: Plan, training: Training, *, keep_milestones: bool) -> list[str]:
+    """The `dirdet train` that makes a checkpoint, or goes on with it."""
+    settings: list[str] = []
+    steps = training.detector.steps
+    if steps is not None:
+        # Warm-up, then one cosine: the schedule of the scenes configs.
+        settings += [f"train_cfg.max_iters={steps}", f"train_cfg.val_interval={steps + 1}"]
+        settings += [f"param_scheduler.1.end={steps}"]
+    if training.start is not None:
+        settings.append(f"load_from={training.start}")
+    if keep_milestones and training.total_steps:
+        every = max(1, training.total_steps // MILESTONES)
+        settings += [f"default_hooks.checkpoint.interval={every}", "default_hooks.checkpoint.max_keep_ckpts=-1"]
+    command = [sys.executable, "-m", "dirdet", "train", training.detector.config, "--resume"]
+    command += ["--work-dir", str(training.checkpoint.parent), "--seed", str(training.seed)]
+    if plan.data is not None:
+        command += ["--data", str(plan.data)]
+    return command + [part for setting in settings for part in ("-o", setting)]
+
+
+def train(plan: Plan, training: Training, *, keep_milestones: bool) -> Path:
+    """Makes a checkpoint; what the training says goes to train.log beside it.
+
+    Raises:
+        StudyError: the training failed, or left no checkpoint.
+    """
+    if training.done:
+        return training.checkpoint
+    if training.elsewhere:
+        raise StudyError(f"checkpoint {training.checkpoint} is not there any more; --use named it")
+    folder = training.checkpoint.parent
+    folder.mkdir(parents=True, exist_ok=True)
+    log = folder / "train.log"
+    with log.open("ab") as file:
+        process = subprocess.run(
+            train_command(plan, training, keep_milestones=keep_milestones),
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+    if process.returncode or not training.done:
+        last = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:]
+        raise StudyError(
+            f"training {training.detector.config} with seed {training.seed} ended with status {process.returncode} "
+            f"and {'a' if training.done else 'no'} {training.checkpoint.name}: {' '.join(last)}; see {log}"
+        )
+    return training.checkpoint
