@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from mmdet.structures import DetDataSample
+from mmdet.visualization import DetLocalVisualizer
 from mmengine.config import Config
 from mmengine.logging import MessageHub, MMLogger
 from mmengine.structures import InstanceData
@@ -177,5 +178,5 @@ def _no_global_runner() -> Iterator[None]:
         for handler in list(logger.handlers):
             logger.removeHandler(handler)
             handler.close()
-    for manager in (MMLogger, MessageHub, Visualizer):
+    for manager in (MMLogger, MessageHub, Visualizer, DetLocalVisualizer):
         manager._instance_dict.clear()

@@ -68,13 +68,21 @@ def train(cfg: Config, *, resume: Path | bool, amp: bool, trust_checkpoint: bool
     elif resume and (newest := find_latest_checkpoint(cfg.work_dir)):
         cfg.resume, cfg.load_from = True, newest
     if cfg.get("load_from"):
-        # MMEngine falls back to pickle in silence; this refuses first.
-        content = read_checkpoint(Path(cfg.load_from), trust_checkpoint=trust_checkpoint)
-        if cfg.get("resume") and not {"meta", "optimizer"} <= content.keys():
-            raise CheckpointError(f"checkpoint {cfg.load_from} holds weights only: training cannot go on from it")
+        require_start(Path(cfg.load_from), whole=bool(cfg.get("resume")), trust_checkpoint=trust_checkpoint)
     if cfg.get("launcher") == "pytorch" and get_device() == "cpu":
         distribute_on_cpu(cfg)
     Runner.from_cfg(cfg).train()
+    if torch.distributed.is_initialized():
+        # Else gloo's threads may outlive what they use, and abort a process that has done its work.
+        torch.distributed.destroy_process_group()
+
+
+def require_start(checkpoint: Path, *, whole: bool, trust_checkpoint: bool) -> None:
+    """Raises CheckpointError where training cannot begin from a checkpoint or, if whole, go on from it."""
+    # MMEngine falls back to pickle in silence; this refuses first.
+    content = read_checkpoint(checkpoint, trust_checkpoint=trust_checkpoint)
+    if whole and not {"meta", "optimizer"} <= content.keys():
+        raise CheckpointError(f"checkpoint {checkpoint} holds weights only: training cannot go on from it")
 
 
 def distribute_on_cpu(cfg: Config) -> None:
