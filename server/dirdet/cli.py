@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from dirdet.errors import DirdetError, MissingExtraError, ParameterError
+from dirdet.errors import DirdetError, MissingExtraError, ParameterError, install_hint
 
 ENTRY_POINT_GROUP = "dirdet.commands"
 
@@ -48,23 +48,19 @@ class LazyGroup(click.Group):
         try:
             return point.load()
         except ModuleNotFoundError as exc:
-            extra = EXTRA_OF_PACKAGE.get(point.module.split(".")[0])
-            if extra is None:
-                raise
-            message = (
-                f"dirdet {cmd_name} needs the package '{exc.name}', which is not installed: "
-                f"pip install 'dirdet[{extra}]'"
-            )
-            raise MissingExtraError(message) from exc
+            raise _missing_extra(point, exc) from exc
 
     def invoke(self, ctx: click.Context) -> object:
         """Runs the subcommand; a parameter that it refuses is a usage error, as one that click refuses.
 
         Raises:
             click.BadParameter: names the option as it is typed.
+            MissingExtraError: an optional dependency that the subcommand imports late is not installed.
         """
         try:
             return super().invoke(ctx)
+        except ModuleNotFoundError as exc:
+            raise _missing_extra(_registered()[ctx.invoked_subcommand or ""], exc) from exc
         except ParameterError as exc:
             command = self.get_command(ctx, ctx.invoked_subcommand or "")
             raise click.BadParameter(exc.message, param_hint=f"'{_as_typed(exc.parameter, command)}'") from exc
@@ -75,6 +71,16 @@ class LazyGroup(click.Group):
         if rows:
             with formatter.section("Commands"):
                 formatter.write_dl(rows)
+
+
+def _missing_extra(point: EntryPoint, error: ModuleNotFoundError) -> Exception:
+    """What to say of a package that a subcommand misses; the error itself where no extra brings it."""
+    extra = EXTRA_OF_PACKAGE.get(point.module.split(".")[0])
+    if extra is None:
+        return error
+    return MissingExtraError(
+        f"`{point.name}` needs the package '{error.name}', which is not installed: {install_hint(extra)}"
+    )
 
 
 def _as_typed(parameter: str, command: click.Command | None) -> str:

@@ -82,3 +82,8 @@ class RequestTooLargeError(RequestError):
 
 class NotAcceptableError(RequestError):
     """A request that accepts none of the types an answer can have."""
+
+
+def install_hint(extra: str) -> str:
+    """How to get an extra of dirdet: from a clone, since no package index carries dirdet."""
+    return f"pip install '.[{extra}]' in a clone of dirdet"

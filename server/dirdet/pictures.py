@@ -1,6 +1,7 @@
 """Bytes to an upright RGB picture, after its header has been checked against the limits."""
 
 import re
+import warnings
 from dataclasses import dataclass
 from typing import IO
 
@@ -56,6 +57,8 @@ DEFAULT_LIMITS = PictureLimits()
 # Pillow's own guard, put at our limit: at twice that it refuses even to open, which keeps its WebP reader
 # from allocating a canvas before we have seen the size.
 Image.MAX_IMAGE_PIXELS = DEFAULT_LIMITS.max_pixels
+# Between its limit and twice that Pillow warns on standard error; the header's size is checked here.
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 
 def too_many_bytes(limits: PictureLimits) -> PictureTooLargeError:
@@ -89,7 +92,7 @@ def open_picture(file: IO[bytes], *, limits: PictureLimits = DEFAULT_LIMITS) -> 
     width, height = picture.size
     if width * height > limits.max_pixels:
         raise PictureTooLargeError(
-            f"the picture is {width} x {height} = {width * height / 1e6:.1f} megapixels; "
+            f"the picture is {width} x {height} = {width * height / 1e6:g} megapixels; "
             f"at most {limits.max_pixels / 1e6:g} are accepted"
         )
     if width < 1 or height < 1:

@@ -152,6 +152,8 @@ async def _parse(parser: _PicturesParser) -> FormData:
     try:
         return await parser.parse()
     except MultiPartException as exc:
+        if exc.message.startswith("Too many files"):
+            raise RequestTooLargeError(f"at most {parser.max_files} pictures are accepted in one request") from exc
         raise RequestError(f"the {MULTIPART} body cannot be read: {exc.message}") from exc
     except (ValueError, LookupError) as exc:  # a charset that Python knows and that is no text's
         raise RequestError(f"the {MULTIPART} body cannot be read: {exc}") from exc
@@ -173,7 +175,7 @@ def _uploads(form: FormData, too_large: set[int], limits: ServerLimits) -> list[
         raise NoPictureError(f"the form has no file in a field {FIELD!r}{found}")
     if others:
         unknown: DirdetError = ParameterError(
-            others[0], f"no such form field: pictures go in {FIELD!r}, parameters into the query"
+            others[0], f"no such form field: pictures go in {FIELD!r}, parameters in the query"
         )
         raise unknown
     return uploads

@@ -120,8 +120,8 @@ def test_too_many_pixels_413(call: Call, encode: Encode) -> None:
     problem(call("POST", "/detect", content=large, headers=PNG), 413, "megapixels")
 
 
-def test_too_many_pictures_400(call_small: Call) -> None:
-    problem(call_small("POST", "/detect", **form(*[b"x"] * 5)), 400, "4")
+def test_too_many_pictures_413(call_small: Call) -> None:
+    problem(call_small("POST", "/detect", **form(*[b"x"] * 5)), 413, "at most 4 pictures")
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,7 @@ def test_a_picture_is_detected_on(installed, tmp_path):
 def test_what_needs_torch_says_what_to_install(installed, tmp_path):
     answer = run(installed / "dirdet", "train", "faster_rcnn_dir_lite0_scenes", cwd=tmp_path)
     assert answer.returncode == 1
-    assert "pip install 'dirdet[train]'" in answer.stderr
+    assert "pip install '.[train]' in a clone" in answer.stderr
     assert "Traceback" not in answer.stderr
 
 

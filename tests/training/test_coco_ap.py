@@ -2,6 +2,7 @@
 # pyright: reportArgumentType=false, reportAttributeAccessIssue=false
 import contextlib
 import io
+import math
 
 import pytest
 from pycocotools.coco import COCO
@@ -60,8 +61,13 @@ def test_wrong_classes_cost_ap_but_not_class_agnostic_ap():
     assert figures["AP_agnostic"] == 100
 
 
-def test_nothing_found_is_worth_0():
-    assert set(average_precisions(objects(), [], [1, 2, 3]).values()) == {0.0}
+def test_nothing_found_is_worth_0_where_there_is_an_object():
+    figures = average_precisions(objects(), [], [1, 2, 3])
+    assert figures["AP"] == figures["AP50"] == figures["AP_agnostic"] == 0
+    whole = average_precisions(objects(), detections(), [1, 2, 3])
+    assert {name for name, value in figures.items() if math.isnan(value)} == {
+        name for name, value in whole.items() if math.isnan(value)
+    }
 
 
 def test_the_figures_are_those_of_pycocotools_summary():

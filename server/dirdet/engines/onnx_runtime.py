@@ -9,7 +9,7 @@ import numpy as np
 
 from dirdet.bundle import DETECTOR, Bundle
 from dirdet.engines.providers import CPU, CUDA, Provider, ProviderName, choose_provider
-from dirdet.errors import BundleError, EngineError, MissingExtraError
+from dirdet.errors import BundleError, EngineError, MissingExtraError, install_hint
 from dirdet.tensors import Candidates, CanvasBatch
 
 log = logging.getLogger(__name__)
@@ -98,8 +98,8 @@ def _import_onnxruntime() -> Any:  # noqa: ANN401 - onnxruntime has no types
         return importlib.import_module("onnxruntime")
     except ModuleNotFoundError as exc:
         raise MissingExtraError(
-            "detecting needs ONNX Runtime, which is not installed: pip install 'dirdet[cpu]' or, "
-            "with an NVIDIA GPU, 'dirdet[gpu]'"
+            f"detecting needs ONNX Runtime, which is not installed: {install_hint('cpu')} or, "
+            "with an NVIDIA GPU, '.[gpu]'"
         ) from exc
 
 

@@ -27,10 +27,8 @@ def average_precisions(objects: Any, detections: list[dict[str, Any]], picture_i
     Raises:
         MissingExtraError: pycocotools is not installed.
     """
-    if not detections:
-        return dict.fromkeys(NAMES, 0.0)
     with contextlib.redirect_stdout(io.StringIO()):
-        found = objects.loadRes(detections)
+        found = objects.loadRes(detections) if detections else _nothing(objects)
         per_class = _evaluate(objects, found, picture_ids, use_classes=True)
         agnostic = _evaluate(objects, found, picture_ids, use_classes=False)
     return {
@@ -39,6 +37,14 @@ def average_precisions(objects: Any, detections: list[dict[str, Any]], picture_i
         **{f"AP_{size}": _mean(per_class, area=size) for size in SIZES},
         "AP_agnostic": _mean(agnostic),
     }
+
+
+def _nothing(objects: Any) -> Any:  # noqa: ANN401
+    """Results without a detection, which pycocotools cannot load."""
+    found = library("pycocotools.coco").COCO()
+    found.dataset = {name: objects.dataset[name] for name in ("images", "categories")} | {"annotations": []}
+    found.createIndex()
+    return found
 
 
 def _evaluate(objects: Any, found: Any, picture_ids: list[int], *, use_classes: bool) -> Any:  # noqa: ANN401

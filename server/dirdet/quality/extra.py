@@ -3,7 +3,7 @@
 import importlib
 from typing import Any
 
-from dirdet.errors import MissingExtraError
+from dirdet.errors import MissingExtraError, install_hint
 
 
 def library(module: str) -> Any:  # noqa: ANN401 - none of them says its types
@@ -16,5 +16,5 @@ def library(module: str) -> Any:  # noqa: ANN401 - none of them says its types
         return importlib.import_module(module)
     except ModuleNotFoundError as exc:
         package = module.split(".")[0]
-        message = f"this needs the package '{package}', which is not installed: pip install 'dirdet[quality]'"
+        message = f"quality figures need the package '{package}', which is not installed: {install_hint('quality')}"
         raise MissingExtraError(message) from exc
