@@ -136,7 +136,7 @@ def test_a_network_that_is_no_detector(bundle_folder: Path, with_network: Callab
 
 def test_without_onnx_runtime_it_says_what_to_install(bundle_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    with pytest.raises(MissingExtraError, match=r"pip install 'dirdet\[cpu\]' or.*'dirdet\[gpu\]'"):
+    with pytest.raises(MissingExtraError, match=r"pip install '\.\[cpu\]' .*'\.\[gpu\]'"):
         Detector.open(bundle_folder)
 
 
