@@ -4,9 +4,11 @@
 
 import copy
 import hashlib
+import sys
 from pathlib import Path
 from typing import Any
 
+import click
 import torch
 from mmdet.registry import MODELS
 from mmengine.config import Config
@@ -95,7 +97,9 @@ def train_on_cache(cfg: Config, *, boxes_per_picture: int, passes: int, trust_ch
         loader_cfg.persistent_workers = False
         loader = Runner.build_dataloader(loader_cfg, seed=cfg.get("randomness", {}).get("seed"))
         batches = (batch for _ in range(passes) for batch in loader)
-        gather(model.eval(), batches, folder, key, pictures=passes * len(loader.dataset))
+        length = passes * len(loader)
+        with click.progressbar(batches, length=length, label="Pooling features", file=sys.stderr) as shown:
+            gather(model.eval(), shown, folder, key, pictures=passes * len(loader.dataset))
     heads_cfg = _heads_config(cfg, folder)
     runner = Runner.from_cfg(heads_cfg)
     runner.train()
