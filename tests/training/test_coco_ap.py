@@ -8,7 +8,7 @@ import pytest
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from dirdet_training.coco_ap import average_precisions
+from dirdet.quality.average_precision import average_precisions
 
 BOXES = {1: [(10, 10, 40, 40), (100, 20, 30, 60)], 2: [(5, 5, 120, 120)], 3: []}
 

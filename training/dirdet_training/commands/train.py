@@ -98,7 +98,7 @@ def command(
         if cfg.get("launcher") == "pytorch":
             raise click.UsageError("--cache-features trains small heads in one process: run it without torchrun")
         require_data(cfg, "train", skip_broken=skip_broken)
-        path = train_on_cache(cfg, boxes_per_picture=boxes_per_picture, passes=1, trust_checkpoint=trust_checkpoint)
+        path = train_on_cache(cfg, boxes_per_picture=boxes_per_picture, trust_checkpoint=trust_checkpoint)
         click.echo(path)
         return
     train(

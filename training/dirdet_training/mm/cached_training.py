@@ -17,12 +17,12 @@ from mmengine.model import BaseModel
 from mmengine.runner import Runner
 from torch import Tensor
 
+from dirdet.bundle import sha256_of
 from dirdet_training.mm.checkpoints import load_weights, read_checkpoint
 from dirdet_training.mm.configs import build_model
 from dirdet_training.mm.feature_cache import (
     CacheKey,
     as_positives,
-    file_sha256,
     gather,
     heads_of,
     is_cached,
@@ -63,13 +63,12 @@ class CachedJudges(BaseModel):
         return judge_losses({"dir": self.dir_head, **self.judges}, self.sights, features, as_positives(batch))
 
 
-def train_on_cache(cfg: Config, *, boxes_per_picture: int, passes: int, trust_checkpoint: bool) -> Path:
+def train_on_cache(cfg: Config, *, boxes_per_picture: int, trust_checkpoint: bool) -> Path:
     """Pools features with a frozen detector, unless that is done, and trains its judges on them.
 
     Args:
         cfg: a detector's that `retrofit` set up, with work_dir and load_from.
-        boxes_per_picture: positives kept of each picture and pass.
-        passes: over the training pictures, each with its own random flips.
+        boxes_per_picture: positives kept of each picture.
         trust_checkpoint: allow pickled objects in the checkpoint.
 
     Returns:
@@ -85,10 +84,9 @@ def train_on_cache(cfg: Config, *, boxes_per_picture: int, passes: int, trust_ch
     load_weights(model, content, checkpoint, without=JUDGES)
     wanted = {sights.training for sights in model.roi_head.sights.values()}
     key = CacheKey(
-        checkpoint_sha256=file_sha256(checkpoint),
+        checkpoint_sha256=sha256_of(checkpoint),
         config_sha256=hashlib.sha256(_what_pooling_sees(cfg).encode()).hexdigest(),
         boxes_per_picture=boxes_per_picture,
-        passes=passes,
         sights=tuple(sorted(wanted)),
     )
     folder = Path(cfg.work_dir) / "features"
@@ -96,10 +94,8 @@ def train_on_cache(cfg: Config, *, boxes_per_picture: int, passes: int, trust_ch
         loader_cfg = copy.deepcopy(cfg.train_dataloader)
         loader_cfg.persistent_workers = False
         loader = Runner.build_dataloader(loader_cfg, seed=cfg.get("randomness", {}).get("seed"))
-        batches = (batch for _ in range(passes) for batch in loader)
-        length = passes * len(loader)
-        with click.progressbar(batches, length=length, label="Pooling features", file=sys.stderr) as shown:
-            gather(model.eval(), shown, folder, key, pictures=passes * len(loader.dataset))
+        with click.progressbar(loader, label="Pooling features", file=sys.stderr) as shown:
+            gather(model.eval(), shown, folder, key, pictures=len(loader.dataset))
     heads_cfg = _heads_config(cfg, folder)
     runner = Runner.from_cfg(heads_cfg)
     runner.train()

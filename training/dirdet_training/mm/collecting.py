@@ -8,6 +8,7 @@ from pathlib import Path
 from mmengine.config import Config
 from mmengine.runner import Runner
 
+from dirdet.bundle import sha256_of
 from dirdet_training.mm.running import ready_to_test
 from dirdet_training.study.errors import StudyError
 
@@ -21,8 +22,7 @@ def file_hash(path: Path) -> str:
         StudyError: it cannot be read.
     """
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()[:HASH_DIGITS]
+        return sha256_of(path)[:HASH_DIGITS]
     except OSError as exc:
         raise StudyError(f"{path} cannot be read: {exc.strerror or exc}") from exc
 

@@ -1,6 +1,5 @@
 """What judges learn from, pooled once from a frozen detector and kept on disk."""
 
-import hashlib
 import json
 import shutil
 from collections.abc import Iterable
@@ -35,22 +34,14 @@ class CacheKey:
     Attributes:
         checkpoint_sha256: of the frozen detector.
         config_sha256: of its config's text.
-        boxes_per_picture: positives kept of each picture and pass.
-        passes: over the training pictures.
+        boxes_per_picture: positives kept of each picture.
         sights: where features are pooled.
     """
 
     checkpoint_sha256: str
     config_sha256: str
     boxes_per_picture: int
-    passes: int
     sights: tuple[Sight, ...]
-
-
-def file_sha256(path: Path) -> str:
-    """A file's sha256, as hex digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def is_cached(folder: Path, key: CacheKey) -> bool:

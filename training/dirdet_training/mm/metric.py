@@ -10,7 +10,7 @@ from mmengine.evaluator import BaseMetric
 from pycocotools.coco import COCO
 
 from dirdet.quality import pearson
-from dirdet_training.coco_ap import average_precisions
+from dirdet.quality.average_precision import average_precisions
 from dirdet_training.ranking import Candidates
 from dirdet_training.suppression import SUPPRESSIONS
 

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from dirdet.quality import pearson
-from dirdet_training.coco_ap import average_precisions
+from dirdet.quality.average_precision import average_precisions
 from dirdet_training.mm.metric import PEARSON_MIN_IOU, PEARSON_MIN_SCORE
 from dirdet_training.ranking import Candidates
 from dirdet_training.study.collected import Collected
