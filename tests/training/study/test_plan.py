@@ -9,7 +9,7 @@ from dirdet_training.study.errors import StudyError
 from dirdet_training.study.estimate import Left, shown
 from dirdet_training.study.plan import USED, Plan, Training, use_checkpoints
 from dirdet_training.study.presets import PRESETS, Detector, narrowed, with_config
-from dirdet_training.study.training import train, train_command
+from dirdet_training.study.training import BEGINNING, train, train_command
 
 
 @pytest.fixture
@@ -17,30 +17,31 @@ def plan(tmp_path: Path) -> Plan:
     return Plan(PRESETS["scenes-cpu"], tmp_path, Path("data"))
 
 
-def test_the_plain_detector_comes_before_those_that_begin_with_it(plan):
+def test_a_trained_detector_comes_before_those_that_begin_with_it(plan):
+    plan.start = Path("trunk.pth")
     trainings = list(plan.trainings())
-    assert len(trainings) == 8 * 3
-    made: set[Path] = set()
+    assert len(trainings) == 2 * 3 + 6
+    made = {plan.start}
     for training in trainings:
-        assert training.start is None or training.start in made
-        assert (training.start is not None) == (training.role not in {"plain", "faster"})
+        assert training.start in made
+        assert (training.start == plan.start) == (training.role in {"plain", "faster"})
         made.add(training.checkpoint)
-    assert len(made) == len(trainings)
+    assert len(made) == 1 + len(trainings)
 
 
 def test_a_training_goes_on_and_knows_what_is_left(plan):
     first = next(training for training in plan.trainings() if training.role == "faster")
-    assert first.steps_left() == first.total_steps == 1200
+    assert first.steps_left() == first.total_steps == 600
     first.checkpoint.parent.mkdir(parents=True)
-    (first.checkpoint.parent / "iter_450.pth").touch()
-    assert first.steps_left() == 750
+    (first.checkpoint.parent / "iter_400.pth").touch()
+    assert first.steps_left() == 200
     command = train_command(plan, first, keep_milestones=True)
     assert "--resume" in command
-    assert "default_hooks.checkpoint.interval=300" in command
+    assert "default_hooks.checkpoint.interval=150" in command
     tuned = next(training for training in plan.trainings() if training.role == "mask")
     command = train_command(plan, tuned, keep_milestones=False)
-    assert "train_cfg.max_iters=300" in command
-    assert f"load_from={tuned.start}" in command
+    assert "train_cfg.max_iters=200" in command
+    assert f"load_from={tuned.checkpoint.with_name(BEGINNING)}" in command
 
 
 def test_used_checkpoints_are_remembered_and_not_trained(plan, tmp_path):

@@ -9,6 +9,7 @@ import click
 
 from dirdet.errors import ParameterError
 from dirdet_training.commands._options import skip_broken, trust_checkpoint
+from dirdet_training.mm.checkpoints import read_checkpoint
 from dirdet_training.study.conduct import STAGES, Study
 from dirdet_training.study.estimate import shown
 from dirdet_training.study.plan import Plan, use_checkpoints
@@ -42,6 +43,10 @@ def _pairs(option: str, texts: tuple[str, ...]) -> list[tuple[str, str]]:
     "--use", "uses", multiple=True, metavar="CONFIG=CHECKPOINT",
     help="Use a checkpoint trained elsewhere instead of training that detector; repeatable, remembered.",
 )  # fmt: skip
+@click.option(
+    "--start", type=click.Path(path_type=Path),
+    help="Weights to begin with, of a detector trained before; others begin with what the study trained.",
+)  # fmt: skip
 @click.option("--only", "only", multiple=True, type=click.Choice(STAGES), help="Only this stage; repeatable.")
 @click.option("--dry-run", is_flag=True, help="Say how long it will take here, and stop.")
 @skip_broken
@@ -55,6 +60,7 @@ def command(
     detectors: tuple[str, ...],
     seeds: int | None,
     uses: tuple[str, ...],
+    start: Path | None,
     only: tuple[str, ...],
     dry_run: bool,
     skip_broken: bool,
@@ -68,7 +74,9 @@ def command(
     chosen = PRESETS[preset]
     if detectors:
         chosen = narrowed(chosen, {role: config or None for role, _, config in (d.partition("=") for d in detectors)})
-    plan = Plan(chosen, work_dir.resolve(), data)
+    if start is not None:
+        read_checkpoint(start, trust_checkpoint=trust_checkpoint)
+    plan = Plan(chosen, work_dir.resolve(), data, start=start)
     given = [(config, Path(checkpoint)) for config, checkpoint in _pairs("--use", uses)]
     use_checkpoints(plan, given, trust_checkpoint=trust_checkpoint)
     root = _data_root(plan)

@@ -108,7 +108,12 @@ class Study:
         trainings = list(self.plan.trainings())
         first = next((training for training in trainings if training.role == "faster"), None)
         for training in progress([training for training in trainings if not training.done], "train"):
-            train(self.plan, training, keep_milestones=training == first)
+            train(
+                self.plan,
+                training,
+                keep_milestones=training == first,
+                trust_checkpoint=self.trust_checkpoint,
+            )
 
     def collect(self, progress: Progress[tuple[Training, Path]]) -> None:
         """Runs every trained checkpoint over both splits, and the milestones of one training over the reported one."""

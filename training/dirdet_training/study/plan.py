@@ -62,12 +62,14 @@ class Plan:
         work: folder of everything that the study makes.
         data: the data set's folder; None for the configs'.
         used: checkpoints trained elsewhere, by role and seed.
+        start: weights that the trainings begin with which begin with no other training's; None for the configs'.
     """
 
     preset: Preset
     work: Path
     data: Path | None = None
     used: dict[str, dict[int, Path]] = field(default_factory=dict[str, dict[int, Path]])
+    start: Path | None = None
 
     def with_seeds(self, number: int | None) -> "Plan":
         """The plan with seeds 0 to number - 1; as it is without a number."""
@@ -83,19 +85,20 @@ class Plan:
 
     def trainings(self) -> Iterator[Training]:
         """All checkpoints, in an order in which they can be made."""
-        roles = sorted(self.preset.detectors, key=lambda role: self.preset.detectors[role].from_plain)
-        plain: dict[int, Path] = {}
+        detectors = self.preset.detectors
+        roles = sorted(detectors, key=lambda role: detectors[role].begins_with is not None)
+        made: dict[tuple[str, int], Path] = {}
         for role in roles:
-            detector = self.preset.detectors[role]
+            detector = detectors[role]
+            seeds = self.preset.seeds[: detector.seeds]
             length, unit, steps = _schedule(self.config(detector), detector.steps)
             used = self.used.get(role, {})
-            for seed in dict.fromkeys((*used, *(() if used else self.preset.seeds))):
+            for seed in dict.fromkeys((*used, *(() if used else seeds))):
                 folder = self.work / "trained" / f"{Path(detector.config).stem}_seed{seed}"
                 checkpoint = used.get(seed, folder / f"{unit}_{length}.pth")
-                start = plain.get(seed) if detector.from_plain else None
+                start = made.get((detector.begins_with, seed)) if detector.begins_with else self.start
                 training = Training(role, detector, seed, checkpoint, start, steps, elsewhere=seed in used)
-                if role == "plain":
-                    plain[seed] = checkpoint
+                made[role, seed] = checkpoint
                 yield training
 
 

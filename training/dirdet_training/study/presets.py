@@ -14,14 +14,16 @@ class Detector:
         config: a shipped config or a file.
         also: configs whose checkpoints may be used in its place.
         steps: of its training; None for the config's own.
-        from_plain: it begins with the weights of the trained detector without DIR of the same seed, as far as they
-            are of one shape, so that a short fine-tuning does.
+        begins_with: role of the trained detector, of the same seed, whose weights it begins with as far as they fit,
+            so that a short fine-tuning does.
+        seeds: how many of the preset's seeds it is trained with; None for all.
     """
 
     config: str
     also: tuple[str, ...] = ()
     steps: int | None = None
-    from_plain: bool = False
+    begins_with: str | None = None
+    seeds: int | None = None
 
 
 @dataclass(frozen=True)
@@ -54,15 +56,17 @@ _ON_SCENES = {
     "tsd": Detector("tsd_dir_lite0_scenes"),
     "htc": Detector("htc_dir_lite0_scenes", also=("htc_without_semantic_dir_lite0_scenes",)),
 }
-# A quarter of the whole schedule: the trunk is trained.
-FINE_TUNING_STEPS = 300
+# Two cores: half of the scenes configs' schedule, so that the whole study fits an afternoon, and less for detectors
+# that begin with a trained one.
+CPU_STEPS = 600
+FINE_TUNING_STEPS = 200
 
 PRESETS: Mapping[str, Preset] = {
     "scenes-cpu": Preset(
         {
-            role: detector
+            role: replace(detector, steps=CPU_STEPS)
             if role in {"plain", "faster"}
-            else replace(detector, steps=FINE_TUNING_STEPS, from_plain=True)
+            else replace(detector, steps=FINE_TUNING_STEPS, begins_with="faster", seeds=1)
             for role, detector in _ON_SCENES.items()
         },
         (0, 1, 2),
