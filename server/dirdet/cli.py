@@ -16,8 +16,8 @@ ENTRY_POINT_GROUP = "dirdet.commands"
 EXTRA_OF_PACKAGE = {"dirdet_training": "train", "dirdet_export": "export"}
 
 
-def _registered() -> dict[str, EntryPoint]:
-    return {point.name: point for point in entry_points(group=ENTRY_POINT_GROUP)}
+def _registered(group: str) -> dict[str, EntryPoint]:
+    return {point.name: point for point in entry_points(group=group)}
 
 
 def _first_docstring_line(module: str) -> str:
@@ -32,9 +32,11 @@ def _first_docstring_line(module: str) -> str:
 class LazyGroup(click.Group):
     """A click group whose subcommands are entry points, imported when they are called."""
 
+    registered_as = ENTRY_POINT_GROUP
+
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         """Names of all registered subcommands, sorted."""
-        return sorted(_registered())
+        return sorted(_registered(self.registered_as))
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         """The subcommand, imported now.
@@ -42,7 +44,7 @@ class LazyGroup(click.Group):
         Raises:
             MissingExtraError: one of its optional dependencies is not installed.
         """
-        point = _registered().get(cmd_name)
+        point = _registered(self.registered_as).get(cmd_name)
         if point is None:
             return None
         try:
@@ -60,14 +62,17 @@ class LazyGroup(click.Group):
         try:
             return super().invoke(ctx)
         except ModuleNotFoundError as exc:
-            raise _missing_extra(_registered()[ctx.invoked_subcommand or ""], exc) from exc
+            raise _missing_extra(_registered(self.registered_as)[ctx.invoked_subcommand or ""], exc) from exc
         except ParameterError as exc:
             command = self.get_command(ctx, ctx.invoked_subcommand or "")
             raise click.BadParameter(exc.message, param_hint=f"'{_as_typed(exc.parameter, command)}'") from exc
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """Lists the subcommands without importing any of them."""
-        rows = [(name, _first_docstring_line(point.module)) for name, point in sorted(_registered().items())]
+        rows = [
+            (name, _first_docstring_line(point.module))
+            for name, point in sorted(_registered(self.registered_as).items())
+        ]
         if rows:
             with formatter.section("Commands"):
                 formatter.write_dl(rows)

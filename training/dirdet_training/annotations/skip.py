@@ -2,13 +2,12 @@
 
 import csv
 import io
-import os
-from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import msgspec
 
+from dirdet.files import write_whole
 from dirdet_training.annotations.findings import Report, Rows
 from dirdet_training.annotations.records import read_whole
 
@@ -47,15 +46,3 @@ def csv_text(report: Report) -> str:
         for row in finding.rows.tolist():
             writer.writerow([finding.kind.label, finding.kind.section, row, finding.describe(row)])
     return text.getvalue()
-
-
-def write_whole(path: Path, fill: Callable[[IO[bytes]], object]) -> None:
-    """Writes a file under another name first, and its folder if need be."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with part.open("wb") as file:
-            fill(file)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)

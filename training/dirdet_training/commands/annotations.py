@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 import msgspec
 
+from dirdet.files import write_whole
 from dirdet_training.annotations.check import check, check_file
 from dirdet_training.annotations.classes import class_names
 from dirdet_training.annotations.coco import completed
@@ -13,7 +14,7 @@ from dirdet_training.annotations.dataset import listed_stems, to_coco
 from dirdet_training.annotations.errors import AnnotationError
 from dirdet_training.annotations.findings import summary
 from dirdet_training.annotations.records import records_of
-from dirdet_training.annotations.skip import without_broken, write_whole
+from dirdet_training.annotations.skip import without_broken
 from dirdet_training.annotations.voc import Corners, read_voc
 from dirdet_training.annotations.yolo import read_yolo
 

@@ -1,0 +1,61 @@
+import json
+import time
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from dirdet.bench.machine import machine
+from dirdet.bench.report import compared, table, written
+from dirdet.bench.turns import Ratio, in_turns, ratio
+from dirdet.commands.bench import command
+from dirdet.errors import ParameterError
+
+
+def test_each_round_runs_everything_and_begins_with_another():
+    order: list[str] = []
+    runs = {name: (lambda name=name: order.append(name)) for name in ("a", "b", "c")}
+    seconds = in_turns(runs, range(4), warm_up=1)
+    assert "".join(order) == "abcbcacababc"
+    assert {name: len(taken) for name, taken in seconds.items()} == {"a": 3, "b": 3, "c": 3}
+
+
+def test_what_takes_longer_is_seen():
+    runs = {"short": lambda: time.sleep(0.002), "long": lambda: time.sleep(0.02)}
+    found = compared(in_turns(runs, range(4), warm_up=1), "short")
+    assert found["short"] == Ratio(1, 1, 1)
+    assert found["long"].median > 2
+
+
+def test_a_warm_up_alone_is_refused():
+    with pytest.raises(ParameterError, match="more than the 2 of the warm-up"):
+        in_turns({"a": lambda: None}, range(2), warm_up=2)
+
+
+def test_ratios_are_of_the_same_round():
+    # A machine that slows down by ten meets both alike.
+    assert ratio([1.1, 11, 110], [1, 10, 100]).median == pytest.approx(1.1)
+    assert ratio([3], [2]) == Ratio(1.5, 1.5, 1.5)
+
+
+def test_the_table_and_the_file_say_the_same(tmp_path: Path):
+    seconds = {"plain": [1.0, 2.0], "ours": [1.5, 3.0]}
+    assert "| ours | 2.25 s | 1.500 | 1.500 to 1.500 |" in table(seconds, "plain")
+    written(
+        tmp_path / "new" / "a.json", what="it", seconds=seconds, against="plain", facts={"machine": machine(["numpy"])}
+    )
+    content = json.loads((tmp_path / "new" / "a.json").read_text())
+    assert content["ratios"]["ours"] == {"median": 1.5, "low": 1.5, "high": 1.5}
+    assert content["seconds"] == seconds
+    assert content["machine"]["cores"] >= 1
+    assert content["machine"]["packages"].keys() == {"numpy"}
+
+
+def test_the_measurements_are_listed_without_being_imported():
+    listed = CliRunner().invoke(command, ["--help"])
+    assert listed.exit_code == 0
+    assert "A training step with DIR" in listed.output
+    context = click.Context(command)
+    assert {"train", "detector"} <= set(command.list_commands(context))
+    assert command.get_command(context, "nothing") is None

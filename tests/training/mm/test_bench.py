@@ -1,0 +1,46 @@
+"""The price of DIR, on drawn pictures."""
+
+import json
+
+import pytest
+import torch
+from click.testing import CliRunner
+
+from dirdet.cli import cli
+from dirdet.errors import ParameterError
+from dirdet_training.bench.twins import WITH, WITHOUT, twins
+from dirdet_training.mm.configs import read_config
+
+
+def call(*arguments: object):
+    result = CliRunner().invoke(cli, ["bench", *(str(argument) for argument in arguments)])
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result
+
+
+@pytest.mark.parametrize(("what", "counted"), [("train", "positives a picture"), ("detector", "candidates a picture")])
+def test_the_price_is_measured_side_by_side(tiny_config, tmp_path, what, counted):
+    every = ["-o", "model.test_cfg.rcnn.score_thr=0"]
+    result = call(what, tiny_config, "--rounds", 2, "--json", tmp_path / "price.json", *every)
+    assert result.exit_code == 0, result.output
+    assert result.stdout.count("| with") == 2
+    content = json.loads((tmp_path / "price.json").read_text())
+    assert {name: len(taken) for name, taken in content["seconds"].items()} == {WITHOUT: 2, WITH: 2}
+    assert content[counted] > 0
+    assert content["ratios"][WITH]["median"] > 0
+
+
+def test_the_twins_differ_in_dir_alone(tiny_config):
+    both = twins(read_config(tiny_config), None, trust_checkpoint=False)
+    plain, judged = (both.models[name].state_dict() for name in (WITHOUT, WITH))
+    assert all(torch.equal(judged[name], value) for name, value in plain.items())
+    assert {name.split(".")[1] for name in judged.keys() - plain.keys()} == {"dir_head"}
+
+
+def test_a_detector_without_dir_has_no_price():
+    with pytest.raises(ParameterError, match="has no DIR head"):
+        twins(read_config("faster_rcnn_lite0_scenes"), None, trust_checkpoint=False)
+    result = call("train", "faster_rcnn_lite0_scenes")
+    assert result.exit_code == 2
+    assert "'CONFIG': has no DIR head" in result.stderr.replace("Invalid value for ", "")

@@ -1,0 +1,1 @@
+"""How much longer MMDetection's detectors take with DIR than without."""
