@@ -2,7 +2,8 @@
 
 # First: the plug-in gives mmcv the operators that MMDetection imports.
 from dirdet_training.head import DIRHead
-from dirdet_training.mm.roi_heads import DIRStandardRoIHead
+from dirdet_training.mm.dir_mixin import DIRMixin
+from dirdet_training.mm.roi_heads import DIRCascadeRoIHead, DIRDoubleHeadRoIHead, DIRStandardRoIHead
 
 # isort: split
 from collections.abc import Mapping
@@ -10,12 +11,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from mmcv.ops import RoIAlign
-from mmdet.models import FasterRCNN, RPNHead, SingleRoIExtractor, StandardRoIHead
-from mmdet.models.roi_heads.bbox_heads import ConvFCBBoxHead
+from mmdet.models import CascadeRCNN, CascadeRoIHead, FasterRCNN, RPNHead, SingleRoIExtractor, StandardRoIHead
+from mmdet.models.roi_heads import DoubleHeadRoIHead
+from mmdet.models.roi_heads.bbox_heads import ConvFCBBoxHead, DoubleConvFCBBoxHead
 from mmdet.models.task_modules import AnchorGenerator, DeltaXYWHBBoxCoder
 from torch import nn
 
 from dirdet_export.errors import UnsupportedError
+from dirdet_export.graph.box_heads import Cascade, OneHead, Stage, TwoHeads
 from dirdet_export.graph.boxes import BoxDecoder
 from dirdet_export.graph.candidates import Candidates
 from dirdet_export.graph.detector import Detector
@@ -25,7 +28,10 @@ from dirdet_export.graph.roi_stage import RoIStage
 from dirdet_export.graph.trunk import Trunk
 from dirdet_training.mm.dir_mixin import DEFAULT_MAX_CANDIDATES
 
-SUPPORTED = "a FasterRCNN with RPNHead, SingleRoIExtractor and StandardRoIHead or DIRStandardRoIHead, without masks"
+ONE_STAGE = (StandardRoIHead, DIRStandardRoIHead)
+DOUBLE_HEAD = (DoubleHeadRoIHead, DIRDoubleHeadRoIHead)
+CASCADE = (CascadeRoIHead, DIRCascadeRoIHead)
+SUPPORTED = "Faster, Cascade and Double-Head R-CNN with RPNHead and SingleRoIExtractor, without masks"
 
 # MMDetection's own multiclass_nms has no such cut. A thousand pairs above the threshold are ten times what it keeps.
 DEFAULT_CANDIDATES = {True: DEFAULT_MAX_CANDIDATES, False: 1000}
@@ -94,7 +100,7 @@ def read_limits(model: Any) -> Limits:  # noqa: ANN401
     Raises:
         UnsupportedError: a setting that the exported graph could not reproduce.
     """
-    predicts_iou = isinstance(model.roi_head, DIRStandardRoIHead)
+    predicts_iou = isinstance(model.roi_head, DIRMixin)
     config = model.roi_head.test_cfg
     return Limits(
         max_candidates=int(config.get("max_candidates", DEFAULT_CANDIDATES[predicts_iou])),
@@ -119,8 +125,13 @@ def _read_trunk(model: Any) -> Trunk:  # noqa: ANN401
         # MMDetection reads pictures blue first, and a preprocessor that converts turns them round.
         swap_channels=not preprocessor._channel_conversion,
         padding_value=float(preprocessor.pad_value),
-        roi_levels=model.roi_head.bbox_roi_extractor.num_inputs,
+        roi_levels=_last(model.roi_head.bbox_roi_extractor).num_inputs,
     )
+
+
+def _last(parts: Any) -> Any:  # noqa: ANN401
+    """A cascade's last stage of something, or the thing itself where there are no stages."""
+    return parts[-1] if isinstance(parts, nn.ModuleList) else parts
 
 
 def _read_proposals(rpn: Any) -> Proposals:  # noqa: ANN401
@@ -156,18 +167,55 @@ def _read_pooling(extractor: Any) -> PyramidPooling:  # noqa: ANN401
     )
 
 
-def _read_candidates(roi_head: Any, limits: Limits) -> Candidates:  # noqa: ANN401
-    box_head = roi_head.bbox_head
-    if not isinstance(box_head, ConvFCBBoxHead):
-        _require_type(box_head, ConvFCBBoxHead, name="roi_head.bbox_head")
+def _require_head(box_head: Any, expected: type) -> None:  # noqa: ANN401
+    if not isinstance(box_head, expected):
+        _require_type(box_head, expected, name="roi_head.bbox_head")
     require(bool(box_head.loss_cls.use_sigmoid), False, name="roi_head.bbox_head.loss_cls.use_sigmoid")
     require(bool(box_head.custom_cls_channels), False, name="custom class channels of roi_head.bbox_head")
+
+
+def _read_one_head(extractor: Any, box_head: Any) -> OneHead:  # noqa: ANN401
+    _require_head(box_head, ConvFCBBoxHead)
+    return OneHead(pooling=_read_pooling(extractor), head=box_head)
+
+
+def _read_two_heads(roi_head: Any) -> TwoHeads:  # noqa: ANN401
+    _require_head(roi_head.bbox_head, DoubleConvFCBBoxHead)
+    pooling = _read_pooling(roi_head.bbox_roi_extractor)
+    return TwoHeads(pooling=pooling, head=roi_head.bbox_head, enlarge=float(roi_head.reg_roi_scale_factor))
+
+
+def _read_cascade(roi_head: Any) -> Cascade:  # noqa: ANN401
+    stages: list[Stage] = []
+    for extractor, box_head in zip(roi_head.bbox_roi_extractor, roi_head.bbox_head, strict=True):
+        stages.append(
+            Stage(
+                look=_read_one_head(extractor, box_head),
+                decoder=_decoder(box_head.bbox_coder, name="roi_head.bbox_head.bbox_coder"),
+                class_agnostic=bool(box_head.reg_class_agnostic),
+            )
+        )
+        levels = _last(roi_head.bbox_roi_extractor).num_inputs
+        require(extractor.num_inputs, levels, name="levels of every stage's bbox_roi_extractor")
+    return Cascade(stages)
+
+
+def _read_box_heads(roi_head: Any) -> nn.Module:  # noqa: ANN401
+    if isinstance(roi_head, CASCADE):
+        return _read_cascade(roi_head)
+    if isinstance(roi_head, DOUBLE_HEAD):
+        return _read_two_heads(roi_head)
+    return _read_one_head(roi_head.bbox_roi_extractor, roi_head.bbox_head)
+
+
+def _read_candidates(roi_head: Any, limits: Limits) -> Candidates:  # noqa: ANN401
+    box_heads, last = _read_box_heads(roi_head), _last(roi_head.bbox_head)
     return Candidates(
-        pooling=_read_pooling(roi_head.bbox_roi_extractor),
-        box_head=box_head,
-        decoder=_decoder(box_head.bbox_coder, name="roi_head.bbox_head.bbox_coder"),
-        classes=box_head.num_classes,
-        class_agnostic=bool(box_head.reg_class_agnostic),
+        pooling=_read_pooling(_last(roi_head.bbox_roi_extractor)),
+        box_heads=box_heads,
+        decoder=_decoder(last.bbox_coder, name="roi_head.bbox_head.bbox_coder"),
+        classes=last.num_classes,
+        class_agnostic=bool(last.reg_class_agnostic),
         keep=limits.max_candidates,
     )
 
@@ -178,10 +226,10 @@ def dissect(model: nn.Module) -> tuple[Detector, Limits]:
     Raises:
         UnsupportedError: an architecture or a setting that it could not reproduce; says which and what is supported.
     """
-    _require_type(model, FasterRCNN, name="type")
+    _require_type(model, FasterRCNN, CascadeRCNN, name="type")
     part: Any = model
     _require_type(part.rpn_head, RPNHead, name="rpn_head")
-    _require_type(part.roi_head, StandardRoIHead, DIRStandardRoIHead, name="roi_head")
+    _require_type(part.roi_head, *ONE_STAGE, *DOUBLE_HEAD, *CASCADE, name="roi_head")
     require(bool(part.with_neck), True, name="a neck")
     require(bool(part.roi_head.with_mask), False, name="a mask head")
     require(bool(part.roi_head.with_shared_head), False, name="a shared head")
@@ -194,7 +242,7 @@ def dissect(model: nn.Module) -> tuple[Detector, Limits]:
         proposals=_read_proposals(part.rpn_head),
         candidates=_read_candidates(part.roi_head, limits),
         dir_head=part.roi_head.dir_head if limits.predicts_iou else None,
-        levels=part.roi_head.bbox_roi_extractor.num_inputs,
+        levels=_last(part.roi_head.bbox_roi_extractor).num_inputs,
         keep=limits.max_detections,
     )
     return Detector(trunk=_read_trunk(model), roi_stage=stage).eval(), limits

@@ -49,6 +49,37 @@ test_dataloader = dict(
     dataset=dict(pipeline=test_pipeline, metainfo=dict(classes=("person", "car", "dog", "cat", "kite")))
 )
 """
+CLASS_SPECIFIC_CASCADE_CONFIG = """
+_base_ = ["mmdet::cascade_rcnn/cascade-rcnn_r50_fpn_1x_coco.py"]
+_stage = dict(
+    type="Shared2FCBBoxHead", in_channels=32, fc_out_channels=64, roi_feat_size=7, num_classes=5,
+    reg_class_agnostic=False, loss_cls=dict(type="CrossEntropyLoss"), loss_bbox=dict(type="SmoothL1Loss"),
+)
+_coder = dict(type="DeltaXYWHBBoxCoder", target_means=[0.0] * 4)
+model = dict(
+    backbone=dict(depth=18),
+    neck=dict(in_channels=[64, 128, 256, 512], out_channels=32),
+    rpn_head=dict(in_channels=32, feat_channels=32),
+    roi_head=dict(
+        bbox_roi_extractor=dict(out_channels=32),
+        bbox_head=[
+            dict(**_stage, bbox_coder=dict(**_coder, target_stds=[deviation, deviation, 2 * deviation, 2 * deviation]))
+            for deviation in (0.1, 0.05, 0.033)
+        ],
+    ),
+    test_cfg=dict(
+        rpn=dict(nms_pre=100, max_per_img=60), rcnn=dict(max_per_img=25, max_candidates=80, score_thr=0.1)
+    ),
+)
+test_pipeline = [
+    dict(type="LoadImageFromFile"),
+    dict(type="Resize", scale=(192, 160), keep_ratio=True),
+    dict(type="PackDetInputs"),
+]
+test_dataloader = dict(
+    dataset=dict(pipeline=test_pipeline, metainfo=dict(classes=("person", "car", "dog", "cat", "kite")))
+)
+"""
 DIR_CONFIG = """
 _base_ = ["{base}"]
 resize = dict(type="Resize", scale=(160, 128), keep_ratio=True, backend="pillow")
@@ -85,8 +116,10 @@ def _enliven(model: Any) -> None:
     with torch.no_grad():
         draw(model.rpn_head.rpn_cls, 0.1)
         draw(model.rpn_head.rpn_reg, 0.03)
-        draw(model.roi_head.bbox_head.fc_cls, 0.6)
-        draw(model.roi_head.bbox_head.fc_reg, 0.15)
+        heads = model.roi_head.bbox_head
+        for head in heads if isinstance(heads, torch.nn.ModuleList) else [heads]:
+            draw(head.fc_cls, 0.6)
+            draw(head.fc_reg, 0.15)
         for branch in (getattr(model.roi_head, "dir_head", None) or torch.nn.Module()).children():
             layers: Any = branch
             draw(layers[4], 0.6)
@@ -127,7 +160,30 @@ def plain_specimen(tmp_path_factory: pytest.TempPathFactory) -> Specimen:
     return _specimen(tmp_path_factory.mktemp("plain"), PLAIN_CONFIG)
 
 
-@pytest.fixture(scope="session", params=["dir", "plain"])
+def _shipped_specimen(folder: Path, name: str) -> Specimen:
+    from dirdet_training.mm.configs import shipped_configs
+
+    return _specimen(folder, DIR_CONFIG.format(base=shipped_configs()[name]))
+
+
+@pytest.fixture(scope="session")
+def double_head_specimen(tmp_path_factory: pytest.TempPathFactory) -> Specimen:
+    """Its regressor sees boxes that reach beyond the canvas."""
+    return _shipped_specimen(tmp_path_factory.mktemp("double_head"), "double_head_dir_lite0_scenes")
+
+
+@pytest.fixture(scope="session")
+def cascade_specimen(tmp_path_factory: pytest.TempPathFactory) -> Specimen:
+    return _shipped_specimen(tmp_path_factory.mktemp("cascade"), "cascade_rcnn_dir_lite0_scenes")
+
+
+@pytest.fixture(scope="session")
+def class_specific_cascade_specimen(tmp_path_factory: pytest.TempPathFactory) -> Specimen:
+    """Each stage hands the box of its best class to the next."""
+    return _specimen(tmp_path_factory.mktemp("class_specific_cascade"), CLASS_SPECIFIC_CASCADE_CONFIG)
+
+
+@pytest.fixture(scope="session", params=["dir", "plain", "double_head", "cascade", "class_specific_cascade"])
 def specimen(request: pytest.FixtureRequest) -> Specimen:
     return request.getfixturevalue(f"{request.param}_specimen")
 

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from dirdet_export.graph.box_heads import Said
 from dirdet_export.graph.boxes import BoxDecoder
 from dirdet_export.graph.pyramid import Atlas, PyramidPooling
 from dirdet_export.graph.ragged import longest, pick, top
@@ -34,26 +35,25 @@ class Candidates(nn.Module):
         self,
         *,
         pooling: PyramidPooling,
-        box_head: nn.Module,
+        box_heads: nn.Module,
         decoder: BoxDecoder,
         classes: int,
         class_agnostic: bool,
         keep: int,
     ) -> None:
-        """Joins a detector's own box head with what surrounds it.
+        """Joins a detector's own box heads with what surrounds them.
 
         Args:
-            pooling: of the proposals' features.
-            box_head: features [R, C, s, s] to (class logits [R, classes + 1], the last the background's, and
-                deltas [R, 4] or [R, 4 * classes]).
-            decoder: of the box head's deltas.
+            pooling: of the features that DIR judges refined boxes by.
+            box_heads: what the architecture says of proposals (`graph.box_heads`).
+            decoder: of its deltas.
             classes: number of classes.
             class_agnostic: one refined box for each proposal, else one for each proposal and class.
             keep: M, candidates of a picture.
         """
         super().__init__()
         self.pooling = pooling
-        self.box_head = box_head
+        self.box_heads = box_heads
         self.decoder = decoder
         self.classes = classes
         self.class_agnostic = class_agnostic
@@ -72,8 +72,8 @@ class Candidates(nn.Module):
             score_threshold: [B]; a candidate's score is above it.
         """
         batch = proposals_xyxy.shape[0]
-        logits, deltas = self.box_head(self.pooling(atlas, proposals_xyxy))
-        scores = logits.softmax(-1)[:, :-1].reshape(batch, -1, self.classes)  # [B, P, classes]
+        said: Said = self.box_heads(atlas, proposals_xyxy, picture_hw)
+        scores = said.logits.softmax(-1)[:, :-1].reshape(batch, -1, self.classes)  # [B, P, classes]
         above = (scores > score_threshold.view(-1, 1, 1)) & real.unsqueeze(-1)
         best, pair = top(torch.where(above, scores, ABSENT).flatten(1), self.keep)  # [B, N]
         present = best > ABSENT / 2
@@ -81,8 +81,8 @@ class Candidates(nn.Module):
         best, pair, present = best[:, :used], pair[:, :used], present[:, :used]
         proposal = torch.div(pair, self.classes, rounding_mode="trunc")  # [B, N]
         # Only what was chosen is decoded: a class-specific head has a box for every proposal and class.
-        chosen = pick(deltas.reshape(batch, -1, 4), proposal if self.class_agnostic else pair)  # [B, N, 4]
-        boxes = self.decoder(pick(proposals_xyxy, proposal), chosen, picture_hw)  # [B, N, 4]
+        chosen = pick(said.deltas.reshape(batch, -1, 4), proposal if self.class_agnostic else pair)  # [B, N, 4]
+        boxes = self.decoder(pick(said.starts_xyxy, proposal), chosen, picture_hw)  # [B, N, 4]
         return CandidateSet(
             boxes * present.unsqueeze(-1),
             (pair % self.classes) * present,

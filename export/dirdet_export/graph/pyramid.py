@@ -14,10 +14,12 @@ class Atlas(NamedTuple):
     Attributes:
         features: [B, C, H_0 + 2, sum(W_l + 2)], finest level first, each framed by its own repeated border.
         lefts: column of each level's first pixel; its first row is 1.
+        levels: the levels themselves, [B, C, H_l, W_l] each.
     """
 
     features: Tensor
     lefts: list[int | Tensor]
+    levels: list[Tensor]
 
 
 class PyramidPooling(nn.Module):
@@ -51,7 +53,7 @@ class PyramidPooling(nn.Module):
         lefts: list[int | Tensor] = [1]
         for level in levels[:-1]:
             lefts.append(lefts[-1] + level.shape[3] + 2)
-        return Atlas(torch.cat(framed, dim=3), lefts)
+        return Atlas(torch.cat(framed, dim=3), lefts, levels)
 
     def level_of(self, boxes_xyxy: Tensor) -> Tensor:
         """Level of each box [B, N, 4]: integers [B, N], 0 the finest."""
@@ -82,9 +84,44 @@ class PyramidPooling(nn.Module):
             left = left + chosen * atlas.lefts[number]
         shift = torch.stack([left, torch.ones_like(left)], dim=-1)  # [B, N, 2]
         placed = boxes_xyxy * scale.unsqueeze(-1) + torch.cat([shift, shift], dim=-1)  # [B, N, 4]
-        # A running sum, not arange: a traced arange would stay on the device of the trace.
-        picture = torch.ones_like(scale).cumsum(0) - 1  # [B, N]
-        rois = torch.cat([picture.unsqueeze(-1), placed], dim=-1).flatten(0, 1)  # [B * N, 5]
+        return self._align(atlas.features, _rois(placed), 1.0)
+
+    def enlarged(self, atlas: Atlas, boxes_xyxy: Tensor, factor: float) -> Tensor:
+        """Features of boxes that grow around their centres, each on the level that it has before it grows.
+
+        They may reach beyond the canvas, where RoIAlign reads zeros and the atlas would show the next level: each
+        level is pooled by itself.
+
+        Args:
+            atlas: of the same pictures.
+            boxes_xyxy: [B, N, 4], pixels of the canvas.
+            factor: by which both sides grow.
+
+        Returns:
+            [B * N, C, output_size, output_size], picture by picture.
+        """
+        centres = (boxes_xyxy[..., :2] + boxes_xyxy[..., 2:]) * 0.5  # [B, N, 2]
+        half = (boxes_xyxy[..., 2:] - boxes_xyxy[..., :2]) * (0.5 * factor)
+        rois = _rois(torch.cat([centres - half, centres + half], dim=-1))  # [B * N, 5]
+        # One row more, which every level may write: not every operator takes an empty list.
+        rois = torch.cat([rois, torch.zeros_like(rois[:1])])
+        level = torch.cat([self.level_of(boxes_xyxy).flatten(), self.level_of(torch.zeros_like(boxes_xyxy[0, :1]))])
+        size = self.output_size
+        pooled = rois.new_zeros((rois.shape[0], atlas.levels[0].shape[1], size, size))
+        last = torch.ones_like(level).cumsum(0) == rois.shape[0]  # [B * N + 1]
+        for number, (features, stride) in enumerate(zip(atlas.levels, self.strides, strict=True)):
+            mine = torch.nonzero((level == number) | last).squeeze(1)
+            pooled = pooled.index_put((mine,), self._align(features, rois[mine], 1 / stride))
+        return pooled[:-1]
+
+    def _align(self, features: Tensor, rois: Tensor, scale: float) -> Tensor:
         size = self.output_size
         # The operator itself: torchvision.ops.roi_align checks shapes in Python, which a trace cannot record.
-        return torch.ops.torchvision.roi_align(atlas.features, rois, 1.0, size, size, self.sampling_ratio, True)
+        return torch.ops.torchvision.roi_align(features, rois, scale, size, size, self.sampling_ratio, True)
+
+
+def _rois(boxes_xyxy: Tensor) -> Tensor:
+    """Boxes [B, N, 4] with the number of their picture before them: [B * N, 5]."""
+    # A running sum, not arange: a traced arange would stay on the device of the trace.
+    picture = torch.ones_like(boxes_xyxy[..., :1]).cumsum(0) - 1  # [B, N, 1]
+    return torch.cat([picture, boxes_xyxy], dim=-1).flatten(0, 1)

@@ -20,7 +20,7 @@ def plan(tmp_path: Path) -> Plan:
 def test_a_trained_detector_comes_before_those_that_begin_with_it(plan):
     plan.start = Path("trunk.pth")
     trainings = list(plan.trainings())
-    assert len(trainings) == 2 * 3 + 6
+    assert len(trainings) == 2 * 3 + 6 + 6
     made = {plan.start}
     for training in trainings:
         assert training.start in made
@@ -40,8 +40,17 @@ def test_a_training_goes_on_and_knows_what_is_left(plan):
     assert "default_hooks.checkpoint.interval=150" in command
     tuned = next(training for training in plan.trainings() if training.role == "mask")
     command = train_command(plan, tuned, keep_milestones=False)
-    assert "train_cfg.max_iters=200" in command
+    assert "train_cfg.max_iters=100" in command
     assert f"load_from={tuned.checkpoint.with_name(BEGINNING)}" in command
+
+
+def test_parts_of_tsd_are_trainings_of_their_own_and_equal_ones_are_one(plan, tmp_path):
+    [no_shift] = [training for training in plan.trainings() if training.role == "tsd_no_shift"]
+    assert "model.roi_head.shift=False" in train_command(plan, no_shift, keep_milestones=False)
+    assert plan.config(no_shift.detector).model.roi_head.shift is False
+    made = {training.role: training.checkpoint for training in Plan(PRESETS["coco"], tmp_path).trainings()}
+    assert made["tsd_base"] == made["plain"]
+    assert len(set(made.values())) == len(made) - 1
 
 
 def test_used_checkpoints_are_remembered_and_not_trained(plan, tmp_path):
@@ -81,6 +90,7 @@ def test_a_training_that_fails_says_where_its_log_is(plan, tmp_path):
 def test_roles_are_chosen_and_their_configs_replaced():
     found = narrowed(PRESETS["scenes-cpu"], {"faster": "mine.py", "plain": None})
     assert found.detectors == {"faster": Detector("mine.py"), "plain": PRESETS["scenes-cpu"].detectors["plain"]}
+    assert narrowed(PRESETS["scenes-cpu"], {"mask": None}).detectors.keys() == {"mask", "faster"}
     with pytest.raises(ParameterError, match="not 'fastest'"):
         narrowed(PRESETS["coco"], {"fastest": None})
 

@@ -2,6 +2,7 @@
 
 # pyright: reportAttributeAccessIssue=false
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -104,12 +105,20 @@ def head_schedule(cfg: Config, *, epochs: int) -> None:
 
 @HOOKS.register_module()
 class FreezeDetectorHook(Hook):
-    """Trains the judges alone: no gradient elsewhere, and no statistics of BatchNorm either."""
+    """Trains the judges alone, or what else is said: no gradient elsewhere, and no statistics of BatchNorm at all."""
+
+    def __init__(self, learning: Sequence[str] = JUDGES) -> None:
+        """Remembers what learns.
+
+        Args:
+            learning: prefixes of weights' names.
+        """
+        self.learning = tuple(learning)
 
     def before_train(self, runner: Runner) -> None:
-        """Turns off the gradients of everything but the judges."""
+        """Turns off the gradients of everything that does not learn."""
         for name, weight in _detector(runner).named_parameters():
-            weight.requires_grad_(name.startswith(JUDGES))
+            weight.requires_grad_(name.startswith(self.learning))
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:  # noqa: ANN401, ARG002
         """Puts the frozen parts in evaluation mode; MMEngine puts all in training mode as it likes."""

@@ -80,6 +80,7 @@ class Plan:
         cfg = read_config(detector.config)
         if self.data is not None:
             point_at_data(cfg, self.data)
+        cfg.merge_from_dict(dict(detector.settings))
         cfg.work_dir = str(self.work / "mmengine")
         return cfg
 
@@ -94,7 +95,9 @@ class Plan:
             length, unit, steps = _schedule(self.config(detector), detector.steps)
             used = self.used.get(role, {})
             for seed in dict.fromkeys((*used, *(() if used else seeds))):
-                folder = self.work / "trained" / f"{Path(detector.config).stem}_seed{seed}"
+                # Equal trainings are one training, whatever their roles.
+                changed = f"_{role}" if detector.settings else ""
+                folder = self.work / "trained" / f"{Path(detector.config).stem}{changed}_seed{seed}"
                 checkpoint = used.get(seed, folder / f"{unit}_{length}.pth")
                 start = made.get((detector.begins_with, seed)) if detector.begins_with else self.start
                 training = Training(role, detector, seed, checkpoint, start, steps, elsewhere=seed in used)

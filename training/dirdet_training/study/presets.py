@@ -1,7 +1,7 @@
 """What each preset studies: detectors by role, seeds, steps and splits."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from dirdet.errors import ParameterError
 
@@ -17,6 +17,7 @@ class Detector:
         begins_with: role of the trained detector, of the same seed, whose weights it begins with as far as they fit,
             so that a short fine-tuning does.
         seeds: how many of the preset's seeds it is trained with; None for all.
+        settings: of the config, changed.
     """
 
     config: str
@@ -24,6 +25,7 @@ class Detector:
     steps: int | None = None
     begins_with: str | None = None
     seeds: int | None = None
+    settings: Mapping[str, object] = field(default_factory=dict[str, object])
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,23 @@ class Preset:
     report: str
 
 
+_NO_DEFORMATION = {"model.roi_head.deform": False}
+_NO_SHIFT = {"model.roi_head.shift": False}
+_NO_CONSTRAINT = {"model.roi_head.cls_margin": None, "model.roi_head.reg_margin": None}
+
+
+def _parts_of_tsd(base: str, tsd: str) -> dict[str, Detector]:
+    """TSD without DIR, without one of its parts each, and the detector that it has to beat."""
+    return {
+        "tsd_base": Detector(base),
+        "tsd_alone": Detector(tsd),
+        "tsd_no_deformation": Detector(tsd, settings=_NO_DEFORMATION),
+        "tsd_no_shift": Detector(tsd, settings=_NO_SHIFT),
+        "tsd_no_moves": Detector(tsd, settings=_NO_DEFORMATION | _NO_SHIFT),
+        "tsd_no_constraint": Detector(tsd, settings=_NO_CONSTRAINT),
+    }
+
+
 _ON_SCENES = {
     "plain": Detector("faster_rcnn_lite0_scenes"),
     "faster": Detector(
@@ -56,10 +75,19 @@ _ON_SCENES = {
     "tsd": Detector("tsd_dir_lite0_scenes"),
     "htc": Detector("htc_dir_lite0_scenes", also=("htc_without_semantic_dir_lite0_scenes",)),
 }
+_TSD_ON_SCENES = _parts_of_tsd("faster_rcnn_lite0_scenes", "tsd_lite0_scenes")
 # Two cores: half of the scenes configs' schedule, so that the whole study fits an afternoon, and less for detectors
 # that begin with a trained one.
 CPU_STEPS = 600
-FINE_TUNING_STEPS = 200
+FINE_TUNING_STEPS = 100
+_FROZEN_TRUNK = {"custom_hooks": [{"type": "FreezeDetectorHook", "learning": ["roi_head."]}]}
+
+
+def _tuned_head(detector: Detector) -> Detector:
+    """The RoI head alone learns, on the trunk of the detector without DIR."""
+    settings = {**detector.settings, **_FROZEN_TRUNK}
+    return replace(detector, steps=FINE_TUNING_STEPS, begins_with="plain", seeds=1, settings=settings)
+
 
 PRESETS: Mapping[str, Preset] = {
     "scenes-cpu": Preset(
@@ -68,12 +96,15 @@ PRESETS: Mapping[str, Preset] = {
             if role in {"plain", "faster"}
             else replace(detector, steps=FINE_TUNING_STEPS, begins_with="faster", seeds=1)
             for role, detector in _ON_SCENES.items()
-        },
+        }
+        | {role: _tuned_head(detector) for role, detector in _TSD_ON_SCENES.items()},
         (0, 1, 2),
         "annotations/val.json",
         "annotations/test_hard.json",
     ),
-    "scenes-gpu": Preset(_ON_SCENES, (0, 1, 2, 3, 4), "annotations/val.json", "annotations/test_hard.json"),
+    "scenes-gpu": Preset(
+        _ON_SCENES | _TSD_ON_SCENES, (0, 1, 2, 3, 4), "annotations/val.json", "annotations/test_hard.json"
+    ),
     "coco": Preset(
         {
             "plain": Detector("faster_rcnn_r50_fpn_1x_coco"),
@@ -84,7 +115,8 @@ PRESETS: Mapping[str, Preset] = {
             "double_head": Detector("double_head_dir_r50_fpn_1x_coco"),
             "tsd": Detector("tsd_dir_r50_fpn_1x_coco"),
             "htc": Detector("htc_dir_r50_fpn_1x_coco"),
-        },
+        }
+        | _parts_of_tsd("faster_rcnn_r50_fpn_1x_coco", "tsd_r50_fpn_1x_coco"),
         (0, 1, 2),
         "annotations/instances_val2017.json",
         "annotations/instances_val2017.json",
@@ -93,9 +125,9 @@ PRESETS: Mapping[str, Preset] = {
 
 
 def narrowed(preset: Preset, chosen: Mapping[str, str | None]) -> Preset:
-    """The preset with only some roles, each with a config of its own where one is named.
+    """The preset with only some roles and those that they begin with, each with a config of its own where one is named.
 
-    A config of one's own has its own schedule.
+    A config of one's own has its own schedule, and begins as it says.
 
     Raises:
         ParameterError: there is no such role.
@@ -103,12 +135,13 @@ def narrowed(preset: Preset, chosen: Mapping[str, str | None]) -> Preset:
     for role in chosen:
         if role not in preset.detectors:
             raise ParameterError("--detector", f"must be one of {', '.join(preset.detectors)}, not {role!r}")
-    return replace(
-        preset,
-        detectors={
-            role: preset.detectors[role] if config is None else Detector(config) for role, config in chosen.items()
-        },
-    )
+    kept: dict[str, Detector] = {}
+    for role, config in chosen.items():
+        kept[role] = preset.detectors[role] if config is None else Detector(config)
+        beginning = kept[role].begins_with
+        if beginning is not None and beginning not in chosen:
+            kept[beginning] = preset.detectors[beginning]
+    return replace(preset, detectors=kept)
 
 
 def with_config(preset: Preset, config: str) -> tuple[Preset, str]:

@@ -16,7 +16,7 @@ BEGINNING = "beginning.pth"
 
 def train_command(plan: Plan, training: Training, *, keep_milestones: bool) -> list[str]:
     """The `dirdet train` that makes a checkpoint, or goes on with it."""
-    settings: list[str] = []
+    settings = [f"{name}={value!r}" for name, value in training.detector.settings.items()]
     steps = training.detector.steps
     if steps is not None:
         # Warm-up, then one cosine: the schedule of the scenes configs.
