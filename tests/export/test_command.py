@@ -78,6 +78,18 @@ def test_a_plain_detector(run: Run, plain_specimen: Any, folder_of_pictures: Pat
     assert all(detection.confidence == detection.score for detection in detections)
 
 
+@pytest.mark.parametrize("name", ["double_head", "cascade", "class_specific_cascade"])
+def test_other_architectures(
+    run: Run, folder_of_pictures: Path, tmp_path: Path, request: pytest.FixtureRequest, name: str
+) -> None:
+    specimen = request.getfixturevalue(f"{name}_specimen")
+    result = run(specimen.config, specimen.checkpoint, "--out", tmp_path / name, "--pictures", folder_of_pictures)
+    assert result.exit_code == 0, result.output
+    assert "3 pictures agree" in result.output
+    manifest = Bundle.open(tmp_path / name).manifest
+    assert manifest.architecture.startswith(type(specimen.model).__name__)
+
+
 def test_a_bundle_that_detects_something_else_is_not_put_in_place(
     run: Run, plain_specimen: Any, bundle_of: Callable[..., Path], folder_of_pictures: Path, tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

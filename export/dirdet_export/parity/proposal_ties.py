@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from mmengine.structures import InstanceData
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torchvision.ops import box_iou, nms
@@ -117,10 +118,13 @@ def find_sources(model: nn.Module, pictures: list[NDArray[np.uint8]], index: int
         boxes, fragile = _rpn_boxes(part.rpn_head, levels, hw)
         boxes, fragile = boxes[fragile], fragile[fragile]
         if not len(boxes):
-            return Sources(boxes.view(0, 1, 4), boxes.new_zeros((0, part.roi_head.bbox_head.num_classes)), fragile)
-        rois = torch.cat([torch.zeros_like(boxes[:, :1]), boxes], dim=1)  # [R, 5]: of the batch's first picture
-        results = part.roi_head._bbox_forward(tuple(level[index : index + 1] for level in features), rois)
-        raw = part.roi_head.bbox_head.predict_by_feat(
-            (rois,), (results["cls_score"],), (results["bbox_pred"],), [{"img_shape": hw}], rcnn_test_cfg=None
-        )[0]
+            return Sources(boxes.view(0, 1, 4), boxes.new_zeros((0, _classes(part.roi_head))), fragile)
+        # Without a test_cfg a RoI head gives all its boxes and scores.
+        x = tuple(level[index : index + 1] for level in features)
+        raw = part.roi_head.predict_bbox(x, [{"img_shape": hw}], [InstanceData(bboxes=boxes)], None)[0]
     return Sources(raw.bboxes.view(len(boxes), -1, 4), raw.scores[:, :-1], fragile)
+
+
+def _classes(roi_head: Any) -> int:  # noqa: ANN401
+    heads = roi_head.bbox_head
+    return (heads[-1] if isinstance(heads, nn.ModuleList) else heads).num_classes
