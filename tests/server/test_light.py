@@ -8,6 +8,7 @@ import pytest
 HEAVY = {"torch", "torchvision", "mmengine", "mmcv", "mmdet", "timm", "onnx", "cv2", "onnxruntime"} | {
     "scipy",
     "sklearn",
+    "faster_coco_eval",
     "pycocotools",
     "matplotlib",
 }

@@ -1,7 +1,7 @@
 """What each architecture's box heads say of proposals."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from torch import Tensor, nn
 
@@ -111,13 +111,14 @@ class Cascade(nn.Module):
             proposals_xyxy: [B, P, 4], pixels of the canvas.
             picture_hw: [B, 2], integers, the part of each canvas that is picture.
         """
+        *earlier, final = cast("list[Stage]", list(self.stages))
         boxes = proposals_xyxy
         votes: list[Tensor] = []
-        for stage in self.stages[:-1]:
+        for stage in earlier:
             said = stage.look(atlas, boxes, picture_hw)
             votes.append(said.logits)
             boxes = stage.refine(said, picture_hw)
-        last: Said = self.stages[-1].look(atlas, boxes, picture_hw)
+        last = final.look(atlas, boxes, picture_hw)
         total = last.logits
         for vote in votes:
             total = total + vote

@@ -126,5 +126,6 @@ def find_sources(model: nn.Module, pictures: list[NDArray[np.uint8]], index: int
 
 
 def _classes(roi_head: Any) -> int:  # noqa: ANN401
-    heads = roi_head.bbox_head
-    return (heads[-1] if isinstance(heads, nn.ModuleList) else heads).num_classes
+    heads: Any = roi_head.bbox_head
+    last: Any = list(heads)[-1] if isinstance(heads, nn.ModuleList) else heads
+    return last.num_classes

@@ -7,7 +7,7 @@ from dirdet.errors import MissingExtraError, install_hint
 
 
 def library(module: str) -> Any:  # noqa: ANN401 - none of them says its types
-    """A module of scipy, scikit-learn, pycocotools or matplotlib.
+    """A module of scipy, scikit-learn, faster-coco-eval or matplotlib.
 
     Raises:
         MissingExtraError: it is not installed.

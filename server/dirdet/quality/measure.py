@@ -1,14 +1,12 @@
 """All figures of one detector on one split, and the curves behind them."""
 
-import contextlib
-import io
 from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
 
 from dirdet.quality.arrays import Bools, Floats
-from dirdet.quality.average_precision import average_precisions
+from dirdet.quality.average_precision import average_precisions, coco_objects
 from dirdet.quality.calibration_error import (
     Reliability,
     d_ece,
@@ -18,7 +16,6 @@ from dirdet.quality.calibration_error import (
     reliability,
 )
 from dirdet.quality.correlation import kendall_within_objects, pearson, spearman
-from dirdet.quality.extra import library
 from dirdet.quality.ground_truth import GroundTruth, rows_by
 from dirdet.quality.judging import MIN_IOU, Judged, judge
 from dirdet.quality.olrp import mean_olrp
@@ -104,9 +101,7 @@ def _counts(results: Results, truth: GroundTruth) -> dict[str, float]:
 
 
 def _average_precisions(results: Results, truth: GroundTruth) -> dict[str, float]:
-    with contextlib.redirect_stdout(io.StringIO()):
-        objects = library("pycocotools.coco").COCO(str(truth.path))
-    return average_precisions(objects, results.only(results.kept).to_coco(), results.looked_at)
+    return average_precisions(coco_objects(truth.path), results.only(results.kept).to_coco(), results.looked_at)
 
 
 def _olrp(results: Results, truth: GroundTruth, judged: Judged, detected: Bools) -> dict[str, float]:

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 import torch
+from faster_coco_eval import COCO
 from mmdet.registry import METRICS
 from mmengine.evaluator import BaseMetric
-from pycocotools.coco import COCO
 
 from dirdet_training.nms import confidence, ranked_nms
 

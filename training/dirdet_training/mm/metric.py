@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 import torch
+from faster_coco_eval import COCO
 from mmdet.registry import METRICS
 from mmengine.evaluator import BaseMetric
-from pycocotools.coco import COCO
 
 from dirdet.quality import pearson
 from dirdet.quality.average_precision import average_precisions

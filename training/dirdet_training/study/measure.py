@@ -26,7 +26,7 @@ def precisions(collected: Collected, objects: Any, trial: Trial, *, max_detectio
 
     Args:
         collected: one checkpoint's candidates.
-        objects: the split's ground truth, a `pycocotools.coco.COCO`.
+        objects: the split's ground truth, a `faster_coco_eval.COCO`.
         trial: an NMS and its threshold.
         max_detections: kept a picture.
 

@@ -1,15 +1,12 @@
 """Every measurement of a study, each made once: which run, which split, which NMS."""
 
-import contextlib
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-from pycocotools.coco import COCO
-
+from dirdet.quality.average_precision import coco_objects
 from dirdet_training.ranking import Candidates, MissingHeadError
 from dirdet_training.study.collected import Collected, load
 from dirdet_training.study.ledger import Ledger, Measured
@@ -67,8 +64,7 @@ class Measurer:
         self.ledger = cache(self._ledger)
 
     def _objects(self, split: Split) -> Any:  # noqa: ANN401
-        with contextlib.redirect_stdout(io.StringIO()):
-            return COCO(str(self.annotations[split]))
+        return coco_objects(self.annotations[split])
 
     def _ledger(self, candidates: Path) -> Ledger:
         return Ledger(self.folder / f"{candidates.stem}.json")
