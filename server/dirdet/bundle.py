@@ -3,9 +3,9 @@
 import hashlib
 import json
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal, Self, cast
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from dirdet.calibration import Calibration
 from dirdet.errors import BundleError
@@ -98,6 +98,13 @@ class Manifest(_Part):
     calibration: Calibration | None = Field(default=None, description="what `dirdet calibrate` found")
     limitations: str = Field(default="", description="what the detector cannot do, for GET /detector")
     files: dict[str, str] = Field(description="sha256 of every other file of the bundle, by name")
+
+    @model_validator(mode="after")
+    def _can_calibrate(self) -> Self:
+        margin = None if self.calibration is None else self.calibration.box_margin
+        if margin is not None and margin.missing and self.localization_confidence is None:
+            raise ValueError("calibration.box_margin.missing needs a detector that predicts integrity")
+        return self
 
 
 def sha256_of(path: Path) -> str:

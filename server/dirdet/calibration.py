@@ -38,18 +38,38 @@ class Knots(_Part):
 
 
 class BoxMargin(_Part):
-    """By how much a box must grow to contain its object with a probability."""
+    """By how much a box must grow to contain its object with a probability: margin + missing * (1 - integrity)."""
 
     margin: float = Field(
         ge=0, allow_inf_nan=False, description="of the box's width left and right, of its height up and down"
     )
+    missing: float = Field(
+        default=0,
+        ge=0,
+        allow_inf_nan=False,
+        description="likewise, times the part of the object that the box misses: 1 - integrity",
+    )
     coverage: float = Field(gt=0, lt=1, description="part of the objects that the grown boxes contain")
 
-    def grow(self, boxes_xyxy: ArrayLike, picture_hw: tuple[int, int]) -> Floats:
-        """Boxes [N, 4] grown on every side, inside the picture; pixels."""
+    def grow(self, boxes_xyxy: ArrayLike, picture_hw: tuple[int, int], *, integrity: ArrayLike | None = None) -> Floats:
+        """Boxes [N, 4] grown on every side, inside the picture; pixels.
+
+        Args:
+            boxes_xyxy: [N, 4], pixels.
+            picture_hw: its height and width, pixels.
+            integrity: [N], predicted; None only where `missing` is 0.
+
+        Raises:
+            ValueError: integrity is needed and not there.
+        """
         boxes = np.asarray(boxes_xyxy, np.float64).reshape(-1, 4)
         sides_wh = boxes[:, 2:] - boxes[:, :2]
-        grown = boxes + self.margin * np.hstack([-sides_wh, sides_wh])
+        margins: float | Floats = self.margin
+        if self.missing:
+            if integrity is None:
+                raise ValueError("a margin that grows with what a box misses needs the boxes' integrity, found none")
+            margins = self.margin + self.missing * (1 - np.asarray(integrity, np.float64).reshape(-1, 1))  # [N, 1]
+        grown = boxes + margins * np.hstack([-sides_wh, sides_wh])
         height, width = picture_hw
         return np.clip(grown, 0, [width, height, width, height])
 

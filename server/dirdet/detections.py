@@ -100,7 +100,10 @@ def detections_of(
     order = np.argsort(-rank, kind="stable")
     order = order[wanted[order]][: settings.max_detections]
     categories = [manifest.categories[int(class_id[i])] for i in order]
-    calibrated = _calibrated(manifest.calibration, score, iou, boxes, fit.picture_hw)
+    outer = None
+    if manifest.calibration is not None and manifest.calibration.box_margin is not None:
+        outer = manifest.calibration.box_margin.grow(boxes, fit.picture_hw, integrity=integrity)  # [N, 4]
+    calibrated = _calibrated(manifest.calibration, score, iou)
     return [
         Detection(
             box_xyxy=_box(boxes[i]),
@@ -114,29 +117,25 @@ def detections_of(
             confidence=float(rank[i]),
             score_calibrated=None if calibrated.score is None else float(calibrated.score[i]),
             iou_calibrated=None if calibrated.iou is None else float(calibrated.iou[i]),
-            outer_box_xyxy=None if calibrated.outer_xyxy is None else _box(calibrated.outer_xyxy[i]),
+            outer_box_xyxy=None if outer is None else _box(outer[i]),
         )
         for i, category in zip(order, categories, strict=True)
     ]
 
 
 class _Calibrated(NamedTuple):
-    """[N], [N] and [N, 4]; None where the calibration lacks the part."""
+    """[N] each; None where the calibration lacks the part."""
 
     score: Floats | None
     iou: Floats | None
-    outer_xyxy: Floats | None
 
 
-def _calibrated(
-    calibration: Calibration | None, score: Floats, iou: Floats | None, boxes: Floats, picture_hw: tuple[int, int]
-) -> _Calibrated:
+def _calibrated(calibration: Calibration | None, score: Floats, iou: Floats | None) -> _Calibrated:
     if calibration is None:
-        return _Calibrated(None, None, None)
+        return _Calibrated(None, None)
     return _Calibrated(
         score=calibration.score.apply(score),
         iou=None if calibration.iou is None or iou is None else calibration.iou.apply(iou),
-        outer_xyxy=None if calibration.box_margin is None else calibration.box_margin.grow(boxes, picture_hw),
     )
 
 

@@ -42,6 +42,19 @@ def test_a_bundle_from_before_calibration_is_read(edited: Edit) -> None:
     assert Bundle.open(folder).manifest.calibration is None
 
 
+def test_a_margin_that_the_detector_has_no_integrity_for(edited: Edit) -> None:
+    calibration = {
+        "score": {"x": [0.5], "y": [0.5]},
+        "box_margin": {"margin": 0.1, "missing": 1, "coverage": 0.9},
+        "annotations": "val.json",
+        "detections": 100,
+        "matched": 90,
+    }
+    assert Bundle.open(edited(calibration=calibration)).manifest.calibration is not None
+    with pytest.raises(BundleError, match=r"box_margin\.missing needs a detector that predicts integrity"):
+        Bundle.open(edited(calibration=calibration, localization_confidence=None))
+
+
 def test_no_bundle(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match=r"is not a bundle: it has no bundle\.json"):
         Bundle.open(tmp_path)

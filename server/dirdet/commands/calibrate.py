@@ -36,11 +36,20 @@ def command(folder: Path, results: Path, ann: Path, out: Path, coverage: float) 
     bundle = Bundle.open(folder)
     truth = read_ground_truth(ann)
     _check_classes(bundle.manifest, truth)
-    calibration = fit_calibration(read_results(results, truth), truth, coverage=coverage)
+    found = read_results(results, truth)
+    if bundle.manifest.localization_confidence is None and "iou" in found.predictions:
+        raise ResultsError(
+            f"{results}: its detections tell an iou, the bundle's detector tells none: not of this bundle"
+        )
+    calibration = fit_calibration(found, truth, coverage=coverage)
     copy_with(bundle, bundle.manifest.model_copy(update={"calibration": calibration}), out)
     click.echo(f"{out}: calibrated on {calibration.detections} detections, {calibration.matched} of them on an object")
     if calibration.box_margin is not None:
-        click.echo(f"outer_box: {calibration.box_margin.margin:.1%} of a side holds {coverage:.1%} of the objects")
+        margin = calibration.box_margin
+        told = f"{margin.margin:.1%} of a side"
+        if margin.missing:
+            told += f" and {margin.missing:.1%} x (1 - integrity)"
+        click.echo(f"outer_box: {told} hold {coverage:.1%} of the objects")
 
 
 def _check_classes(manifest: Manifest, truth: GroundTruth) -> None:

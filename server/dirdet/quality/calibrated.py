@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from dirdet.calibration import Calibration
+from dirdet.errors import ResultsError
 from dirdet.quality.ground_truth import GroundTruth, rows_by
 from dirdet.quality.judging import MIN_IOU, judge
 from dirdet.quality.results import Results
@@ -23,6 +24,9 @@ def margin_figures(results: Results, truth: GroundTruth, calibration: Calibratio
     """How many outer boxes contain their object, and how much larger they are than the boxes; empty without a margin.
 
     Over detections whose best IoU with an object is at least 0.5, as the margin was fitted.
+
+    Raises:
+        ResultsError: the margin needs an integrity, and the results tell none.
     """
     if calibration.box_margin is None:
         return {}
@@ -32,10 +36,17 @@ def margin_figures(results: Results, truth: GroundTruth, calibration: Calibratio
         return {"outer_box_coverage": float("nan"), "outer_box_growth": float("nan")}
     boxes = results.boxes_xyxy[well]
     objects = truth.visible_xyxy(judged.object_row[well])
+    integrity = results.predictions.get("integrity")
+    if integrity is None and calibration.box_margin.missing:
+        raise ResultsError("the calibration's margin grows with what a box misses: it needs results with integrity")
     outer = np.empty_like(boxes)
     for picture_id, rows in rows_by(results.picture_id[well]).items():
         picture = truth.pictures[picture_id]
-        outer[rows] = calibration.box_margin.grow(boxes[rows], (picture.height, picture.width))
+        outer[rows] = calibration.box_margin.grow(
+            boxes[rows],
+            (picture.height, picture.width),
+            integrity=None if integrity is None else integrity[well][rows],
+        )
     contained = (outer[:, :2] <= objects[:, :2]).all(axis=1) & (outer[:, 2:] >= objects[:, 2:]).all(axis=1)
     growth = np.prod(outer[:, 2:] - outer[:, :2], axis=1) / np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
     return {

@@ -150,6 +150,17 @@ def test_a_calibrated_bundle_is_a_new_one(noisy_split: Split, bundle: Path, tmp_
         call(quality_command, found, "--ann", ann, "--calibrated-by", bundle)
 
 
+def test_detections_of_a_detector_that_tells_more_than_the_bundles(
+    noisy_split: Split, bundle: Path, tmp_path: Path
+) -> None:
+    ann, found = noisy_split(0)
+    plain = Bundle.open(bundle).manifest.model_copy(update={"localization_confidence": None})
+    write_manifest(bundle, plain)
+    with pytest.raises(ResultsError, match="the bundle's detector tells none"):
+        call(calibrate_command, bundle, "--candidates", found, "--ann", ann, "--out", tmp_path / "calibrated")
+    assert not (tmp_path / "calibrated").exists()
+
+
 def test_what_is_there_is_not_overwritten(noisy_split: Split, bundle: Path) -> None:
     ann, found = noisy_split(0)
     with pytest.raises(BundleError, match="it exists already"):

@@ -88,6 +88,36 @@ def test_as_many_objects_are_contained_as_promised(coverage: float) -> None:
     assert contained.mean() == pytest.approx(coverage, abs=0.02)
 
 
+def test_boxes_that_are_sure_to_hold_their_object_grow_less() -> None:
+    generator = np.random.default_rng(4)
+
+    def split() -> tuple[Floats, Floats, Floats]:
+        """Objects whose right part the box misses, as its integrity says, but for some noise."""
+        boxes = np.tile([1000.0, 1000, 1100, 1100], (4000, 1))
+        integrity = generator.uniform(0.5, 1, 4000)
+        objects = boxes.copy()
+        objects[:, 2] = 1000 + 100 / integrity + generator.normal(0, 3, 4000)
+        return boxes, objects, integrity
+
+    boxes, objects, integrity = split()
+    margin = fit_margin(boxes, objects, coverage=0.9, integrity=integrity)
+    one_for_all = fit_margin(boxes, objects, coverage=0.9)
+    boxes, objects, integrity = split()
+    grown = margin.grow(boxes, (4000, 4000), integrity=integrity)
+    contained = grown[:, 2] >= objects[:, 2]
+    assert contained.mean() == pytest.approx(0.9, abs=0.02)
+    assert grown[:, 2].mean() < one_for_all.grow(boxes, (4000, 4000))[:, 2].mean()
+
+
+def test_margins_by_hand() -> None:
+    margin = BoxMargin(margin=0.1, missing=1, coverage=0.9)
+    grown = margin.grow([[10, 10, 30, 20], [10, 10, 30, 20]], (50, 100), integrity=[1, 0.5])
+    assert grown == pytest.approx(np.array([[8, 9, 32, 21], [0, 4, 42, 26]]))
+    assert margin.grow(np.zeros((0, 4)), (50, 100), integrity=[]).shape == (0, 4)
+    with pytest.raises(ValueError, match="needs the boxes' integrity"):
+        margin.grow([[10, 10, 30, 20]], (50, 100))
+
+
 def test_boxes_that_contain_their_objects_need_no_margin() -> None:
     boxes = np.tile([0.0, 0.0, 10.0, 10.0], (20, 1))
     assert fit_margin(boxes, boxes + np.array([1, 1, -1, -1]), coverage=0.9).margin == 0
