@@ -7,7 +7,7 @@ from dirdet_training.study.intervals import Interval
 from dirdet_training.study.results import Measurement, RowResult, Statement, TableResult
 
 COLUMNS = ("AP", "AP50", "AP75", "AP_small", "AP_medium", "AP_large")
-GAINS = ("AP", "AP75")
+GAINS = ("AP", "AP75", "AP_agnostic")
 LEGEND = (
     "Each cell: the mean over seeds ± its 95% interval (Student's t), and the paper's figure in brackets. Gains are "
     "over the same checkpoints ranked by their score, paired by seed."

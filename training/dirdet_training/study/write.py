@@ -92,7 +92,8 @@ def _facts(measurer: Measurer, runs: Sequence[Run]) -> list[str]:
 
 
 def _file(path: Path) -> dict[str, str | None]:
-    return {"path": str(path), "sha256": file_hash(path) if path.is_file() else None}
+    """Without the folders above it, which say nothing elsewhere."""
+    return {"path": f"{path.parent.name}/{path.name}", "sha256": file_hash(path) if path.is_file() else None}
 
 
 def _number(value: float | None) -> float | None:
