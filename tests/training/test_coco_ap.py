@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pycocotools import coco as reference_coco
 from pycocotools.cocoeval import COCOeval as ReferenceEvaluation
 
-from dirdet.quality.average_precision import SIZES, THRESHOLDS, average_precisions
+from dirdet.quality.average_precision import SIZES, THRESHOLDS, average_precisions, resampled_precisions
 
 BOXES = {1: [(10, 10, 40, 40), (100, 20, 30, 60)], 2: [(5, 5, 120, 120)], 3: []}
 
@@ -118,6 +118,19 @@ def test_it_agrees_with_pycocotools_to_the_last_digit_that_it_prints(seed: int, 
         "AP_agnostic": mean(agnostic[..., 0, -1]),
     }
     np.testing.assert_allclose(list(figures.values()), [expected[name] for name in figures], rtol=1e-12)
+
+
+def test_a_sample_of_each_picture_once_is_the_whole():
+    truth, found = random_case(np.random.default_rng(0), 5, 20)
+    for place, each in enumerate(found):
+        each["score"] = place * 7 % 80 / 80  # no ties: the order of the pictures would break them
+    whole = average_precisions(COCO(copy.deepcopy(truth)), copy.deepcopy(found), [1, 2, 3, 4])
+    drawn = np.array([[0, 1, 2, 3], [3, 2, 1, 0], [1, 1, 1, 1]])
+    samples = resampled_precisions(COCO(copy.deepcopy(truth)), copy.deepcopy(found), [1, 2, 3, 4], drawn)
+    alone = average_precisions(COCO(copy.deepcopy(truth)), copy.deepcopy(found), [2])
+    for name, values in samples.items():
+        assert values[:2] == pytest.approx([whole[name]] * 2, rel=1e-12)
+        assert values[2] == pytest.approx(alone[name], rel=0.1)  # four times itself, and all its scores are ties
 
 
 def mean(precision: Any) -> float:

@@ -4,6 +4,7 @@ import math
 import pytest
 
 from dirdet_training.study.errors import StudyError
+from dirdet_training.study.gains import single_gains
 from dirdet_training.study.ledger import Ledger
 from dirdet_training.study.markdown import document
 from dirdet_training.study.measurer import Measurer
@@ -11,6 +12,33 @@ from dirdet_training.study.paper import TABLES
 from dirdet_training.study.results import Measurement, RowResult, gains_over_plain, pearson_order, table_results
 from dirdet_training.study.tune import jobs, tuned_jobs
 from dirdet_training.study.ways import WAYS
+
+
+def test_one_seeds_gain_has_an_interval_over_pictures(measurer, run_of, everything):
+    runs = [run_of("mask", 0, everything)]
+    measure_all(measurer, runs)
+    rows, _ = rows_of(table_results(measurer, runs), 1)
+    assert untuned(rows["Mask R-CNN, DIR"]).gains["AP"].half_width is None
+    gains = list(single_gains(measurer, runs))
+    assert len(gains) == 5  # every row but the one that is ranked by score
+    for gain in gains:
+        measurer.spread(gain)
+    rows, _ = rows_of(table_results(measurer, runs), 1)
+    gained = untuned(rows["Mask R-CNN, DIR"]).gains
+    assert gained["AP"].half_width == pytest.approx(0)  # the pictures are alike
+    assert gained["AP50"].half_width is None
+    assert gained["AP"].shown(sign=True) == "+80.0 ± 0.0"
+
+
+def test_gains_over_another_detector(measurer, run_of, everything):
+    runs = [run_of("tsd_base", 0, everything), run_of("tsd_alone", 0, everything, score=(0.9, 0.6))]
+    measure_all(measurer, runs)
+    [gain] = single_gains(measurer, runs)
+    assert (gain.run.role, gain.over.role) == ("tsd_alone", "tsd_base")
+    assert measurer.spread(gain)["AP"] == pytest.approx(0)
+    rows, _ = rows_of(table_results(measurer, runs), 7)
+    assert untuned(rows["TSD"]).gains["AP"].shown(sign=True) == "+80.0 ± 0.0"
+    assert untuned(rows["Faster R-CNN"]).gains == {}
 
 
 def measure_all(measurer, runs):

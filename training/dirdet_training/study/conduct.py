@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from mmengine.config import Config
 
@@ -12,12 +12,13 @@ from dirdet_training.mm.collecting import candidates_path, collect
 from dirdet_training.mm.speed import frames_per_second
 from dirdet_training.study.errors import StudyError
 from dirdet_training.study.estimate import Left, left
+from dirdet_training.study.gains import single_gains
 from dirdet_training.study.measurer import SPLITS, Measurer, Run, Split
 from dirdet_training.study.pictures import figure_5
 from dirdet_training.study.plan import Plan, Training
 from dirdet_training.study.plots import figure_2, figure_4
 from dirdet_training.study.training import train
-from dirdet_training.study.tune import Job, jobs, tuned_jobs, ways_of
+from dirdet_training.study.tune import jobs, tuned_jobs, ways_of
 from dirdet_training.study.write import write
 
 T = TypeVar("T")
@@ -147,7 +148,7 @@ class Study:
                 return [(training, path) for path in sorted(beside, key=_number)]
         return []
 
-    def measure(self, progress: Progress[Job]) -> None:
+    def measure(self, progress: Progress[Any]) -> None:
         """Ranks the candidates in every way, chooses settings, and measures what was chosen."""
         measurer, runs = self.measurer(), self.runs()
         for make, label in ((jobs, "measure"), (tuned_jobs, "measure what was chosen")):
@@ -156,6 +157,9 @@ class Study:
                 measurer.measure(run, split, trial)
         for run in runs:
             measurer.correlate(run)
+        gains = [gain for gain in single_gains(measurer, runs) if not measurer.known_spread(gain)]
+        for gain in progress(gains, "measure gains over pictures"):
+            measurer.spread(gain)
 
     def time(self) -> None:
         """Times one checkpoint with each of its judges in charge."""

@@ -18,7 +18,7 @@ class Interval:
 
     Attributes:
         mean: nan without a seed.
-        half_width: of the 95% interval (Student's t); None with fewer than two seeds.
+        half_width: of the 95% interval; Student's t over seeds, None with fewer than two.
         values: one a seed.
     """
 
@@ -32,6 +32,11 @@ class Interval:
             return ""
         text = f"{self.mean:{'+' if sign else ''}.{digits}f}"
         return text if self.half_width is None else f"{text} ± {self.half_width:.{digits}f}"
+
+    def spread(self, deviation: float) -> "Interval":
+        """The same with the half width that a standard deviation, told otherwise than by seeds, gives."""
+        quantile = float(library("scipy.stats").norm.ppf((1 + LEVEL) / 2))
+        return Interval(self.mean, quantile * deviation, self.values)
 
 
 def interval(values: Sequence[float]) -> Interval:

@@ -10,7 +10,7 @@ from dirdet.quality.average_precision import coco_objects
 from dirdet_training.ranking import Candidates, MissingHeadError
 from dirdet_training.study.collected import Collected, load
 from dirdet_training.study.ledger import Ledger, Measured
-from dirdet_training.study.measure import correlations, precisions
+from dirdet_training.study.measure import Ranked, correlations, precisions, spread_of_gain
 from dirdet_training.study.ways import Way
 from dirdet_training.tuning import Trial
 
@@ -45,6 +45,26 @@ class Run:
     def untuned(self, way: Way) -> Trial:
         """A way with its paper's settings and this detector's threshold."""
         return Trial(way.suppression, self.nms_iou_threshold)
+
+
+@dataclass(frozen=True)
+class Gain:
+    """One ranking of a checkpoint over another, of the same checkpoint or another, on the reported split."""
+
+    run: Run
+    trial: Trial
+    over: Run
+    by: Trial
+
+    @property
+    def trivial(self) -> bool:
+        """Whether both are the same."""
+        return (self.run, self.trial) == (self.over, self.by)
+
+    @property
+    def key(self) -> str:
+        """In the ledger of the run."""
+        return f"{_key(self.run, self.trial)} over {self.over.files['report'].stem} {_key(self.over, self.by)}"
 
 
 class Measurer:
@@ -83,16 +103,31 @@ class Measurer:
     def measure(self, run: Run, split: Split, trial: Trial) -> Measured:
         """AP and its parts, measured now unless they are known."""
         return self.ledger(run.files[split]).figures(
-            _key(run, trial),
-            lambda: precisions(
-                self.candidates(run, split), self.objects(split), trial, max_detections=run.max_detections
-            ),
+            _key(run, trial), lambda: precisions(self._ranked(run, split, trial), self.objects(split))
         )
 
     def known(self, run: Run, split: Split, trial: Trial) -> Measured | None:
         """AP and its parts; None where they are not measured."""
         measured = _key(run, trial) in self.ledger(run.files[split])
         return self.measure(run, split, trial) if measured else None
+
+    def _ranked(self, run: Run, split: Split, trial: Trial) -> Ranked:
+        return Ranked(self.candidates(run, split), trial, run.max_detections)
+
+    def spread(self, gain: Gain) -> Measured:
+        """The standard deviation of a gain over pictures, measured now unless it is known."""
+        return self.ledger(gain.run.files["report"]).figures(
+            gain.key,
+            lambda: spread_of_gain(
+                self._ranked(gain.run, "report", gain.trial),
+                self._ranked(gain.over, "report", gain.by),
+                self.objects("report"),
+            ),
+        )
+
+    def known_spread(self, gain: Gain) -> Measured:
+        """The standard deviation of a gain over pictures; empty where it is not measured."""
+        return self.spread(gain) if gain.key in self.ledger(gain.run.files["report"]) else {}
 
     def correlate(self, run: Run) -> Measured:
         """Correlations on the reported split, measured now unless they are known."""

@@ -5,8 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from dirdet_training.study.gains import Pair, pairs
 from dirdet_training.study.intervals import Interval, Verdict, interval, paired, verdict
-from dirdet_training.study.measurer import Measurer, Run
+from dirdet_training.study.measurer import Gain, Measurer, Run
 from dirdet_training.study.paper import PEARSON, TABLES, Row, Table
 from dirdet_training.study.tune import chosen_trial
 from dirdet_training.study.ways import WAYS
@@ -84,29 +85,39 @@ def table_results(measurer: Measurer, runs: Sequence[Run]) -> list[TableResult]:
 def row_result(measurer: Measurer, runs: Sequence[Run], row: Row) -> RowResult:
     """One row over the seeds of its detector."""
     way, score = WAYS[row.way], WAYS["score"]
-    able = [run for run in runs if run.role == row.role and measurer.applies(run, way)]
-    same = sorted(able, key=lambda run: run.seed)
-    pearson = [measurer.known_correlations(run).get(way.said or "", math.nan) for run in same]
+    found = pairs(measurer, runs, row)
+    ranked, over = [pair.run for pair in found], [pair.over for pair in found]
     untuned = None
-    if same:
-        untuned = _measurement(measurer, same, same[0].untuned(way), same[0].untuned(score), pearson)
-    chosen, baseline = chosen_trial(measurer, same, way), chosen_trial(measurer, same, score)
-    tuned = None if chosen is None else _measurement(measurer, same, chosen, baseline, pearson)
-    return RowResult(row, tuple(run.seed for run in same), untuned, tuned)
+    if found:
+        untuned = _measurement(measurer, found, ranked[0].untuned(way), over[0].untuned(score), way.said)
+    chosen, baseline = chosen_trial(measurer, ranked, way), chosen_trial(measurer, over, score)
+    tuned = None if chosen is None else _measurement(measurer, found, chosen, baseline, way.said)
+    return RowResult(row, tuple(run.seed for run in ranked), untuned, tuned)
 
 
 def _measurement(
-    measurer: Measurer, runs: Sequence[Run], trial: Trial, baseline: Trial | None, pearson: Sequence[float]
+    measurer: Measurer, found: Sequence[Pair], trial: Trial, baseline: Trial | None, said: str | None
 ) -> Measurement | None:
+    runs = [pair.run for pair in found]
     values = _values(measurer, runs, trial)
     if values is None:
         return None
-    by_score = None if baseline is None else _values(measurer, runs, baseline)
-    gains: dict[str, Interval] = {}
-    if by_score is not None and trial != baseline:
-        gains = {name: paired(values[name], by_score[name]) for name in FIGURES}
-    values = {**values, "Pearson": pearson}
+    gains = {} if baseline is None else _gains(measurer, found, trial, baseline)
+    values = {**values, "Pearson": [measurer.known_correlations(run).get(said or "", math.nan) for run in runs]}
     return Measurement(repr(trial), values, {name: interval(found) for name, found in values.items()}, gains)
+
+
+def _gains(measurer: Measurer, found: Sequence[Pair], trial: Trial, baseline: Trial) -> Mapping[str, Interval]:
+    """Paired by seed; of one seed with the spread over pictures, where it is measured."""
+    one = Gain(found[0].run, trial, found[0].over, baseline)
+    values = _values(measurer, [pair.run for pair in found], trial)
+    by_score = _values(measurer, [pair.over for pair in found], baseline)
+    if values is None or by_score is None or one.trivial:
+        return {}
+    gains = {name: paired(values[name], by_score[name]) for name in FIGURES}
+    if len(found) == 1:
+        gains |= {name: gains[name].spread(value) for name, value in measurer.known_spread(one).items()}
+    return gains
 
 
 def _values(measurer: Measurer, runs: Sequence[Run], trial: Trial) -> Values | None:
