@@ -1,4 +1,6 @@
 import importlib
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -76,3 +78,15 @@ def test_what_torchvision_lacks_says_so_when_called():
     extension = importlib.import_module("mmcv._ext")
     with pytest.raises(NotImplementedError, match="carafe_forward"):
         extension.carafe_forward()
+
+
+def test_masks_have_their_operator_whatever_is_imported_first():
+    """The order of imports must not decide whether a Mask R-CNN trains."""
+    code = (
+        "from mmdet.structures.mask import BitmapMasks\n"
+        "import dirdet_training.mm, numpy, torch\n"
+        "masks = BitmapMasks(numpy.ones((1, 8, 8), numpy.uint8), 8, 8)\n"
+        "box, row = torch.tensor([[0.0, 0, 8, 8]]).numpy(), numpy.zeros(1, int)\n"
+        "assert masks.crop_and_resize(box, (4, 4), row).masks.all()\n"
+    )
+    subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True)

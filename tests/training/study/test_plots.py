@@ -5,7 +5,7 @@ import torch
 from PIL import Image
 
 from dirdet_training.study.collected import Collected, completed
-from dirdet_training.study.pictures import figure_5
+from dirdet_training.study.pictures import DIFFERENT, OBJECT, figure_5
 from dirdet_training.study.plots import delta_ious, figure_2, figure_4, strongest_differences
 
 
@@ -52,6 +52,16 @@ def test_figure_5_shows_only_pictures_where_rankings_differ(collected, tmp_path)
         assert sheet.getpixel((48, 30)) != (230, 40, 40)
         # DIR's exact box, in the third panel, is red: ranking by score did not keep it.
         assert sheet.getpixel((2 * (96 + 6) + 50, 30)) == (230, 40, 40)
+
+
+def test_figure_5_shows_no_picture_where_outlines_are_asked_for(collected, tmp_path):
+    file = tmp_path / "1.png"
+    Image.new("RGB", (96, 64), (1, 2, 3)).save(file)
+    [written] = figure_5(tmp_path / "out", collected, {1: file}, count=5, iou_threshold=0.5, outlines=True)
+    with Image.open(written) as drawn:
+        colours = {colour for _, colour in drawn.getcolors() or []}
+    assert (1, 2, 3) not in colours
+    assert {(255, 255, 255), OBJECT, DIFFERENT} <= colours
 
 
 def test_without_objects_and_heads_there_is_no_figure_5(picture, tmp_path):

@@ -48,6 +48,7 @@ def _pairs(option: str, texts: tuple[str, ...]) -> list[tuple[str, str]]:
     help="Weights to begin with, of a detector trained before; others begin with what the study trained.",
 )  # fmt: skip
 @click.option("--only", "only", multiple=True, type=click.Choice(STAGES), help="Only this stage; repeatable.")
+@click.option("--outlines", is_flag=True, help="Draw Figure 5 on white instead of the data set's pictures.")
 @click.option("--dry-run", is_flag=True, help="Say how long it will take here, and stop.")
 @skip_broken
 @trust_checkpoint
@@ -62,6 +63,7 @@ def command(
     uses: tuple[str, ...],
     start: Path | None,
     only: tuple[str, ...],
+    outlines: bool,
     dry_run: bool,
     skip_broken: bool,
     trust_checkpoint: bool,
@@ -91,10 +93,10 @@ def command(
         click.echo(shown(study.estimate(stages)), err=True)
     if dry_run:
         return
-    _conduct(study, stages)
+    _conduct(study, stages, outlines=outlines)
 
 
-def _conduct(study: Study, stages: Sequence[str]) -> None:
+def _conduct(study: Study, stages: Sequence[str], *, outlines: bool) -> None:
     if "train" in stages:
         study.train(_progress)
     if "collect" in stages:
@@ -106,7 +108,7 @@ def _conduct(study: Study, stages: Sequence[str]) -> None:
     if "tables" in stages:
         click.echo(study.tables().read_text(encoding="utf-8"))
     if "plots" in stages:
-        for path in study.plots():
+        for path in study.plots(outlines=outlines):
             click.echo(path, err=True)
 
 

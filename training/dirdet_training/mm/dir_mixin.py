@@ -3,7 +3,8 @@
 # The mixin calls what the head beside it brings, and torch's modules type their parts as Tensor | Module.
 # pyright: reportAttributeAccessIssue=false, reportCallIssue=false
 
-from typing import Any
+from itertools import accumulate
+from typing import Any, NamedTuple
 
 import torch
 from mmdet.structures.bbox import bbox2roi, scale_boxes
@@ -132,6 +133,7 @@ class DIRMixin:
         self._judge(x, candidates, everything=everything)
         results: list[InstanceData] = []
         for result, meta in zip(candidates, batch_img_metas, strict=True):
+            del result.box_ids
             if not everything:
                 del result.proposals
             rated = localization_confidence(
@@ -150,19 +152,27 @@ class DIRMixin:
         return results
 
     def _judge(self, x: Pyramid, candidates: list[InstanceData], *, everything: bool) -> None:
-        """Adds to candidates what the DIR head says of them; with everything, also every judge at every sight."""
-        boxes: dict[Sight, list[Tensor]] = {
-            "refined": [result.bboxes for result in candidates],
-            "proposal": [result.proposals for result in candidates],
+        """Adds to candidates what the DIR head says of them; with everything, also every judge at every sight.
+
+        Candidates of several classes may share a box, which is looked at once.
+        """
+        boxes = [distinct(result.box_ids) for result in candidates]
+        seen: dict[Sight, list[Tensor]] = {
+            "refined": [result.bboxes[box.first] for result, box in zip(candidates, boxes, strict=True)],
+            "proposal": [result.proposals[box.first] for result, box in zip(candidates, boxes, strict=True)],
         }
+        starts = accumulate([len(box.first) for box in boxes], initial=0)
+        places = torch.cat([box.places + start for box, start in zip(boxes, starts, strict=False)])  # [sum N_b]
         wanted: tuple[Sight, ...] = SIGHTS if everything else (self.sights["dir"].inference,)
         sizes = [len(result) for result in candidates]
         class_ids = torch.cat([result.labels for result in candidates])
         for sight in wanted:
-            features = self.box_features(x, boxes[sight])
+            features = self.box_features(x, seen[sight])
             for name, head in (self._all_judges() if everything else {"dir": self.dir_head}).items():
                 main = name == "dir" and sight == self.sights["dir"].inference
-                for field, values in kind_of(head).says(head(features), class_ids).items():
+                logits = head(features)
+                said = tuple(part[places] for part in logits) if isinstance(logits, tuple) else logits[places]
+                for field, values in kind_of(head).says(said, class_ids).items():
                     for result, part in zip(candidates, values.split(sizes), strict=True):
                         if main:
                             result.set_field(part, field)
@@ -185,6 +195,26 @@ def _candidates(raw: InstanceData, proposals_xyxy: Tensor, rcnn_test_cfg: Config
     return InstanceData(
         bboxes=boxes[rows, columns if boxes.shape[1] > 1 else 0],
         proposals=proposals_xyxy[rows],
+        box_ids=rows if boxes.shape[1] == 1 else index,
         labels=columns,
         class_scores=best.float(),
     )
+
+
+class Distinct(NamedTuple):
+    """Distinct values among N.
+
+    Attributes:
+        first: [U], an index of each, where it stands.
+        places: [N], which of the U each is.
+    """
+
+    first: Tensor
+    places: Tensor
+
+
+def distinct(values: Tensor) -> Distinct:
+    """The distinct ones among integers [N]."""
+    found, places = values.unique(return_inverse=True)
+    order = torch.arange(len(values), device=values.device)
+    return Distinct(order.new_zeros(len(found)).scatter_(0, places, order), places)

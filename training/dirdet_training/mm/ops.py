@@ -1,5 +1,6 @@
 """mmcv's compiled operators on torchvision's, for an mmcv that pip installed without compiling them."""
 
+import importlib
 import sys
 from collections.abc import Callable
 from importlib.machinery import ModuleSpec
@@ -118,3 +119,7 @@ def install() -> None:
     # mmcv looks for the spec to learn whether it has operators.
     extension.__spec__ = ModuleSpec(EXTENSION, loader=None)
     sys.modules[EXTENSION] = extension
+    # mmdet's masks do without an operator that was missing when they were imported.
+    masks = sys.modules.get("mmdet.structures.mask.structures")
+    if masks is not None:
+        vars(masks)["roi_align"] = importlib.import_module("mmcv.ops.roi_align").roi_align

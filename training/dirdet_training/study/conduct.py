@@ -179,8 +179,12 @@ class Study:
         """Writes study.json and study.md from what is measured; returns the latter."""
         return write(self.work, self.measurer(), self.runs())
 
-    def plots(self) -> list[Path]:
-        """Draws Figures 2, 4 and 5 of the first checkpoint with DIR; returns what was written."""
+    def plots(self, *, outlines: bool = False) -> list[Path]:
+        """Draws Figures 2, 4 and 5 of the first checkpoint with DIR; returns what was written.
+
+        Args:
+            outlines: Figure 5 without the pictures.
+        """
         measurer = self.measurer()
         run = next((run for run in self.runs() if run.role == "faster"), None)
         if run is None:
@@ -201,7 +205,9 @@ class Study:
         pictures = self._picture_files(measurer)
         tuned_on = measurer.candidates(run, "tune")
         threshold = run.nms_iou_threshold
-        return written + figure_5(self.work, tuned_on, pictures, count=FIGURE_5_PICTURES, iou_threshold=threshold)
+        return written + figure_5(
+            self.work, tuned_on, pictures, count=FIGURE_5_PICTURES, iou_threshold=threshold, outlines=outlines
+        )
 
     def _picture_files(self, measurer: Measurer) -> dict[int, Path]:
         from dirdet_training.mm.data import pictures_folder

@@ -25,11 +25,17 @@ GAP = 6
 
 
 def figure_5(
-    folder: Path, collected: Collected, files: dict[int, Path], *, count: int, iou_threshold: float
+    folder: Path,
+    collected: Collected,
+    files: dict[int, Path],
+    *,
+    count: int,
+    iou_threshold: float,
+    outlines: bool = False,
 ) -> list[Path]:
     """Draws the pictures in which the rankings disagree most; boxes that ranking by score does not keep are red.
 
-    The pictures may be other people's: they belong in a work directory, not in a repository.
+    The pictures may be other people's: then they belong in a work directory, and `outlines` in a repository.
 
     Args:
         folder: for the PNG files.
@@ -37,6 +43,7 @@ def figure_5(
         files: where each picture is, by its id.
         count: how many to draw at most.
         iou_threshold: of each NMS.
+        outlines: on white instead of the pictures.
 
     Returns:
         The files written.
@@ -56,16 +63,21 @@ def figure_5(
             continue
         boxes = [_boxes(collected.candidates[index], name, iou_threshold) for name in ways]
         path = folder / f"figure_5_{picture_id}.png"
-        side_by_side(files[picture_id], boxes, collected.candidates[index].objects_xyxy).save(path)
+        side_by_side(
+            _panel(files[picture_id], outlines=outlines), boxes, collected.candidates[index].objects_xyxy
+        ).save(path)
         written.append(path)
     return written
 
 
-def side_by_side(file: Path, boxes_xyxy: Sequence[torch.Tensor], objects_xyxy: torch.Tensor) -> Image.Image:
-    """One picture for each set of boxes [K, 4], from left to right, with the objects [G, 4] drawn thin."""
+def _panel(file: Path, *, outlines: bool) -> Image.Image:
     with Image.open(file) as opened:
-        picture = opened.convert("RGB")
-    sheet = Image.new("RGB", (len(boxes_xyxy) * (picture.width + GAP) - GAP, picture.height), "white")
+        return Image.new("RGB", opened.size, "white") if outlines else opened.convert("RGB")
+
+
+def side_by_side(picture: Image.Image, boxes_xyxy: Sequence[torch.Tensor], objects_xyxy: torch.Tensor) -> Image.Image:
+    """One picture for each set of boxes [K, 4], from left to right, with the objects [G, 4] drawn thin."""
+    sheet = Image.new("RGB", (len(boxes_xyxy) * (picture.width + GAP) - GAP, picture.height), "gray")
     for number, boxes in enumerate(boxes_xyxy):
         panel = picture.copy()
         brush = ImageDraw.Draw(panel)
