@@ -1,3 +1,4 @@
+# pyright: reportCallIssue=false
 import pytest
 import torch
 
@@ -45,6 +46,20 @@ def test_every_stage_begins_with_the_one_head(trained):
 def test_what_has_another_shape_stays_fresh(trained):
     name = "roi_head.bbox_head.fc_reg.weight"
     assert name not in fitting({name: torch.zeros(4, 128)}, trained)
+
+
+def test_deformable_convolutions_begin_as_the_plain_ones(trained, tmp_path):
+    torch.save({"state_dict": trained}, tmp_path / "faster.pth")
+    cfg = read_config("faster_rcnn_dir_lite0_dcnv2_scenes")
+    begin_with(cfg, tmp_path / "faster.pth", tmp_path / "begin.pth")
+    plain, deformable = build_model(read_config(FASTER)).eval(), build_model(cfg).eval()
+    plain.load_state_dict(trained)
+    deformable.load_state_dict(torch.load(tmp_path / "begin.pth", weights_only=True)["state_dict"], strict=False)
+    picture = torch.randn(1, 3, 64, 96)
+    with torch.no_grad():
+        levels = zip(deformable.extract_feat(picture), plain.extract_feat(picture), strict=True)
+        for found, expected in levels:
+            torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
 
 
 def test_the_written_file_loads_and_a_missing_one_is_named(trained, tmp_path):

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from dirdet_training.mm.checkpoints import read_checkpoint
 from dirdet_training.mm.configs import build_model
+from dirdet_training.mm.modulation import untrained_modulations
 
 # Parts of other RoI heads and the part of a Faster R-CNN's that has the same work.
 _SAME_WORK = (
@@ -54,5 +55,9 @@ def begin_with(cfg: Config, checkpoint: Path, path: Path, *, trust_checkpoint: b
         CheckpointError: the checkpoint cannot be read.
     """
     content = read_checkpoint(checkpoint, trust_checkpoint=trust_checkpoint)
-    weights = fitting(build_model(cfg).state_dict(), content.get("state_dict", content))
+    there = content.get("state_dict", content)
+    model = build_model(cfg)
+    weights = fitting(model.state_dict(), there)
+    for name in untrained_modulations(model, there):
+        weights[name] = 2 * weights[name]
     torch.save({"state_dict": weights, "meta": {}}, path)
