@@ -20,11 +20,11 @@ def plan(tmp_path: Path) -> Plan:
 def test_a_trained_detector_comes_before_those_that_begin_with_it(plan):
     plan.start = Path("trunk.pth")
     trainings = list(plan.trainings())
-    assert len(trainings) == 2 * 3 + 6 + 6
+    assert len(trainings) == 2 * 3 + 6 + 6 + 1
     made = {plan.start}
     for training in trainings:
         assert training.start in made
-        assert (training.start == plan.start) == (training.role in {"plain", "faster"})
+        assert (training.start == plan.start) == (training.role in {"plain", "faster", "tsd_whole"})
         made.add(training.checkpoint)
     assert len(made) == 1 + len(trainings)
 

@@ -54,6 +54,8 @@ def _rows(result: TableResult, speed: Mapping[str, str]) -> str:
     heads += ["FPS"] if told else []
     lines = ["| ranked by | " + " | ".join(heads) + " |", "|---" * (len(heads) + 1) + "|"]
     for row in result.rows:
+        if row.untuned is None and not row.row.paper:
+            continue
         cells = [*_cells(row), *(_gain(row.untuned, name) for name in GAINS)]
         if tuned:
             cells += [_tuned(row.tuned, "AP"), _tuned(row.tuned, "AP75"), _gain(row.tuned, "AP")]
@@ -86,7 +88,8 @@ def _fps(result: RowResult, speed: Mapping[str, str]) -> str:
 
 
 def _notes(result: TableResult) -> str:
-    return "\n".join(f"- {row.row.label}: {row.row.note}." for row in result.rows if row.row.note)
+    told = (row for row in result.rows if row.row.note and (row.untuned is not None or row.row.paper))
+    return "\n".join(f"- {row.row.label}: {row.row.note}." for row in told)
 
 
 def statements_table(statements: Sequence[Statement], *, digits: int = 1) -> str:

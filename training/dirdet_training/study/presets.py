@@ -97,7 +97,8 @@ PRESETS: Mapping[str, Preset] = {
             else replace(detector, steps=FINE_TUNING_STEPS, begins_with="faster", seeds=1)
             for role, detector in _ON_SCENES.items()
         }
-        | {role: _tuned_head(detector) for role, detector in _TSD_ON_SCENES.items()},
+        | {role: _tuned_head(detector) for role, detector in _TSD_ON_SCENES.items()}
+        | {"tsd_whole": Detector("tsd_lite0_scenes", steps=CPU_STEPS, seeds=1)},
         (0, 1, 2),
         "annotations/val.json",
         "annotations/test_hard.json",
