@@ -117,6 +117,10 @@ def test_settings_are_chosen_on_the_tuning_split_with_as_many_trials_for_all(mea
     assert "iou_threshold=0.6" in score_row.tuned.trial
     assert score_row.tuned.figures["AP"].mean == pytest.approx(60)
     assert dir_row.tuned.gains["AP"].mean == pytest.approx(40)
+    _, statements = rows_of(table_results(measurer, runs), 1)
+    told = {one.text: one for one in statements}["tuned AP of Faster R-CNN, DIR above Faster R-CNN"]
+    assert (told.difference.mean, told.paper) == (pytest.approx(40), 2.5)
+    assert not any("oracle" in one.text for one in statements)
     # No mask or cascade was trained, and no rank head.
     assert rows["Mask R-CNN, DIR"].untuned is None
     rivals, _ = rows_of(table_results(measurer, runs), 6)

@@ -1,6 +1,5 @@
 """A study's tables as Markdown: our figures, the paper's in brackets."""
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 
 from dirdet_training.study.intervals import Interval
@@ -97,6 +96,6 @@ def statements_table(statements: Sequence[Statement], *, digits: int = 1) -> str
     lines = ["| the paper's order | difference there | here | |", "|---|---|---|---|"]
     for told in statements:
         ours = told.difference.shown(digits, sign=True) or "-"
-        there = "" if math.isnan(told.paper) else f"{told.paper:+.{digits}f}"
+        there = "" if told.paper is None else f"{told.paper:+.{digits}f}"
         lines.append(f"| {told.text} | {there} | {ours} | {told.verdict} |")
     return "\n".join(lines)

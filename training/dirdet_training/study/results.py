@@ -52,13 +52,13 @@ class Statement:
 
     Attributes:
         text: in words.
-        paper: the difference there.
+        paper: the difference there; None where it does not tell both.
         difference: ours, paired by seed.
         verdict: what the interval says.
     """
 
     text: str
-    paper: float
+    paper: float | None
     difference: Interval
     verdict: Verdict
 
@@ -77,7 +77,7 @@ def table_results(measurer: Measurer, runs: Sequence[Run]) -> list[TableResult]:
     results: list[TableResult] = []
     for table in TABLES:
         rows = tuple(row_result(measurer, runs, row) for row in table.rows)
-        statements = order(rows, ORDERED) if table.ordered else ()
+        statements = order(rows, ORDERED) if table.ordered else over_rivals(rows, ORDERED)
         results.append(TableResult(table, rows, tuple(statements)))
     return results
 
@@ -146,6 +146,19 @@ def order(rows: Sequence[RowResult], names: Sequence[str]) -> Iterator[Statement
                     yield statement(text, round(high - low, 3), _of(better, name), _of(worse, name))
 
 
+def over_rivals(rows: Sequence[RowResult], names: Sequence[str]) -> Iterator[Statement]:
+    """That DIR is above every other NMS on the same checkpoints, all of them tuned alike; the oracle aside."""
+    for ours in (result for result in rows if result.row.way == "dir" and result.tuned is not None):
+        for theirs in rows:
+            if theirs.row.role != ours.row.role or theirs.row.way in ("dir", "oracle") or theirs.tuned is None:
+                continue
+            for name in names:
+                told = name in ours.row.paper and name in theirs.row.paper
+                there = round(ours.row.paper[name] - theirs.row.paper[name], 3) if told else None
+                text = f"tuned {name} of {ours.row.label} above {theirs.row.label}"
+                yield statement(text, there, _of(ours, name, tuned=True), _of(theirs, name, tuned=True))
+
+
 def pearson_order(measurer: Measurer, runs: Sequence[Run]) -> list[Statement]:
     """The statements of Figure 4, with the paper's correlations."""
     same = sorted((run for run in runs if run.role == "faster"), key=lambda run: run.seed)
@@ -158,14 +171,15 @@ def pearson_order(measurer: Measurer, runs: Sequence[Run]) -> list[Statement]:
     return statements
 
 
-def statement(text: str, paper: float, better: Sequence[float], worse: Sequence[float]) -> Statement:
+def statement(text: str, paper: float | None, better: Sequence[float], worse: Sequence[float]) -> Statement:
     """A statement with its verdict; figures are one a seed, or none where they are not measured."""
     difference = paired(better, worse) if len(better) == len(worse) else interval([])
     return Statement(text, paper, difference, verdict(difference))
 
 
-def _of(result: RowResult, name: str) -> Sequence[float]:
-    return () if result.untuned is None else result.untuned.values[name]
+def _of(result: RowResult, name: str, *, tuned: bool = False) -> Sequence[float]:
+    measured = result.tuned if tuned else result.untuned
+    return () if measured is None else measured.values[name]
 
 
 def gains_over_plain(measurer: Measurer, runs: Sequence[Run]) -> Mapping[str, Interval]:
