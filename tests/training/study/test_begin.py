@@ -54,6 +54,7 @@ def test_deformable_convolutions_begin_as_the_plain_ones(trained, tmp_path):
     begin_with(cfg, tmp_path / "faster.pth", tmp_path / "begin.pth")
     plain, deformable = build_model(read_config(FASTER)).eval(), build_model(cfg).eval()
     plain.load_state_dict(trained)
+    deformable.init_weights()  # as MMEngine does before it loads what a training begins with
     deformable.load_state_dict(torch.load(tmp_path / "begin.pth", weights_only=True)["state_dict"], strict=False)
     picture = torch.randn(1, 3, 64, 96)
     with torch.no_grad():
