@@ -77,7 +77,7 @@ def table_results(measurer: Measurer, runs: Sequence[Run]) -> list[TableResult]:
     results: list[TableResult] = []
     for table in TABLES:
         rows = tuple(row_result(measurer, runs, row) for row in table.rows)
-        statements = order(rows, ORDERED) if table.ordered else over_rivals(rows, ORDERED)
+        statements = order(rows, ORDERED) if table.ordered else over_rivals(rows, ORDERED, told=table.comparable)
         results.append(TableResult(table, rows, tuple(statements)))
     return results
 
@@ -146,15 +146,21 @@ def order(rows: Sequence[RowResult], names: Sequence[str]) -> Iterator[Statement
                     yield statement(text, round(high - low, 3), _of(better, name), _of(worse, name))
 
 
-def over_rivals(rows: Sequence[RowResult], names: Sequence[str]) -> Iterator[Statement]:
-    """That DIR is above every other NMS on the same checkpoints, all of them tuned alike; the oracle aside."""
+def over_rivals(rows: Sequence[RowResult], names: Sequence[str], *, told: bool) -> Iterator[Statement]:
+    """That DIR is above every other NMS on the same checkpoints, all of them tuned alike; the oracle aside.
+
+    Args:
+        rows: of one table.
+        names: of the figures to look at.
+        told: whether the paper's difference says the same.
+    """
     for ours in (result for result in rows if result.row.way == "dir" and result.tuned is not None):
         for theirs in rows:
             if theirs.row.role != ours.row.role or theirs.row.way in ("dir", "oracle") or theirs.tuned is None:
                 continue
             for name in names:
-                told = name in ours.row.paper and name in theirs.row.paper
-                there = round(ours.row.paper[name] - theirs.row.paper[name], 3) if told else None
+                both = told and name in ours.row.paper and name in theirs.row.paper
+                there = round(ours.row.paper[name] - theirs.row.paper[name], 3) if both else None
                 text = f"tuned {name} of {ours.row.label} above {theirs.row.label}"
                 yield statement(text, there, _of(ours, name, tuned=True), _of(theirs, name, tuned=True))
 
