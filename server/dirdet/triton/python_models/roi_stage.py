@@ -72,16 +72,12 @@ class TritonPythonModel:
         else:
             order = torch.tensor([row for _, members in by_threshold for row in members]).argsort().to(self._device)
             outputs = [torch.cat(values)[order] for values in zip(*parts, strict=True)]
+        dense = [[_as_triton_reads(values[span]) for values in outputs] for span in rows.spans(sizes)]
         if self._device.type == "cuda":
             torch.cuda.current_stream(self._device).synchronize()  # Triton reads them on a stream of its own
         return [
-            [
-                pb_utils.Tensor.from_dlpack(
-                    name, values[span].reshape(span.stop - span.start, *(values.shape[1:] or (1,)))
-                )
-                for name, values in zip(self._outputs, outputs, strict=True)
-            ]
-            for span in rows.spans(sizes)
+            [pb_utils.Tensor.from_dlpack(name, values) for name, values in zip(self._outputs, tensors, strict=True)]
+            for tensors in dense
         ]
 
     def _infer(self, feeds: dict[str, Any], members: list[int], *, alone: bool) -> Sequence[Any]:
@@ -92,6 +88,11 @@ class TritonPythonModel:
     def _tensor(self, request: Any, name: str) -> Any:  # noqa: ANN401 - neither package has types for these
         tensor = pb_utils.get_input_tensor_by_name(request, name)
         return self._torch.utils.dlpack.from_dlpack(tensor.to_dlpack()).to(self._device)
+
+
+def _as_triton_reads(values: Any) -> Any:  # noqa: ANN401
+    """Dense rows: Triton takes the memory of a DLPack tensor and ignores its strides. [B] becomes [B, 1]."""
+    return values.reshape(len(values), *(values.shape[1:] or (1,))).contiguous()
 
 
 def _import_torch(model: str) -> Any:  # noqa: ANN401
