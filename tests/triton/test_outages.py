@@ -54,6 +54,7 @@ def test_a_killed_server_is_told_in_time_and_found_again(
     fragile: TritonServer, remote: Callable[..., Detector], picture: bytes
 ) -> None:
     answers: list[tuple[float, float, httpx.Response]] = []
+    fragile.start()
     detector = remote(fragile.address, model="scenes_detector_onnx")
 
     async def scenario() -> None:

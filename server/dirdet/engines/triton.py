@@ -75,6 +75,7 @@ class TritonEngine:
         self._digest = network_digest(bundle.manifest)
         self._known = frozenset(spec.name for spec in bundle.manifest.outputs)
         self._served: _Served | None = None
+        self._trouble: str | None = None
         self._loop = LoopThread("triton")
         self._client: Any = self._loop.run(self._connect())
 
@@ -126,7 +127,8 @@ class TritonEngine:
 
     async def _ready(self) -> bool:
         try:
-            await self._look(READY_TIMEOUT_S)
+            if self._served is None:
+                await self._look(READY_TIMEOUT_S)
             return await self._client.is_model_ready(self._model, client_timeout=READY_TIMEOUT_S)
         except self._grpc.InferenceServerException as exc:
             raise self._failed(exc) from exc
@@ -150,6 +152,8 @@ class TritonEngine:
             outputs=tuple(tensor.name for tensor in config.output if tensor.name in self._known),
             batching=config.max_batch_size > 0,
         )
+        self._trouble = None
+        log.info("Triton at %s serves %s", self._target.address, self._model)
         return self._served
 
     def _input(self, name: str, values: Any) -> Any:  # noqa: ANN401 - as above
@@ -160,9 +164,13 @@ class TritonEngine:
         return tensor
 
     def _failed(self, exc: Any) -> EngineError:  # noqa: ANN401 - as above
+        """What to raise; the log tells of a trouble once, in Triton's own words."""
         if lost_connection(exc):
             self._served = None
-        return engine_error(exc, address=self._target.address)
+        level = logging.DEBUG if exc.status() == self._trouble else logging.WARNING
+        log.log(level, "Triton at %s: %s %s", self._target.address, exc.status(), exc.message())
+        self._trouble = exc.status()
+        return engine_error(exc)
 
 
 def _import_client() -> Any:  # noqa: ANN401 - tritonclient has no types
