@@ -1,5 +1,6 @@
 """A bundle as a model repository, read with Triton's own definition of its configurations."""
 
+import importlib
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,8 @@ from dirdet.triton.layout import NETWORK, ModelNames, network_digest
 from dirdet.triton.pbtxt import Word, render
 from dirdet.triton.repository import write_repository
 
-pytest.importorskip("tritonclient.grpc", reason="the extra triton is not installed")
-
-from google.protobuf import text_format
-from tritonclient.grpc import model_config_pb2
-
-PB: Any = model_config_pb2
+PB: Any = pytest.importorskip("tritonclient.grpc.model_config_pb2", reason="the extra triton is not installed")
+text_format: Any = importlib.import_module("google.protobuf.text_format")
 MODELS = ["scenes_trunk", "scenes_roi_stage", "scenes_detector", "scenes_detector_onnx"]
 
 

@@ -75,8 +75,8 @@ def remote(bundle: Bundle) -> Iterator[Callable[..., Detector]]:
     """The detector on Triton: `remote(address, model=None)`."""
     made: list[Detector] = []
 
-    def make(address: str, **options: str) -> Detector:
-        detector = Detector(bundle.manifest, make_engine(bundle, triton=TritonTarget(address, **options)))
+    def make(address: str, *, model: str | None = None) -> Detector:
+        detector = Detector(bundle.manifest, make_engine(bundle, triton=TritonTarget(address, model)))
         made.append(detector)
         return detector
 

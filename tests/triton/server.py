@@ -1,19 +1,19 @@
 """A real tritonserver on a free loopback port."""
 
 import contextlib
+import importlib
 import os
 import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
-import tritonclient.grpc as triton
-
 from .environment import TritonEnvironment
 
+triton: Any = importlib.import_module("tritonclient.grpc")
 START_S = 120
 STOP_S = 20
 
@@ -114,7 +114,7 @@ class TritonServer:
 
 
 @contextlib.contextmanager
-def running(server: TritonServer) -> Iterator[TritonServer]:
+def running(server: TritonServer) -> Generator[TritonServer]:
     """Started, and stopped at the end."""
     try:
         server.start()

@@ -8,6 +8,7 @@ import anyio
 import httpx
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 from dirdet.app import create_app
@@ -24,7 +25,7 @@ FIGURE_TOLERANCE = 0.01
 LIMITS = ServerLimits(inferences=32, deadline_s=60)
 
 
-def figures(found: list[Detection]) -> np.ndarray:
+def figures(found: list[Detection]) -> NDArray[np.float64]:
     return np.array([(*each.box_xyxy, each.confidence, each.score, each.iou or 0) for each in found]).reshape(-1, 7)
 
 

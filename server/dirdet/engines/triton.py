@@ -14,6 +14,7 @@ from dirdet.engines.triton_tensors import candidates_of, request_arrays
 from dirdet.errors import EngineError, MissingExtraError, install_hint
 from dirdet.tensors import Candidates, CanvasBatch
 from dirdet.triton.layout import NETWORK, ModelNames, network_digest
+from dirdet.triton.tensors import DTYPES
 
 log = logging.getLogger(__name__)
 
@@ -157,9 +158,7 @@ class TritonEngine:
         return self._served
 
     def _input(self, name: str, values: Any) -> Any:  # noqa: ANN401 - as above
-        from tritonclient.utils import np_to_triton_dtype
-
-        tensor = self._grpc.InferInput(name, list(values.shape), np_to_triton_dtype(values.dtype))
+        tensor = self._grpc.InferInput(name, list(values.shape), DTYPES[str(values.dtype)].removeprefix("TYPE_"))
         tensor.set_data_from_numpy(values)
         return tensor
 

@@ -48,7 +48,8 @@ def trunk_outputs(bundle: Bundle) -> TrunkOutputs:
         }
     except Exception as exc:  # onnxruntime's exception types are not public
         raise BundleError(f"{path} cannot be run: {str(exc).strip().splitlines()[0]}") from exc
-    tensors = [tensor_of(each.name, NUMPY_TYPES.get(each.type, each.type), each.shape, {}) for each in declared]
+    types = [NUMPY_TYPES.get(str(each.type), str(each.type)) for each in declared]
+    tensors = [tensor_of(each.name, dtype, each.shape, {}) for each, dtype in zip(declared, types, strict=True)]
     return TrunkOutputs(tensors, dims_on)
 
 

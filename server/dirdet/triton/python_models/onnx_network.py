@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import triton_python_backend_utils as pb_utils
 
 from . import rows
+
+pb_utils: Any = importlib.import_module("triton_python_backend_utils")  # only Triton has it
 
 NETWORK = "model.onnx"
 THRESHOLD = "nms_iou_threshold"

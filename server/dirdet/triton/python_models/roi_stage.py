@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import triton_python_backend_utils as pb_utils
-
 from . import rows
+
+pb_utils: Any = importlib.import_module("triton_python_backend_utils")  # only Triton has it
 
 ROI_STAGE = "roi_stage.pt"
 SIGNATURE = "signature.json"
@@ -60,7 +60,8 @@ class TritonPythonModel:
         torch = self._torch
         given = [[self._tensor(request, name) for name in self._inputs] for request in requests]
         sizes = [tensors[0].shape[0] for tensors in given]
-        joined = dict(zip(self._inputs, map(torch.cat, zip(*given, strict=True)), strict=True))
+        columns: Any = zip(*given, strict=True)
+        joined: dict[str, Any] = {name: torch.cat(values) for name, values in zip(self._inputs, columns, strict=True)}
         # Of the request, tensors [B] arrive as [B, 1].
         feeds = {name: values.flatten() if values.shape[1:] == (1,) else values for name, values in joined.items()}
         by_threshold = rows.groups(feeds[THRESHOLD].tolist())
