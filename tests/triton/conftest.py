@@ -75,8 +75,9 @@ def remote(bundle: Bundle) -> Iterator[Callable[..., Detector]]:
     """The detector on Triton: `remote(address, model=None)`."""
     made: list[Detector] = []
 
-    def make(address: str, *, model: str | None = None) -> Detector:
-        detector = Detector(bundle.manifest, make_engine(bundle, triton=TritonTarget(address, model)))
+    def make(address: str, *, model: str | None = None, shared_memory: bool = False) -> Detector:
+        target = TritonTarget(address, model, shared_memory)
+        detector = Detector(bundle.manifest, make_engine(bundle, triton=target))
         made.append(detector)
         return detector
 

@@ -1,5 +1,6 @@
 """Triton detects what the embedded engine detects, joins requests, and mixes none up."""
 
+import os
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
@@ -36,16 +37,20 @@ def assert_same(found: list[Detection], expected: list[Detection]) -> None:
     assert (difference[:, 4:] <= FIGURE_TOLERANCE).all()
 
 
-@pytest.mark.parametrize("model", ["scenes_detector", "scenes_detector_onnx"])
+@pytest.mark.parametrize(
+    ("model", "shared_memory"),
+    [("scenes_detector", False), ("scenes_detector", True), ("scenes_detector_onnx", False)],
+)
 def test_the_answers_are_those_of_the_embedded_engine(
     model: str,
+    shared_memory: bool,
     server: TritonServer,
     remote: Remote,
     embedded: Detector,
     photograph: Image.Image,
     crops: list[Image.Image],
 ) -> None:
-    detector = remote(server.address, model=model)
+    detector = remote(server.address, model=model, shared_memory=shared_memory)
     pictures = [photograph, *crops, photograph.rotate(90, expand=True), Image.new("RGB", (1, 1))]
     for options in (DetectOptions(), DetectOptions(nms_iou_threshold=0.2, iou_weight=0.0, score_threshold=0.1)):
         expected = embedded.detect(pictures, options)
@@ -123,3 +128,19 @@ def test_one_piece_needs_no_pytorch(
     with running(make_server(tmp_path, torch=False)) as server:
         [found] = remote(server.address, model="scenes_detector_onnx").detect([photograph])
         assert found
+
+
+def test_shared_memory_is_used_again_and_freed(
+    server: TritonServer, remote: Remote, embedded: Detector, crops: list[Image.Image]
+) -> None:
+    """Each picture goes through the same region, and none is answered with another's detections."""
+    detector = remote(server.address, shared_memory=True)
+    for picture in crops[:3]:
+        assert_same(detector.detect([picture])[0], embedded.detect([picture])[0])
+        assert len(own_regions()) == 1
+    detector.engine.close()
+    assert own_regions() == []
+
+
+def own_regions() -> list[Path]:
+    return list(Path("/dev/shm").glob(f"dirdet_{os.getpid()}_*"))

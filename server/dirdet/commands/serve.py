@@ -42,16 +42,27 @@ REMOTE_INFERENCES = 32
 )  # fmt: skip
 @click.option("--triton-model", metavar="NAME", help="Triton's model; the bundle's ensemble unless given.")
 @click.option(
+    "--triton-shared-memory", is_flag=True,
+    help="Hand canvases over in this machine's shared memory, which Triton must see too.",
+)  # fmt: skip
+@click.option(
     "--triton-deadline", type=click.FloatRange(min=0, min_open=True), default=DEADLINE_S,
     show_default=True, metavar="SECONDS", help="Time in which Triton has to answer a request; then it gets 504.",
 )  # fmt: skip
 def command(
-    *, host: str, port: int, folder: Path | None, triton: str | None, triton_model: str | None, triton_deadline: float
+    *,
+    host: str,
+    port: int,
+    folder: Path | None,
+    triton: str | None,
+    triton_model: str | None,
+    triton_shared_memory: bool,
+    triton_deadline: float,
 ) -> None:
     """Serves a detector over HTTP until Ctrl-C."""
     if triton is None and triton_model is not None:
         raise ParameterError("--triton-model", "says which model of a Triton; --triton says which Triton")
-    target = None if triton is None else TritonTarget(triton, model=triton_model)
+    target = None if triton is None else TritonTarget(triton, triton_model, triton_shared_memory)
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     # As Ctrl-C does; also before uvicorn listens to signals, and when it raises them again at the end.
     signal.signal(signal.SIGTERM, signal.default_int_handler)

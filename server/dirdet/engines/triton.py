@@ -3,12 +3,19 @@
 import asyncio
 import importlib
 import logging
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from multiprocessing.shared_memory import SharedMemory
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from dirdet.bundle import Bundle
 from dirdet.engines.loop_thread import LoopThread
-from dirdet.engines.triton_errors import engine_error, lost_connection
+from dirdet.engines.shared_canvases import SharedCanvases
+from dirdet.engines.triton_errors import engine_error, lost_connection, lost_memory
 from dirdet.engines.triton_target import TritonTarget
 from dirdet.engines.triton_tensors import candidates_of, request_arrays
 from dirdet.errors import EngineError, MissingExtraError, install_hint
@@ -79,6 +86,7 @@ class TritonEngine:
         self._trouble: str | None = None
         self._loop = LoopThread("triton")
         self._client: Any = self._loop.run(self._connect())
+        self._memory = SharedCanvases(self._client) if target.shared_memory else None
 
     @property
     def description(self) -> str:
@@ -101,15 +109,22 @@ class TritonEngine:
             return False
 
     def close(self) -> None:
-        """Closes the connection."""
+        """Closes the connection and frees the shared memory."""
+        if self._loop.stopped:
+            return
         try:
-            self._loop.run(asyncio.wait_for(self._client.close(), CLOSE_S))
+            self._loop.run(asyncio.wait_for(self._close(), CLOSE_S))
         except TimeoutError:
             log.warning("Triton at %s: the connection did not close within %g s", self._target.address, CLOSE_S)
         self._loop.stop()
 
     async def _connect(self) -> Any:  # noqa: ANN401 - as above
         return self._grpc.aio.InferenceServerClient(self._target.address, channel_args=CHANNEL)
+
+    async def _close(self) -> None:
+        if self._memory is not None:
+            self._memory.forget()
+        await self._client.close()
 
     async def _detect(self, batch: CanvasBatch, timeout_s: float) -> Candidates:
         loop = asyncio.get_running_loop()
@@ -118,18 +133,33 @@ class TritonEngine:
             served = self._served or await self._look(timeout_s)
             left_s = max(deadline - loop.time(), 0.0)
             arrays = request_arrays(batch, served.inputs, batching=served.batching)
-            inputs = [self._input(name, values) for name, values in arrays.items()]
-            result = await self._client.infer(
-                self._model, inputs, timeout=max(int(left_s * 1e6), 1), client_timeout=left_s
-            )
+            async with self._placed(arrays["canvas"], left_s) as region:
+                inputs = [self._input(name, values, region) for name, values in arrays.items()]
+                result = await self._client.infer(
+                    self._model, inputs, timeout=max(int(left_s * 1e6), 1), client_timeout=left_s
+                )
         except self._grpc.InferenceServerException as exc:
             raise self._failed(exc) from exc
         return candidates_of(result, served.outputs)
 
+    @asynccontextmanager
+    async def _placed(self, canvas: NDArray[np.uint8], timeout_s: float) -> AsyncGenerator[SharedMemory | None]:
+        """A region of shared memory with the canvas, if that is how canvases go and there is room."""
+        memory = self._memory
+        region = None if memory is None else await memory.place(canvas, timeout_s=timeout_s)
+        if memory is None or region is None:
+            yield None
+            return
+        try:
+            yield region
+        except BaseException:
+            memory.set_aside(region)
+            raise
+        memory.give_back(region)
+
     async def _ready(self) -> bool:
         try:
-            if self._served is None:
-                await self._look(READY_TIMEOUT_S)
+            await self._look(READY_TIMEOUT_S)
             return await self._client.is_model_ready(self._model, client_timeout=READY_TIMEOUT_S)
         except self._grpc.InferenceServerException as exc:
             raise self._failed(exc) from exc
@@ -143,6 +173,7 @@ class TritonEngine:
         config = (await self._client.get_model_config(self._model, client_timeout=timeout_s)).config
         digest = config.parameters[NETWORK].string_value if NETWORK in config.parameters else ""
         if digest != self._digest:
+            self._served = None
             log.error(
                 "Triton at %s: model %s has the network %s, the bundle %s; `dirdet triton` writes the bundle's models",
                 self._target.address, self._model, digest or "of no bundle", self._digest,
@@ -153,19 +184,25 @@ class TritonEngine:
             outputs=tuple(tensor.name for tensor in config.output if tensor.name in self._known),
             batching=config.max_batch_size > 0,
         )
+        if self._trouble is not None:
+            log.info("Triton at %s serves %s again", self._target.address, self._model)
         self._trouble = None
-        log.info("Triton at %s serves %s", self._target.address, self._model)
         return self._served
 
-    def _input(self, name: str, values: Any) -> Any:  # noqa: ANN401 - as above
+    def _input(self, name: str, values: NDArray[Any], region: SharedMemory | None) -> Any:  # noqa: ANN401 - as above
         tensor = self._grpc.InferInput(name, list(values.shape), DTYPES[str(values.dtype)].removeprefix("TYPE_"))
-        tensor.set_data_from_numpy(values)
+        if name == "canvas" and region is not None:
+            tensor.set_shared_memory(region.name, values.nbytes)
+        else:
+            tensor.set_data_from_numpy(values)
         return tensor
 
     def _failed(self, exc: Any) -> EngineError:  # noqa: ANN401 - as above
         """What to raise; the log tells of a trouble once, in Triton's own words."""
         if lost_connection(exc):
             self._served = None
+        if self._memory is not None and (lost_connection(exc) or lost_memory(exc)):
+            self._memory.forget()
         level = logging.DEBUG if exc.status() == self._trouble else logging.WARNING
         log.log(level, "Triton at %s: %s %s", self._target.address, exc.status(), exc.message())
         self._trouble = exc.status()

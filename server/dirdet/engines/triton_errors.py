@@ -21,6 +21,11 @@ def engine_error(exc: Any) -> EngineError:  # noqa: ANN401 - tritonclient has no
     return EngineError(f"Triton could not detect ({status})")
 
 
+def lost_memory(exc: Any) -> bool:  # noqa: ANN401
+    """Whether the server does not know a region of shared memory: it was started anew while nobody asked."""
+    return "shared memory region" in (exc.message() or "")
+
+
 def lost_connection(exc: Any) -> bool:  # noqa: ANN401
     """Whether the server may be another one when it next answers."""
     return str(exc.status()) in ("StatusCode.UNAVAILABLE", "StatusCode.NOT_FOUND")
