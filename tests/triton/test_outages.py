@@ -74,7 +74,7 @@ def test_a_killed_server_is_told_in_time_and_found_again(
             for _ in range(4):
                 tasks.start_soon(load, client)
             with anyio.fail_after(START_S):
-                while not any(answer.status_code == 200 for _, _, answer in answers):
+                while not any(answer.status_code == 200 for _, _, answer in answers):  # noqa: ASYNC110
                     await anyio.sleep(0.1)
             await anyio.to_thread.run_sync(fragile.kill)
             killed = time.monotonic()
