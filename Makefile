@@ -6,10 +6,10 @@ SERVE_VENV := .venv-serve
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test lint types check format scenes train lock wheel clean
+.PHONY: help serve test test-triton lint types check format scenes train lock wheel clean
 
 help: ## Show the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 serve: $(SERVE_VENV)/.ready ## Serve the shipped detector on http://127.0.0.1:$(PORT); installs no torch
 	@PORT=$(PORT) exec $(SERVE_VENV)/bin/dirdet serve
@@ -17,6 +17,9 @@ serve: $(SERVE_VENV)/.ready ## Serve the shipped detector on http://127.0.0.1:$(
 test: $(VENV)/.ready ## Lint, type check, import rules and the tests, from nothing within 30 minutes
 	@$(MAKE) --no-print-directory check
 	$(BIN)/python -m pytest
+
+test-triton: $(VENV)/.ready ## The tests against a real tritonserver; the first run installs it below ~/.cache/dirdet
+	$(BIN)/python -m pytest tests/triton
 
 check: lint types ## Lint, type check and import rules
 

@@ -11,10 +11,11 @@ LOCKS: dict[str, tuple[list[str], list[str]]] = {
     "cpu": (["cpu"], []),
     "openvino": (["openvino"], []),
     "gpu": (["gpu"], []),
+    "triton": (["triton", "cpu"], []),
     "train": (["train"], []),
     "export": (["export", "cpu"], []),
     "quality": (["quality", "cpu"], []),
-    "dev": (["export", "quality", "cpu"], ["dev"]),
+    "dev": (["export", "quality", "cpu", "triton"], ["dev"]),
 }
 
 

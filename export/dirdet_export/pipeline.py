@@ -10,7 +10,9 @@ from mmengine.config import Config
 from numpy.typing import NDArray
 from torch import nn
 
-from dirdet.bundle import CanvasSize, ResizeRule
+from dirdet.bundle import Bundle, CanvasSize, ResizeRule
+from dirdet.triton.config import RepositoryOptions
+from dirdet.triton.repository import check_repository, write_repository
 from dirdet_export.anatomy import dissect
 from dirdet_export.errors import ParityError
 from dirdet_export.files import Description, WeightsType, check_target, staged, write_bundle
@@ -40,7 +42,8 @@ class Order:
         trust_checkpoint: the checkpoint may hold pickled objects.
         quality: measured figures by name, for the manifest.
         limitations: what the detector cannot do, for the manifest.
-        force: replace an existing bundle.
+        repository: a Triton model repository that gets the detector too.
+        force: replace an existing bundle, and its models in the repository.
     """
 
     config: str
@@ -53,6 +56,7 @@ class Order:
     trust_checkpoint: bool = False
     quality: dict[str, float] = field(default_factory=dict[str, float])
     limitations: str = ""
+    repository: Path | None = None
     force: bool = False
 
 
@@ -105,6 +109,8 @@ def export(order: Order, say: Callable[[str], None]) -> None:
         ParityError: the bundle detects something else; it is not put in its place.
     """
     check_target(order.out, force=order.force)
+    if order.repository is not None:
+        check_repository(order.repository, order.name, force=order.force)
     model, cfg = load_detector(Path(order.config), order.checkpoint, trust_checkpoint=order.trust_checkpoint)
     detector, limits = dissect(model)
     classes = detector.roi_stage.candidates.classes
@@ -140,3 +146,8 @@ def export(order: Order, say: Callable[[str], None]) -> None:
             say("note: neither side detected anything on these pictures, so that little is proved; give --pictures")
         size = sum(file.stat().st_size for file in folder.iterdir())
     say(f"wrote {order.out} ({size / 1e6:.1f} MB, {len(pictures)} pictures agree)")
+    if order.repository is not None:
+        names = write_repository(
+            Bundle.open(order.out), order.repository, options=RepositoryOptions(), force=order.force
+        )
+        say(f"wrote {', '.join(names)} to {order.repository}")

@@ -52,6 +52,10 @@ class EngineError(DirdetError):
     """An engine that could not be started or did not answer."""
 
 
+class DeadlineError(EngineError):
+    """An engine that did not answer in the time that the request had."""
+
+
 class ListenError(DirdetError):
     """An address of this machine that cannot be listened on."""
 

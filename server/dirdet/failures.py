@@ -11,7 +11,7 @@ from starlette.requests import ClientDisconnect
 
 from dirdet.errors import DirdetError
 from dirdet.head import allowed
-from dirdet.problems import ParameterProblem, parameter_problem, plain_problem, problem_of, problem_response
+from dirdet.problems import ParameterProblem, headers_of, parameter_problem, plain_problem, problem_of, problem_response
 from dirdet.query import repeated, unknown
 
 log = logging.getLogger(__name__)
@@ -27,10 +27,11 @@ def install_handlers(app: FastAPI) -> None:
 
 
 def _expected(_: Request, exc: Exception) -> Response:
-    problem = problem_of(cast(DirdetError, exc))
+    error = cast(DirdetError, exc)
+    problem = problem_of(error)
     if problem.status >= 500:
-        log.error("%s", exc)
-    return problem_response(problem)
+        log.error("%s", error)
+    return problem_response(problem, headers=headers_of(error))
 
 
 def _bad_query(request: Request, exc: Exception) -> Response:
@@ -59,8 +60,8 @@ def _plain(request: Request, exc: Exception) -> Response:
 
 
 def _gone(_: Request, exc: Exception) -> Response:  # noqa: ARG001
-    """The client went away while sending: nobody reads this, and it is no error of ours."""
-    return problem_response(plain_problem(400, "the request ended before its body did"))
+    """The client went away: nobody reads this, and it is no error of ours."""
+    return problem_response(plain_problem(400, "the client closed the connection"))
 
 
 def _unexpected(request: Request, exc: Exception) -> Response:

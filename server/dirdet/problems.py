@@ -11,6 +11,9 @@ from dirdet import errors
 
 MEDIA_TYPE = "application/problem+json"
 
+# A remote engine that is back is found again within this time.
+RETRY_AFTER_S = 2
+
 
 class ParameterProblem(BaseModel):
     """One parameter that is wrong."""
@@ -50,6 +53,7 @@ class _Kind:
     status: int
     name: str
     title: str
+    retry_after_s: int | None = None
 
 
 KINDS: dict[type[errors.DirdetError], _Kind] = {
@@ -64,13 +68,14 @@ KINDS: dict[type[errors.DirdetError], _Kind] = {
     errors.UnsupportedBodyError: _Kind(415, "unsupported-body", "The body's type is not read"),
     errors.BrokenPictureError: _Kind(422, "broken-picture", "The picture is broken or truncated"),
     errors.ParameterError: _Kind(422, "bad-parameter", "A parameter is wrong"),
-    errors.EngineError: _Kind(503, "engine-unavailable", "The detector does not answer"),
+    errors.EngineError: _Kind(503, "engine-unavailable", "The detector does not answer", RETRY_AFTER_S),
+    errors.DeadlineError: _Kind(504, "deadline-exceeded", "The detector did not answer in time"),
 }
 
 
 def problem_of(error: errors.DirdetError) -> Problem:
     """What a client is told of an error; the most specific entry of the table counts."""
-    kind = next((KINDS[cls] for cls in type(error).__mro__ if cls in KINDS), None)
+    kind = _kind_of(error)
     if kind is None:
         return plain_problem(500, "the server met an error it did not expect")
     wrong = None
@@ -79,6 +84,16 @@ def problem_of(error: errors.DirdetError) -> Problem:
     return Problem(
         type=f"urn:dirdet:problem:{kind.name}", title=kind.title, status=kind.status, detail=str(error), errors=wrong
     )
+
+
+def headers_of(error: errors.DirdetError) -> dict[str, str]:
+    """Headers that go with the problem: when it is worth asking again."""
+    kind = _kind_of(error)
+    return {} if kind is None or kind.retry_after_s is None else {"Retry-After": str(kind.retry_after_s)}
+
+
+def _kind_of(error: errors.DirdetError) -> _Kind | None:
+    return next((KINDS[cls] for cls in type(error).__mro__ if cls in KINDS), None)
 
 
 def parameter_problem(wrong: list[ParameterProblem]) -> Problem:

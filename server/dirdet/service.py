@@ -7,9 +7,11 @@ from anyio import to_thread
 from PIL import Image
 
 from dirdet.answers import PictureAnswer, PictureFailure
+from dirdet.detections import Detection
 from dirdet.detector import Detector, PlacedPicture
 from dirdet.draw import draw_detections, encode
-from dirdet.errors import PictureError
+from dirdet.engines.base import RemoteEngine
+from dirdet.errors import DeadlineError, PictureError
 from dirdet.limits import ServerLimits
 from dirdet.options import Settings
 from dirdet.pictures import read_picture
@@ -35,8 +37,9 @@ class DetectionService:
         """One answer or failure for every upload, in their order.
 
         Raises:
-            EngineError: the engine did not answer.
+            EngineError: the engine did not answer, or not in time.
         """
+        deadline = anyio.current_time() + self.limits.deadline_s
         placed: list[PlacedPicture | PictureError | None] = [None] * len(uploads)
 
         async def place(index: int, upload: Upload) -> None:
@@ -49,11 +52,7 @@ class DetectionService:
             for index, upload in enumerate(uploads):
                 tasks.start_soon(place, index, upload)
         good = [picture for picture in placed if isinstance(picture, PlacedPicture)]
-        found = iter(
-            await to_thread.run_sync(self.detector.detect_placed, good, settings, limiter=self._inferring)
-            if good
-            else []
-        )
+        found = iter(await self._infer(good, settings, deadline=deadline) if good else [])
         answers: list[PictureAnswer | PictureFailure] = []
         for upload, picture in zip(uploads, placed, strict=True):
             if isinstance(picture, PlacedPicture):
@@ -72,14 +71,28 @@ class DetectionService:
         """
         if upload.error is not None:
             raise upload.error
+        deadline = anyio.current_time() + self.limits.deadline_s
         picture = await to_thread.run_sync(self._read, upload, limiter=self._decoding)
         placed = await to_thread.run_sync(self.detector.place, picture, limiter=self._decoding)
-        [detections] = await to_thread.run_sync(
-            self.detector.detect_placed, [placed], settings, limiter=self._inferring
-        )
+        [detections] = await self._infer([placed], settings, deadline=deadline)
         return await to_thread.run_sync(
             lambda: encode(draw_detections(picture, detections), media_type), limiter=self._decoding
         )
+
+    async def _infer(
+        self, pictures: Sequence[PlacedPicture], settings: Settings, *, deadline: float
+    ) -> list[list[Detection]]:
+        """Detections of each picture; `deadline`, by the event loop's clock, is for remote engines."""
+        engine = self.detector.engine
+        if not isinstance(engine, RemoteEngine):
+            return await to_thread.run_sync(self.detector.detect_placed, pictures, settings, limiter=self._inferring)
+        try:
+            with anyio.fail_after(deadline - anyio.current_time()):
+                async with self._inferring:
+                    timeout_s = deadline - anyio.current_time()
+                    return await self.detector.detect_remotely(engine, pictures, settings, timeout_s=timeout_s)
+        except TimeoutError as exc:
+            raise DeadlineError(f"the detector did not answer within {self.limits.deadline_s:g} s") from exc
 
     def _read(self, upload: Upload) -> Image.Image:
         return read_picture(upload.file, limits=self.limits.picture)

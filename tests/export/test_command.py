@@ -46,6 +46,7 @@ def test_a_detector_with_dir(run: Run, dir_specimen: Any, folder_of_pictures: Pa
     result = run(
         dir_specimen.config, dir_specimen.checkpoint, "--out", out, "--pictures", folder_of_pictures,
         "--weights", "float16", "--quality", quality, "--limitations", "knows nothing",
+        "--triton", tmp_path / "models",
     )  # fmt: skip
     assert result.exit_code == 0, result.output
     assert "rounding the weights" in result.output
@@ -53,6 +54,8 @@ def test_a_detector_with_dir(run: Run, dir_specimen: Any, folder_of_pictures: Pa
     assert "3 pictures agree" in result.output
     manifest = Bundle.open(out).manifest
     assert manifest.name == "my-bundle"
+    models = {"trunk", "roi_stage", "detector", "detector_onnx"}
+    assert {path.name for path in (tmp_path / "models").iterdir()} == {f"my-bundle_{name}" for name in models}
     assert manifest.quality == {"AP": 29.5}
     assert manifest.limitations == "knows nothing"
     assert manifest.provenance.weights_dtype == "float16"
@@ -148,6 +151,13 @@ def test_an_existing_bundle_is_refused_before_anything_is_loaded(run: Run, tmp_p
     result = run("no_such_config", tmp_path / "none.pth", "--out", tmp_path)
     assert isinstance(result.exception, DirdetError)
     assert "exists already" in str(result.exception)
+
+
+def test_models_of_that_name_are_refused_before_anything_is_loaded(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "models" / "mine_trunk").mkdir(parents=True)
+    result = run("x.py", "x.pth", "--out", tmp_path / "mine", "--triton", tmp_path / "models")
+    assert isinstance(result.exception, DirdetError)
+    assert "has mine_trunk already; --force replaces them" in str(result.exception)
 
 
 def test_a_picture_that_is_none(run: Run, dir_specimen: Any, folder_of_pictures: Path, tmp_path: Path) -> None:

@@ -68,7 +68,12 @@ def _name(given: str | None, out: Path) -> str:
 @click.option("--trust-checkpoint", is_flag=True, help="Read a checkpoint that holds pickles: they can run any code.")
 @click.option("--quality", type=click.Path(path_type=Path), help="JSON file of measured figures by name.")
 @click.option("--limitations", default="", help="What the detector cannot do, for the bundle.")
-@click.option("--force", is_flag=True, help="Replace an existing bundle.")
+@click.option(
+    "--triton",
+    type=click.Path(path_type=Path),
+    help="Also write it into this model repository, as `dirdet triton` does.",
+)
+@click.option("--force", is_flag=True, help="Replace an existing bundle, and its models in the repository.")
 def command(
     *,
     config: str,
@@ -81,6 +86,7 @@ def command(
     trust_checkpoint: bool,
     quality: Path | None,
     limitations: str,
+    triton: Path | None,
     force: bool,
 ) -> None:
     """Exports CHECKPOINT of CONFIG, an MMDetection config's path or the name of one that dirdet ships.
@@ -103,6 +109,7 @@ def command(
             trust_checkpoint=trust_checkpoint,
             quality=_quality(quality),
             limitations=limitations,
+            repository=triton,
             force=force,
         ),
         say=click.echo,

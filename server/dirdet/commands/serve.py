@@ -12,12 +12,18 @@ import uvicorn
 
 from dirdet.app import create_app
 from dirdet.detector import Detector
+from dirdet.engines.factory import make_engine
+from dirdet.engines.triton_target import TritonTarget
 from dirdet.errors import ListenError, ParameterError
+from dirdet.limits import DEADLINE_S, ServerLimits
+from dirdet.shipped import open_bundle
 
 log = logging.getLogger(__name__)
 
 # Seconds that requests under way have to end once the server is told to stop.
 SHUTDOWN_S = 10
+# Requests that wait for Triton at once: enough for it to join them, few enough to bound this process's memory.
+REMOTE_INFERENCES = 32
 
 
 @click.command()
@@ -30,19 +36,52 @@ SHUTDOWN_S = 10
     "--detector", "folder", type=click.Path(path_type=Path), default=None,
     help="Folder of a bundle; the one that comes with the package unless given.",
 )  # fmt: skip
-def command(host: str, port: int, folder: Path | None) -> None:
+@click.option(
+    "--triton", metavar="HOST:PORT",
+    help="Detect on NVIDIA Triton, at its gRPC endpoint, where `dirdet triton` put the detector's models.",
+)  # fmt: skip
+@click.option("--triton-model", metavar="NAME", help="Triton's model; the bundle's ensemble unless given.")
+@click.option(
+    "--triton-shared-memory", is_flag=True,
+    help="Hand canvases over in this machine's shared memory, which Triton must see too.",
+)  # fmt: skip
+@click.option(
+    "--triton-deadline", type=click.FloatRange(min=0, min_open=True), default=DEADLINE_S,
+    show_default=True, metavar="SECONDS", help="Time in which Triton has to answer a request; then it gets 504.",
+)  # fmt: skip
+def command(
+    *,
+    host: str,
+    port: int,
+    folder: Path | None,
+    triton: str | None,
+    triton_model: str | None,
+    triton_shared_memory: bool,
+    triton_deadline: float,
+) -> None:
     """Serves a detector over HTTP until Ctrl-C."""
+    if triton is None and triton_model is not None:
+        raise ParameterError("--triton-model", "says which model of a Triton; --triton says which Triton")
+    target = None if triton is None else TritonTarget(triton, triton_model, triton_shared_memory)
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     # As Ctrl-C does; also before uvicorn listens to signals, and when it raises them again at the end.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         listener = listen(host, port)  # first: a port in use should be told before a network is loaded
         with listener:
-            detector = Detector.open(folder)
-            detector.warm_up()
+            bundle = open_bundle(folder)
+            detector = Detector(bundle.manifest, make_engine(bundle, triton=target))
+            limits = ServerLimits()
+            if target is None:
+                detector.warm_up()
+            else:
+                limits = ServerLimits(inferences=REMOTE_INFERENCES, deadline_s=triton_deadline)
+                log.info("engine: Triton at %s, %s", triton, "ready" if detector.engine.ready() else "not ready yet")
             manifest = detector.manifest
             log.info("detector: %s (%s), %d classes", manifest.name, manifest.architecture, len(manifest.categories))
-            config = uvicorn.Config(create_app(detector), log_config=None, timeout_graceful_shutdown=SHUTDOWN_S)
+            config = uvicorn.Config(
+                create_app(detector, limits=limits), log_config=None, timeout_graceful_shutdown=SHUTDOWN_S
+            )
             bound_host, bound_port = listener.getsockname()[:2]
             log.info("listening on http://%s:%d (documentation at /docs)", _in_url(bound_host), bound_port)
             uvicorn.Server(config).run(sockets=[listener])

@@ -1,6 +1,6 @@
 """The engine interface: all that the rest of dirdet knows of what computes."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from dirdet.tensors import Candidates, CanvasBatch
 
@@ -27,4 +27,18 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """Frees what the engine holds; it is not used afterwards."""
+        ...
+
+
+@runtime_checkable
+class RemoteEngine(Engine, Protocol):
+    """An engine in another process: many wait for it at once, none in a thread, and who stops waiting stops it."""
+
+    async def detect_within(self, batch: CanvasBatch, *, timeout_s: float) -> Candidates:
+        """Detects on canvases of one size; cancelled, it tells the other process so.
+
+        Raises:
+            DeadlineError: there was no answer in time.
+            EngineError: the engine did not answer.
+        """
         ...

@@ -3,15 +3,20 @@
 from dirdet.bundle import Bundle
 from dirdet.engines.base import Engine
 from dirdet.engines.providers import ProviderName
+from dirdet.engines.triton_target import TritonTarget
 
 
-def make_engine(bundle: Bundle, *, provider: ProviderName = "auto") -> Engine:
-    """The engine that runs in this process.
+def make_engine(bundle: Bundle, *, provider: ProviderName = "auto", triton: TritonTarget | None = None) -> Engine:
+    """The engine that runs in this process, or, with a target, the one that asks Triton.
 
     Raises:
         DirdetError: it cannot start; the text says why.
     """
     # Imported here so that who only reads bundles or speaks to a remote engine does not load this one.
+    if triton is not None:
+        from dirdet.engines.triton import TritonEngine
+
+        return TritonEngine(bundle, triton)
     from dirdet.engines.onnx_runtime import OnnxRuntimeEngine
 
     return OnnxRuntimeEngine(bundle, provider=provider)

@@ -4,8 +4,9 @@ from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
 
 from dirdet.answers import detector_info
+from dirdet.errors import EngineError
 from dirdet.openapi import problems
-from dirdet.problems import plain_problem, problem_response
+from dirdet.problems import headers_of, plain_problem, problem_response
 from dirdet.schemas import DetectorInfo, Health
 from dirdet.service import DetectionService
 
@@ -35,7 +36,8 @@ def about_routes(service: DetectionService) -> APIRouter:
     def ready() -> Response:  # pyright: ignore[reportUnusedFunction]
         """Whether a picture sent now would be answered; if not, send it elsewhere."""
         if not service.detector.engine.ready():
-            return problem_response(plain_problem(503, "the engine is not ready"))
+            error = EngineError("the engine is not ready")
+            return problem_response(plain_problem(503, str(error)), headers=headers_of(error))
         return JSONResponse({"status": "ready"})
 
     return router

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
 
 from dirdet.answers import PictureFailure, detect_answer, problem_of_pictures
+from dirdet.disconnect import cancelled_when_gone
 from dirdet.draw import FORMATS
 from dirdet.negotiation import negotiate
 from dirdet.openapi import BINARY, BODY, problems
@@ -31,7 +32,8 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
             415: "Not a picture, or not a type of body that is read",
             422: "A broken or truncated picture, several of which none can be read, or a bad parameter, which is named",
             500: "An error of the server",
-            503: "The detector does not answer",
+            503: "The detector does not answer; Retry-After says when to ask again",
+            504: "The detector did not answer in time",
         }
     ),
 }
@@ -51,7 +53,7 @@ def detect_routes(service: DetectionService) -> APIRouter:
             return problem_response(parameter_problem(wrong))
         media_type = negotiate(request.headers.get("accept"), [JSON, *FORMATS])
         settings = service.detector.settle(query)
-        async with read_uploads(request, service.limits) as uploads:
+        async with read_uploads(request, service.limits) as uploads, cancelled_when_gone(request):
             if media_type in FORMATS:
                 return Response(await service.draw(uploads[0], settings, media_type), media_type=media_type)
             answers = await service.detect(uploads, settings)

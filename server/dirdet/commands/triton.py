@@ -1,0 +1,42 @@
+"""Write a bundle as a model repository for NVIDIA Triton."""
+
+from pathlib import Path
+
+import click
+
+from dirdet.detector import MAX_BATCH
+from dirdet.shipped import open_bundle
+from dirdet.triton.config import OnnxRuntimeIn, RepositoryOptions
+from dirdet.triton.repository import write_repository
+
+
+@click.command()
+@click.argument("folder", metavar="[BUNDLE]", type=click.Path(path_type=Path), required=False)
+@click.option(
+    "--out", required=True, type=click.Path(path_type=Path),
+    help="Folder of the model repository; other detectors' models in it stay.",
+)  # fmt: skip
+@click.option(
+    "--onnxruntime", type=click.Choice(["backend", "python"]), default="backend", show_default=True,
+    help="backend: Triton's ONNX Runtime backend; python: the package onnxruntime in Triton's Python backend.",
+)  # fmt: skip
+@click.option(
+    "--instances", type=click.IntRange(min=1), default=1, show_default=True,
+    help="Instances of each model on every GPU, or on the CPU.",
+)  # fmt: skip
+@click.option(
+    "--max-batch", type=click.IntRange(min=MAX_BATCH), default=MAX_BATCH, show_default=True,
+    help="Canvases of one inference, over several requests.",
+)  # fmt: skip
+@click.option("--force", is_flag=True, help="Replace this detector's models.")
+def command(
+    *, folder: Path | None, out: Path, onnxruntime: OnnxRuntimeIn, instances: int, max_batch: int, force: bool
+) -> None:
+    """Write BUNDLE, by default the one that comes with the package, as models for NVIDIA Triton.
+
+    NAME_detector is the ensemble of NAME_trunk (ONNX Runtime) and NAME_roi_stage (PyTorch in the Python backend, on the
+    GPU); NAME_detector_onnx is the same network in one piece, without PyTorch. `dirdet serve --triton` takes either.
+    """
+    options = RepositoryOptions(onnxruntime=onnxruntime, instances=instances, max_batch=max_batch)
+    names = write_repository(open_bundle(folder), out, options=options, force=force)
+    click.echo(f"wrote {', '.join(names)} to {out}")

@@ -1,0 +1,219 @@
+"""The engine in another process: a bundle's models on NVIDIA Triton, over gRPC."""
+
+import asyncio
+import importlib
+import logging
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from multiprocessing.shared_memory import SharedMemory
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dirdet.bundle import Bundle
+from dirdet.engines.loop_thread import LoopThread
+from dirdet.engines.shared_canvases import SharedCanvases
+from dirdet.engines.triton_errors import engine_error, lost_connection, lost_memory
+from dirdet.engines.triton_target import TritonTarget
+from dirdet.engines.triton_tensors import candidates_of, request_arrays
+from dirdet.errors import EngineError, MissingExtraError, install_hint
+from dirdet.tensors import Candidates, CanvasBatch
+from dirdet.triton.layout import NETWORK, ModelNames, network_digest
+from dirdet.triton.tensors import DTYPES
+
+log = logging.getLogger(__name__)
+
+# Of `detect`, whose caller names none, and of a health check.
+TIMEOUT_S = 60.0
+READY_TIMEOUT_S = 2.0
+# Seconds that the connection has to be closed.
+CLOSE_S = 5.0
+UNLIMITED = -1
+# gRPC waits up to two minutes before it looks for a lost server again, half a minute before it asks for its address
+# again, and never notices a machine that vanished. A server that is back is to be found within two seconds.
+CHANNEL = [
+    ("grpc.max_send_message_length", UNLIMITED),
+    ("grpc.max_receive_message_length", UNLIMITED),
+    ("grpc.initial_reconnect_backoff_ms", 200),
+    ("grpc.min_reconnect_backoff_ms", 1000),
+    ("grpc.max_reconnect_backoff_ms", 1000),
+    ("grpc.dns_min_time_between_resolutions_ms", 1000),
+    ("grpc.keepalive_time_ms", 10_000),
+    ("grpc.keepalive_timeout_ms", 5_000),
+    ("grpc.enable_http_proxy", 0),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class _Served:
+    """What is known of the model since Triton was last reached.
+
+    Attributes:
+        inputs: their names.
+        outputs: their names.
+        batching: Triton joins requests.
+    """
+
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    batching: bool
+
+
+class TritonEngine:
+    """Asks a model on Triton; see `dirdet.engines.base.RemoteEngine`.
+
+    Triton may be down when this starts, and go and come back at any time.
+    """
+
+    def __init__(self, bundle: Bundle, target: TritonTarget) -> None:
+        """Does not connect yet.
+
+        Args:
+            bundle: whose models Triton is to serve.
+            target: where.
+
+        Raises:
+            MissingExtraError: tritonclient is not installed.
+        """
+        self._grpc = _import_client()
+        self._target = target
+        self._model = target.model or ModelNames(bundle.manifest.name).detector
+        self._digest = network_digest(bundle.manifest)
+        self._known = frozenset(spec.name for spec in bundle.manifest.outputs)
+        self._served: _Served | None = None
+        self._trouble: str | None = None
+        self._loop = LoopThread("triton")
+        self._client: Any = self._loop.run(self._connect())
+        self._memory = SharedCanvases(self._client) if target.shared_memory else None
+
+    @property
+    def description(self) -> str:
+        """The model's name; the server's address stays in the log."""
+        return f"Triton, {self._model}"
+
+    def detect(self, batch: CanvasBatch) -> Candidates:
+        """See `Engine.detect`."""
+        return self._loop.run(self._detect(batch, TIMEOUT_S))
+
+    async def detect_within(self, batch: CanvasBatch, *, timeout_s: float) -> Candidates:
+        """See `RemoteEngine.detect_within`."""
+        return await self._loop.wait(self._detect(batch, timeout_s))
+
+    def ready(self) -> bool:
+        """Whether Triton serves this bundle's network now."""
+        try:
+            return self._loop.run(self._ready())
+        except EngineError:
+            return False
+
+    def close(self) -> None:
+        """Closes the connection and frees the shared memory."""
+        if self._loop.stopped:
+            return
+        try:
+            self._loop.run(asyncio.wait_for(self._close(), CLOSE_S))
+        except TimeoutError:
+            log.warning("Triton at %s: the connection did not close within %g s", self._target.address, CLOSE_S)
+        self._loop.stop()
+
+    async def _connect(self) -> Any:  # noqa: ANN401 - as above
+        return self._grpc.aio.InferenceServerClient(self._target.address, channel_args=CHANNEL)
+
+    async def _close(self) -> None:
+        if self._memory is not None:
+            self._memory.forget()
+        await self._client.close()
+
+    async def _detect(self, batch: CanvasBatch, timeout_s: float) -> Candidates:
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout_s
+        try:
+            served = self._served or await self._look(timeout_s)
+            left_s = max(deadline - loop.time(), 0.0)
+            arrays = request_arrays(batch, served.inputs, batching=served.batching)
+            async with self._placed(arrays["canvas"], left_s) as region:
+                inputs = [self._input(name, values, region) for name, values in arrays.items()]
+                result = await self._client.infer(
+                    self._model, inputs, timeout=max(int(left_s * 1e6), 1), client_timeout=left_s
+                )
+        except self._grpc.InferenceServerException as exc:
+            raise self._failed(exc) from exc
+        return candidates_of(result, served.outputs)
+
+    @asynccontextmanager
+    async def _placed(self, canvas: NDArray[np.uint8], timeout_s: float) -> AsyncGenerator[SharedMemory | None]:
+        """A region of shared memory with the canvas, if that is how canvases go and there is room."""
+        memory = self._memory
+        region = None if memory is None else await memory.place(canvas, timeout_s=timeout_s)
+        if memory is None or region is None:
+            yield None
+            return
+        try:
+            yield region
+        except BaseException:
+            memory.set_aside(region)
+            raise
+        memory.give_back(region)
+
+    async def _ready(self) -> bool:
+        try:
+            await self._look(READY_TIMEOUT_S)
+            return await self._client.is_model_ready(self._model, client_timeout=READY_TIMEOUT_S)
+        except self._grpc.InferenceServerException as exc:
+            raise self._failed(exc) from exc
+
+    async def _look(self, timeout_s: float) -> _Served:
+        """Asks what is served, and remembers it until the connection is lost.
+
+        Raises:
+            EngineError: another network than the bundle's.
+        """
+        config = (await self._client.get_model_config(self._model, client_timeout=timeout_s)).config
+        digest = config.parameters[NETWORK].string_value if NETWORK in config.parameters else ""
+        if digest != self._digest:
+            self._served = None
+            log.error(
+                "Triton at %s: model %s has the network %s, the bundle %s; `dirdet triton` writes the bundle's models",
+                self._target.address, self._model, digest or "of no bundle", self._digest,
+            )  # fmt: skip
+            raise EngineError("Triton serves another detector than this gateway's bundle")
+        self._served = _Served(
+            inputs=tuple(tensor.name for tensor in config.input),
+            outputs=tuple(tensor.name for tensor in config.output if tensor.name in self._known),
+            batching=config.max_batch_size > 0,
+        )
+        if self._trouble is not None:
+            log.info("Triton at %s serves %s again", self._target.address, self._model)
+        self._trouble = None
+        return self._served
+
+    def _input(self, name: str, values: NDArray[Any], region: SharedMemory | None) -> Any:  # noqa: ANN401 - as above
+        tensor = self._grpc.InferInput(name, list(values.shape), DTYPES[str(values.dtype)].removeprefix("TYPE_"))
+        if name == "canvas" and region is not None:
+            tensor.set_shared_memory(region.name, values.nbytes)
+        else:
+            tensor.set_data_from_numpy(values)
+        return tensor
+
+    def _failed(self, exc: Any) -> EngineError:  # noqa: ANN401 - as above
+        """What to raise; the log tells of a trouble once, in Triton's own words."""
+        if lost_connection(exc):
+            self._served = None
+        if self._memory is not None and (lost_connection(exc) or lost_memory(exc)):
+            self._memory.forget()
+        level = logging.DEBUG if exc.status() == self._trouble else logging.WARNING
+        log.log(level, "Triton at %s: %s %s", self._target.address, exc.status(), exc.message())
+        self._trouble = exc.status()
+        return engine_error(exc)
+
+
+def _import_client() -> Any:  # noqa: ANN401 - tritonclient has no types
+    try:
+        importlib.import_module("tritonclient.grpc.aio")
+        return importlib.import_module("tritonclient.grpc")
+    except ImportError as exc:
+        raise MissingExtraError(
+            f"--triton needs tritonclient, which is not installed: {install_hint('triton')}"
+        ) from exc

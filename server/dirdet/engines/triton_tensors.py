@@ -1,0 +1,45 @@
+"""Canvases and candidates as a Triton model takes and gives them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dirdet.tensors import Candidates, CanvasBatch
+
+
+def request_arrays(batch: CanvasBatch, names: Sequence[str], *, batching: bool) -> dict[str, NDArray[Any]]:
+    """Arrays by the names of a model's inputs.
+
+    Args:
+        batch: [B] canvases.
+        names: those the model has; a plain detector's has no iou_weight.
+        batching: the model lets Triton join requests: each tensor then has a batch and at least one more dimension.
+    """
+    size = len(batch.canvas)
+    threshold = np.full(size if batching else 1, batch.nms_iou_threshold, np.float32)
+    arrays: dict[str, NDArray[Any]] = {
+        "canvas": batch.canvas,
+        "picture_hw": batch.picture_hw,
+        "score_threshold": batch.score_threshold,
+        "iou_weight": batch.iou_weight,
+        "nms_iou_threshold": threshold,
+    }
+    chosen = {name: arrays[name] for name in names}
+    if batching:
+        return {name: values[:, None] if values.ndim == 1 else values for name, values in chosen.items()}
+    return chosen
+
+
+def candidates_of(result: Any, names: Sequence[str]) -> Candidates:  # noqa: ANN401 - tritonclient has no types
+    """Candidates from an InferResult.
+
+    Args:
+        result: of one request.
+        names: of the model's outputs.
+    """
+    arrays: dict[str, NDArray[Any]] = {name: result.as_numpy(name) for name in names}
+    for name in ("num_candidates", "num_detections"):
+        arrays[name] = arrays[name].reshape(-1)  # [B], which Triton's batching makes [B, 1]
+    return Candidates.from_outputs(arrays)

@@ -1,0 +1,97 @@
+"""Runs an ONNX file by the Python package of ONNX Runtime, for Triton builds without the ONNX Runtime backend."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from . import rows
+
+pb_utils: Any = importlib.import_module("triton_python_backend_utils")  # only Triton has it
+
+NETWORK = "model.onnx"
+THRESHOLD = "nms_iou_threshold"
+CPU = "CPUExecutionProvider"
+CUDA = "CUDAExecutionProvider"
+
+
+class TritonPythonModel:
+    """One instance; Triton makes it, warms it up and calls it."""
+
+    def initialize(self, args: dict[str, str]) -> None:
+        """Loads the network.
+
+        Raises:
+            TritonModelException: ONNX Runtime is missing, or cannot use the GPU; the text says what to do.
+        """
+        ort = _import_onnxruntime(args["model_name"])
+        providers: list[Any] = [CPU]
+        if args["model_instance_kind"] == "GPU":
+            if CUDA not in ort.get_available_providers():
+                raise pb_utils.TritonModelException(
+                    f"{args['model_name']} is to run on a GPU, but the ONNX Runtime in Triton's Python is built for "
+                    "the CPU; install onnxruntime-gpu in its place"
+                )
+            options = {"device_id": args["model_instance_device_id"], "cudnn_conv_algo_search": "HEURISTIC"}
+            providers.insert(0, (CUDA, options))
+        path = Path(args["model_repository"]) / args["model_version"] / NETWORK
+        self._session = ort.InferenceSession(str(path), providers=providers)
+        self._inputs: dict[str, int] = {each.name: len(each.shape) for each in self._session.get_inputs()}
+        self._outputs: list[str] = [each.name for each in self._session.get_outputs()]
+
+    def execute(self, requests: Sequence[Any]) -> list[Any]:
+        """Answers a batch: one response for every request, in order."""
+        cancelled = [request.is_cancelled() for request in requests]
+        live = [request for request, gone in zip(requests, cancelled, strict=True) if not gone]
+        answers = iter(self._run(live) if live else [])
+        error = pb_utils.TritonError("cancelled", pb_utils.TritonError.CANCELLED)
+        return [
+            pb_utils.InferenceResponse(error=error)
+            if gone
+            else pb_utils.InferenceResponse(output_tensors=next(answers))
+            for gone in cancelled
+        ]
+
+    def _run(self, requests: Sequence[Any]) -> list[list[Any]]:
+        """Output tensors of every request."""
+        given = {
+            name: [pb_utils.get_input_tensor_by_name(request, name).as_numpy() for request in requests]
+            for name in self._inputs
+        }
+        sizes = [len(values) for values in next(iter(given.values()))]
+        feeds = {name: np.concatenate(values) for name, values in given.items()}
+        # Tensors [B] of the network arrive as [B, 1].
+        feeds = {name: values if self._inputs[name] > 1 else values.reshape(-1) for name, values in feeds.items()}
+        outputs = self._infer_groups(feeds) if THRESHOLD in feeds else self._session.run(None, feeds)
+        return [
+            [
+                pb_utils.Tensor(name, values[span].reshape(-1, *(values.shape[1:] or (1,))))
+                for name, values in zip(self._outputs, outputs, strict=True)
+            ]
+            for span in rows.spans(sizes)
+        ]
+
+    def _infer_groups(self, feeds: dict[str, Any]) -> list[Any]:
+        """Outputs for all rows, each with its own threshold."""
+        by_threshold = rows.groups(feeds[THRESHOLD].tolist())
+        parts: list[list[Any]] = []
+        for threshold, members in by_threshold:
+            chosen = feeds if len(by_threshold) == 1 else {name: values[members] for name, values in feeds.items()}
+            parts.append(self._session.run(None, {**chosen, THRESHOLD: np.array(threshold, np.float32)}))
+        if len(parts) == 1:
+            return parts[0]
+        order = np.argsort([row for _, members in by_threshold for row in members])
+        return [np.concatenate(values)[order] for values in zip(*parts, strict=True)]
+
+
+def _import_onnxruntime(model: str) -> Any:  # noqa: ANN401 - onnxruntime has no types
+    try:
+        return importlib.import_module("onnxruntime")
+    except ImportError as exc:
+        raise pb_utils.TritonModelException(
+            f"{model} needs ONNX Runtime in the Python of Triton's Python backend ({exc}): install onnxruntime there"
+        ) from exc

@@ -1,0 +1,112 @@
+"""Writes a bundle's models into a Triton model repository."""
+
+import shutil
+import tempfile
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+from dirdet.bundle import DETECTOR, ROI_STAGE, TRUNK, Bundle
+from dirdet.errors import BundleError
+from dirdet.triton.config import (
+    RepositoryOptions,
+    detector_config,
+    detector_onnx_config,
+    roi_stage_config,
+    trunk_config,
+)
+from dirdet.triton.layout import ModelNames
+from dirdet.triton.pbtxt import Message, render
+from dirdet.triton.trunk import trunk_outputs
+
+CONFIG = "config.pbtxt"
+VERSION = "1"
+# The name that both ways of running ONNX Runtime look for.
+NETWORK_FILE = "model.onnx"
+# A folder of files for Triton's Python backend, not a package: dirdet does not import them.
+PYTHON_MODELS = "python_models"
+
+
+@dataclass(frozen=True, slots=True)
+class _Model:
+    """One folder of the repository: its configuration, and files of its only version by name."""
+
+    name: str
+    config: Message
+    files: dict[str, Path]
+
+
+def check_repository(out: Path, name: str, *, force: bool) -> None:
+    """Refuses a place where models of the detector of this name are.
+
+    Raises:
+        BundleError: there are some and force is not said, or `out` is no folder.
+    """
+    if out.exists() and not out.is_dir():
+        raise BundleError(f"{out}: expected a folder for Triton's models, found a file")
+    names = ModelNames(name)
+    taken = [name for name in names.all if (out / name).exists()]
+    if taken and not force:
+        raise BundleError(f"{out} has {', '.join(taken)} already; --force replaces them")
+
+
+def write_repository(bundle: Bundle, out: Path, *, options: RepositoryOptions, force: bool = False) -> list[str]:
+    """Writes the bundle's four models; models of other names stay as they are.
+
+    Each model appears whole: a Triton that reads the folder meanwhile sees none half-written.
+
+    Args:
+        bundle: with trunk.onnx and roi_stage.pt.
+        out: the repository; made if need be.
+        options: what it is made for.
+        force: replace models of the same names.
+
+    Returns:
+        The models' names, the ensemble after its parts.
+
+    Raises:
+        BundleError: the bundle cannot be cut in two, or the place is taken or cannot be written.
+        MissingExtraError: ONNX Runtime, which looks at the trunk, is not installed.
+    """
+    check_repository(out, bundle.manifest.name, force=force)
+    models = _models(bundle, options)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".dirdet.", dir=out.parent) as stage:
+            for model in models:
+                _write(model, Path(stage) / model.name)
+            for model in models:
+                if (out / model.name).exists():
+                    shutil.rmtree(out / model.name)
+                (Path(stage) / model.name).rename(out / model.name)
+    except OSError as exc:
+        raise BundleError(f"{out} cannot be written: {exc.strerror}") from exc
+    return [model.name for model in models]
+
+
+def _models(bundle: Bundle, options: RepositoryOptions) -> list[_Model]:
+    manifest = bundle.manifest
+    outputs = trunk_outputs(bundle)
+    names = ModelNames(manifest.name)
+    code = Path(str(files("dirdet"))) / "triton" / PYTHON_MODELS
+    rows = {"rows.py": code / "rows.py"}
+    onnx = {"model.py": code / "onnx_network.py", **rows} if options.onnxruntime == "python" else {}
+    stage = {"model.py": code / "roi_stage.py", **rows, ROI_STAGE: bundle.file(ROI_STAGE)}
+    return [
+        _Model(names.trunk, trunk_config(manifest, outputs, options), {NETWORK_FILE: bundle.file(TRUNK), **onnx}),
+        _Model(names.roi_stage, roi_stage_config(manifest, outputs, options), stage),
+        _Model(names.detector, detector_config(manifest, outputs, options), {}),
+        _Model(
+            names.detector_onnx,
+            detector_onnx_config(manifest, options),
+            {NETWORK_FILE: bundle.file(DETECTOR), **onnx},
+        ),
+    ]
+
+
+def _write(model: _Model, folder: Path) -> None:
+    version = folder / VERSION
+    version.mkdir(parents=True)  # an ensemble's is empty, and Triton wants it all the same
+    for name, source in model.files.items():
+        shutil.copyfile(source, version / name)
+    (folder / CONFIG).write_text(render(model.config), encoding="utf-8")

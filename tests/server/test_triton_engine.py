@@ -1,0 +1,89 @@
+"""The Triton engine where there is no Triton; tests/triton has one."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from dirdet.bundle import Bundle
+from dirdet.commands.serve import command
+from dirdet.engines.factory import make_engine
+from dirdet.engines.triton_target import TritonTarget
+from dirdet.engines.triton_tensors import request_arrays
+from dirdet.errors import EngineError, MissingExtraError, ParameterError
+from dirdet.tensors import CanvasBatch
+
+# TCP's discard port: nobody listens there.
+NOBODY = "127.0.0.1:9"
+
+
+@pytest.fixture
+def batch() -> CanvasBatch:
+    return CanvasBatch(
+        canvas=np.zeros((2, 64, 96, 3), np.uint8),
+        picture_hw=np.array([[64, 96], [32, 96]]),
+        score_threshold=np.full(2, 0.1, np.float32),
+        iou_weight=np.full(2, 0.5, np.float32),
+        nms_iou_threshold=0.4,
+    )
+
+
+@pytest.mark.parametrize("address", ["triton:8001", "10.0.0.1:1", "[::1]:65535"])
+def test_addresses(address: str) -> None:
+    assert TritonTarget(address).address == address
+
+
+@pytest.mark.parametrize(
+    "address", ["", "triton", ":8001", "triton:", "http://triton:8001", "triton:0", "triton:65536"]
+)
+def test_what_is_no_address(address: str) -> None:
+    with pytest.raises(ParameterError, match=r"--triton: expected HOST:PORT of Triton's gRPC endpoint, got"):
+        TritonTarget(address)
+
+
+def test_a_model_of_no_triton() -> None:
+    result = CliRunner().invoke(command, ["--triton-model", "mine"])
+    assert isinstance(result.exception, ParameterError)
+    assert "--triton says which Triton" in str(result.exception)
+
+
+def test_nobody_there(bundle_folder: Path, batch: CanvasBatch) -> None:
+    pytest.importorskip("tritonclient.grpc", reason="the extra triton is not installed")
+    engine = make_engine(Bundle.open(bundle_folder), triton=TritonTarget(NOBODY))
+    try:
+        assert engine.description == "Triton, scenes_detector"
+        assert not engine.ready()
+        with pytest.raises(EngineError, match="Triton does not answer"):
+            engine.detect(batch)
+    finally:
+        engine.close()
+
+
+def test_without_tritonclient_it_says_what_to_install(bundle_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "tritonclient", None)
+    monkeypatch.setitem(sys.modules, "tritonclient.grpc", None)
+    monkeypatch.setitem(sys.modules, "tritonclient.grpc.aio", None)
+    with pytest.raises(MissingExtraError, match=r"--triton needs tritonclient.*pip install '\.\[triton\]'"):
+        make_engine(Bundle.open(bundle_folder), triton=TritonTarget(NOBODY))
+
+
+def test_shapes_for_a_model_that_batches(batch: CanvasBatch) -> None:
+    names = ["canvas", "picture_hw", "score_threshold", "nms_iou_threshold"]
+    arrays = request_arrays(batch, names, batching=True)
+    assert {name: values.shape for name, values in arrays.items()} == {
+        "canvas": (2, 64, 96, 3),
+        "picture_hw": (2, 2),
+        "score_threshold": (2, 1),
+        "nms_iou_threshold": (2, 1),
+    }
+    assert arrays["nms_iou_threshold"].dtype == np.float32
+
+
+def test_shapes_for_a_model_that_does_not(batch: CanvasBatch) -> None:
+    arrays = request_arrays(batch, ["score_threshold", "nms_iou_threshold"], batching=False)
+    assert {name: values.shape for name, values in arrays.items()} == {
+        "score_threshold": (2,),
+        "nms_iou_threshold": (1,),
+    }

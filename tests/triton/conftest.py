@@ -1,0 +1,101 @@
+"""A real Triton that serves the shipped detector, and the gateway before it."""
+
+import sysconfig
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from dirdet.bundle import Bundle
+from dirdet.detector import Detector
+from dirdet.engines.factory import make_engine
+from dirdet.engines.triton_target import TritonTarget
+from dirdet.pictures import read_picture
+from dirdet.shipped import open_bundle
+from dirdet.triton.config import RepositoryOptions
+from dirdet.triton.repository import write_repository
+
+pytest.importorskip("tritonclient.grpc", reason="the extra triton is not installed")
+
+from .environment import TritonEnvironment, install, make_python
+from .server import TritonServer, running
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="session")
+def environment() -> TritonEnvironment:
+    return install()
+
+
+@pytest.fixture(scope="session")
+def bundle() -> Bundle:
+    return open_bundle()
+
+
+@pytest.fixture(scope="session")
+def repository(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """For a Triton without the ONNX Runtime backend, as the wheel's is."""
+    out = tmp_path_factory.mktemp("models")
+    write_repository(bundle, out, options=RepositoryOptions(onnxruntime="python"))
+    return out
+
+
+@pytest.fixture(scope="session")
+def make_server(
+    environment: TritonEnvironment, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[..., TritonServer]:
+    """A server that is not started: `make_server(repository)`; without `torch` its Python has none."""
+
+    def make(repository: Path, *, torch: bool = True) -> TritonServer:
+        folder = tmp_path_factory.mktemp("triton")
+        # PyTorch is large: the models take the one of this test's own environment, after the wheel's older numpy.
+        sites = [environment.site, *([Path(sysconfig.get_path("purelib"))] if torch else [])]
+        python = make_python(folder / "python", sites)
+        return TritonServer(environment, repository, python=python, log=folder / "log")
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def server(make_server: Callable[..., TritonServer], repository: Path) -> Iterator[TritonServer]:
+    with running(make_server(repository)) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def embedded(bundle: Bundle) -> Detector:
+    """The detector in this process: what Triton's answers are compared with."""
+    return Detector(bundle.manifest, make_engine(bundle, provider="cpu"))
+
+
+@pytest.fixture
+def remote(bundle: Bundle) -> Iterator[Callable[..., Detector]]:
+    """The detector on Triton: `remote(address, model=None)`."""
+    made: list[Detector] = []
+
+    def make(address: str, *, model: str | None = None, shared_memory: bool = False) -> Detector:
+        target = TritonTarget(address, model, shared_memory)
+        detector = Detector(bundle.manifest, make_engine(bundle, triton=target))
+        made.append(detector)
+        return detector
+
+    yield make
+    for detector in made:
+        detector.engine.close()
+
+
+@pytest.fixture(scope="session")
+def photograph() -> Image.Image:
+    with (ROOT / "docs" / "example.jpg").open("rb") as file:
+        return read_picture(file)
+
+
+@pytest.fixture(scope="session")
+def crops(photograph: Image.Image) -> list[Image.Image]:
+    """Eight different pictures that lie on canvases of one size."""
+    width, height = photograph.width // 2, photograph.height // 2
+    steps = [(x, y) for x in range(4) for y in range(2)]
+    boxes = [(x * width // 3, y * height, x * width // 3 + width, y * height + height) for x, y in steps]
+    return [photograph.crop(box) for box in boxes]

@@ -1,0 +1,123 @@
+"""A real tritonserver on a free loopback port."""
+
+import contextlib
+import importlib
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+from .environment import TritonEnvironment
+
+triton: Any = importlib.import_module("tritonclient.grpc")
+START_S = 120
+STOP_S = 20
+
+
+class TritonServer:
+    """Serves a model repository; can be killed and started again at the same address."""
+
+    def __init__(self, environment: TritonEnvironment, repository: Path, *, python: Path, log: Path) -> None:
+        """Does not start yet.
+
+        Args:
+            environment: where the binary is.
+            repository: what it serves.
+            python: the folder of the Python that the Python backend takes.
+            log: takes the server's output.
+        """
+        self._environment = environment
+        self._repository = repository
+        self._python = python
+        self._log = log
+        self._process: subprocess.Popen[bytes] | None = None
+        self._memory = f"dirdet_test_{os.getpid()}_{id(self)}"
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.address = f"127.0.0.1:{free.getsockname()[1]}"
+
+    def start(self) -> None:
+        """Returns once every model is ready."""
+        self.launch()
+        deadline = time.monotonic() + START_S
+        while not self.is_ready():
+            assert self._process is not None
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                raise AssertionError(f"tritonserver did not start:\n{self.output()}")
+            time.sleep(0.1)
+
+    def launch(self) -> None:
+        """Starts the process and does not wait."""
+        command = [
+            self._environment.server,
+            f"--model-repository={self._repository}",
+            f"--backend-directory={self._environment.backends}",
+            f"--backend-config=python,shm-region-prefix-name={self._memory}",
+            "--allow-http=false",
+            "--allow-metrics=false",
+            "--grpc-address=127.0.0.1",
+            f"--grpc-port={self.address.rpartition(':')[2]}",
+        ]
+        environment = os.environ | {
+            "PATH": os.pathsep.join([str(self._python), os.environ["PATH"]]),
+            "LD_LIBRARY_PATH": self._environment.libraries,
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen([str(part) for part in command], env=environment, stdout=log, stderr=log)
+
+    def is_ready(self) -> bool:
+        with contextlib.closing(triton.InferenceServerClient(self.address)) as client:
+            try:
+                return bool(client.is_server_ready(client_timeout=1))
+            except triton.InferenceServerException:
+                return False
+
+    def wait(self) -> int:
+        """Waits until a server that cannot start ends; its exit status."""
+        assert self._process is not None
+        return self._process.wait(timeout=START_S)
+
+    def kill(self) -> None:
+        """As a crash: no goodbye."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> None:
+        self._end(signal.SIGTERM)
+
+    def _end(self, how: signal.Signals) -> None:
+        if self._process is None:
+            return
+        self._process.send_signal(how)
+        try:
+            self._process.wait(timeout=STOP_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process = None
+        for left in Path("/dev/shm").glob(f"{self._memory}*"):
+            left.unlink()
+
+    def output(self) -> str:
+        return self._log.read_text(errors="replace")
+
+    def batches(self, model: str) -> dict[int, int]:
+        """How many inferences a model has done of each size of batch."""
+        with contextlib.closing(triton.InferenceServerClient(self.address)) as client:
+            answer: Any = client.get_inference_statistics(model)
+        [found] = answer.model_stats
+        return {entry.batch_size: entry.compute_infer.count for entry in found.batch_stats}
+
+
+@contextlib.contextmanager
+def running(server: TritonServer) -> Generator[TritonServer]:
+    """Started, and stopped at the end."""
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()

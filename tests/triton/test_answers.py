@@ -1,0 +1,146 @@
+"""Triton detects what the embedded engine detects, joins requests, and mixes none up."""
+
+import os
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+
+import anyio
+import httpx
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from dirdet.app import create_app
+from dirdet.detections import Detection
+from dirdet.detector import Detector
+from dirdet.limits import ServerLimits
+from dirdet.options import DetectOptions
+
+from .server import TritonServer, running
+
+Remote = Callable[..., Detector]
+BOX_TOLERANCE_PX = 0.5
+FIGURE_TOLERANCE = 0.01
+LIMITS = ServerLimits(inferences=32, deadline_s=60)
+
+
+def figures(found: list[Detection]) -> NDArray[np.float64]:
+    return np.array([(*each.box_xyxy, each.confidence, each.score, each.iou or 0) for each in found]).reshape(-1, 7)
+
+
+def assert_same(found: list[Detection], expected: list[Detection]) -> None:
+    assert [each.label for each in found] == [each.label for each in expected]
+    difference = np.abs(figures(found) - figures(expected))
+    assert (difference[:, :4] <= BOX_TOLERANCE_PX).all()
+    assert (difference[:, 4:] <= FIGURE_TOLERANCE).all()
+
+
+@pytest.mark.parametrize(
+    ("model", "shared_memory"),
+    [("scenes_detector", False), ("scenes_detector", True), ("scenes_detector_onnx", False)],
+)
+def test_the_answers_are_those_of_the_embedded_engine(
+    model: str,
+    shared_memory: bool,
+    server: TritonServer,
+    remote: Remote,
+    embedded: Detector,
+    photograph: Image.Image,
+    crops: list[Image.Image],
+) -> None:
+    detector = remote(server.address, model=model, shared_memory=shared_memory)
+    pictures = [photograph, *crops, photograph.rotate(90, expand=True), Image.new("RGB", (1, 1))]
+    for options in (DetectOptions(), DetectOptions(nms_iou_threshold=0.2, iou_weight=0.0, score_threshold=0.1)):
+        expected = embedded.detect(pictures, options)
+        assert sum(map(len, expected)) > len(pictures)
+        for found, wanted in zip(detector.detect(pictures, options), expected, strict=True):
+            assert_same(found, wanted)
+
+
+def png(picture: Image.Image) -> bytes:
+    file = BytesIO()
+    picture.save(file, "PNG")
+    return file.getvalue()
+
+
+def test_concurrent_requests_share_inferences_and_keep_their_answers(
+    server: TritonServer, remote: Remote, embedded: Detector, crops: list[Image.Image]
+) -> None:
+    """Thresholds differ from request to request, and one finds nothing at all."""
+    queries = [DetectOptions(nms_iou_threshold=0.5 if number % 2 else 0.2) for number in range(len(crops))]
+    queries[3] = DetectOptions(score_threshold=1)
+    expected = [embedded.detect([picture], query)[0] for picture, query in zip(crops, queries, strict=True)]
+    answers: list[httpx.Response | None] = [None] * len(crops)
+    before = server.batches("scenes_trunk")
+
+    async def ask_all() -> None:
+        app = create_app(remote(server.address), limits=LIMITS)
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://gateway", timeout=60) as client:
+
+            async def ask(number: int) -> None:
+                params = queries[number].model_dump(exclude_none=True, exclude_defaults=True)
+                headers = {"content-type": "image/png"}
+                answers[number] = await client.post(
+                    "/detect", params=params, content=png(crops[number]), headers=headers
+                )
+
+            async with anyio.create_task_group() as tasks:
+                for number in range(len(crops)):
+                    tasks.start_soon(ask, number)
+
+    anyio.run(ask_all)
+    for answer, wanted in zip(answers, expected, strict=True):
+        assert answer is not None
+        assert answer.status_code == 200, answer.text
+        [image] = answer.json()["images"]
+        found = image["detections"]
+        assert [each["label"] for each in found] == [each.label for each in wanted]
+        boxes = np.array([each["box"] for each in found]).reshape(-1, 4)
+        np.testing.assert_allclose(boxes, figures(wanted)[:, :4], rtol=0, atol=BOX_TOLERANCE_PX)
+        confidences = [each["confidence"] for each in found]
+        np.testing.assert_allclose(confidences, figures(wanted)[:, 4], rtol=0, atol=FIGURE_TOLERANCE)
+    assert len({str(answer.json()) for answer in answers if answer}) == len(crops), "every picture has another answer"
+    assert len([wanted for wanted in expected if wanted]) > 4
+    after = server.batches("scenes_trunk")
+    assert max(size for size, count in after.items() if count > before.get(size, 0)) > 1
+
+
+def test_a_stage_without_pytorch_says_so(make_server: Callable[..., TritonServer], repository: Path) -> None:
+    server = make_server(repository, torch=False)
+    try:
+        server.launch()
+        assert server.wait() != 0
+        assert (
+            "scenes_roi_stage needs PyTorch and torchvision in the Python of Triton's Python backend" in server.output()
+        )
+        assert "or serve scenes_detector_onnx" in server.output()
+    finally:
+        server.stop()
+
+
+def test_one_piece_needs_no_pytorch(
+    make_server: Callable[..., TritonServer], repository: Path, remote: Remote, tmp_path: Path, photograph: Image.Image
+) -> None:
+    (tmp_path / "scenes_detector_onnx").symlink_to(repository / "scenes_detector_onnx")
+    with running(make_server(tmp_path, torch=False)) as server:
+        [found] = remote(server.address, model="scenes_detector_onnx").detect([photograph])
+        assert found
+
+
+def test_shared_memory_is_used_again_and_freed(
+    server: TritonServer, remote: Remote, embedded: Detector, crops: list[Image.Image]
+) -> None:
+    """Each picture goes through the same region, and none is answered with another's detections."""
+    detector = remote(server.address, shared_memory=True)
+    for picture in crops[:3]:
+        assert_same(detector.detect([picture])[0], embedded.detect([picture])[0])
+        assert len(own_regions()) == 1
+    detector.engine.close()
+    assert own_regions() == []
+
+
+def own_regions() -> list[Path]:
+    return list(Path("/dev/shm").glob(f"dirdet_{os.getpid()}_*"))
