@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from dirdet_export.parity.found import Floats, Found
+from dirdet_export.parity.mask_match import mask_by_mmdet
 
 
 def as_mmdet_batch(pictures: list[NDArray[np.uint8]]) -> dict[str, Any]:
@@ -57,6 +58,7 @@ def found_by_mmdet(model: nn.Module, pictures: list[NDArray[np.uint8]]) -> list[
                 integrity=_numbers(result, "integrity"),
                 iou=_numbers(result, "ious"),
                 confidence=confidence,
+                masks=[mask_by_mmdet(mask) for mask in result.masks] if "masks" in result else None,
             )
         )
     return answers
