@@ -299,7 +299,7 @@ def dissect(model: nn.Module) -> tuple[Detector, Limits]:
     _require_type(part.roi_head, *ONE_STAGE, *DOUBLE_HEAD, *CASCADE, *HTC, name="roi_head")
     require(bool(part.with_neck), True, name="a neck")
     if type(part.roi_head) in CASCADE:
-        require(bool(part.roi_head.with_mask), False, name="a mask head of a cascade that is no HTC")
+        require(bool(part.roi_head.with_mask), False, name="a mask head in CascadeRoIHead")
     require(bool(part.roi_head.with_shared_head), False, name="a shared head")
     limits = read_limits(model)
     if limits.predicts_iou:
