@@ -258,9 +258,9 @@ def _read_masks(roi_head: Any) -> Masks | None:  # noqa: ANN401
     if not roi_head.with_mask:
         return None
     last, extractor = _last(roi_head.mask_head), _last(roi_head.mask_roi_extractor)
+    _require_type(extractor, SingleRoIExtractor, name="roi_head.mask_roi_extractor")
     strides = list(_last(roi_head.bbox_roi_extractor).featmap_strides)
     require(list(extractor.featmap_strides), strides, name="roi_head.mask_roi_extractor.featmap_strides")
-    require(last.upsample_method, "deconv", name="roi_head.mask_head.upsample_cfg.type")
     pooling = _read_fused(roi_head, extractor)
     heads: nn.Module
     if isinstance(roi_head, HTC):
@@ -271,6 +271,7 @@ def _read_masks(roi_head: Any) -> Masks | None:  # noqa: ANN401
     else:
         _require_type(last, FCNMaskHead, name="roi_head.mask_head")
         heads = MaskHead(pooling=pooling, head=last)
+    require(last.upsample_method, "deconv", name="roi_head.mask_head.upsample_cfg.type")
     size = pooling.output_size * int(last.scale_factor)
     return Masks(heads=heads, size=size, class_agnostic=bool(last.class_agnostic))
 

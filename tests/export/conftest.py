@@ -237,7 +237,7 @@ def htc_dir_specimen(tmp_path_factory: pytest.TempPathFactory) -> Specimen:
 
 @pytest.fixture(scope="session")
 def htc_without_semantic_dir_specimen(tmp_path_factory: pytest.TempPathFactory) -> Specimen:
-    return _shipped_specimen(tmp_path_factory.mktemp("htc_plain_dir"), "htc_without_semantic_dir_lite0_scenes", judge=0.1)
+    return _shipped_specimen(tmp_path_factory.mktemp("htc"), "htc_without_semantic_dir_lite0_scenes", judge=0.1)
 
 
 ARCHITECTURES = ["dir", "plain", "double_head", "cascade", "class_specific_cascade", "mask_rcnn", "htc_dir"]

@@ -9,6 +9,7 @@ from torch import nn
 
 from dirdet_export.parity.found import Floats, Found
 from dirdet_export.parity.mask_match import mask_by_mmdet
+from dirdet_export.quiet import expected_warnings
 
 
 def as_mmdet_batch(pictures: list[NDArray[np.uint8]]) -> dict[str, Any]:
@@ -42,7 +43,7 @@ def found_by_mmdet(model: nn.Module, pictures: list[NDArray[np.uint8]]) -> list[
     Returns:
         One for each picture.
     """
-    with torch.no_grad():
+    with torch.no_grad(), expected_warnings():
         samples: list[Any] = model.test_step(as_mmdet_batch(pictures))  # pyright: ignore[reportCallIssue]
     answers: list[Found] = []
     for sample in samples:
