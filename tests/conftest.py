@@ -34,9 +34,10 @@ Encode = Callable[..., bytes]
 class RectangleEngine:
     """Finds the one red, the one green and the one blue rectangle of a canvas."""
 
-    def __init__(self, *, plain: bool = False) -> None:
-        """With `plain` it predicts no purity and no integrity."""
+    def __init__(self, *, plain: bool = False, masks: bool = False) -> None:
+        """With `plain` it predicts no purity and no integrity, with `masks` the upper half of every rectangle."""
         self.plain = plain
+        self.masks = masks
         self.broken: Exception | None = None
         self.is_ready = True
         self.closed = False
@@ -85,6 +86,8 @@ class RectangleEngine:
             survivors[index] = len(survives)
             kept[index, : len(survives)] = survives
         integrity = np.full((size, 3), INTEGRITY, np.float32)
+        upper_half = np.repeat(np.array([1, 0], np.float32), 14)[:, None] * np.ones(28, np.float32)
+        mask = upper_half * (np.arange(3) < survivors[:, None])[..., None, None]  # [B, 3, 28, 28]
         return Candidates(
             boxes_xyxy=boxes,
             class_id=classes,
@@ -94,6 +97,7 @@ class RectangleEngine:
             num_candidates=number,
             kept=kept,
             num_detections=survivors,
+            mask=mask.astype(np.float32) if self.masks else None,
         )
 
     def fail(self) -> None:
@@ -144,6 +148,12 @@ def detector(manifest: Manifest, engine: RectangleEngine) -> Detector:
 def plain_detector() -> Detector:
     """The same without localization confidence."""
     return Detector(_manifest(None), RectangleEngine(plain=True))
+
+
+@pytest.fixture
+def mask_detector(manifest: Manifest) -> Detector:
+    """Also tells the upper half of every rectangle as its mask."""
+    return Detector(manifest.model_copy(update={"mask_threshold": 0.5}), RectangleEngine(masks=True))
 
 
 def _rectangles(width: int = 640, height: int = 480, **boxes: tuple[int, int, int, int]) -> Image.Image:

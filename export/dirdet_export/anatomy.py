@@ -3,7 +3,12 @@
 # First: the plug-in gives mmcv the operators that MMDetection imports.
 from dirdet_training.head import DIRHead
 from dirdet_training.mm.dir_mixin import DIRMixin
-from dirdet_training.mm.roi_heads import DIRCascadeRoIHead, DIRDoubleHeadRoIHead, DIRStandardRoIHead
+from dirdet_training.mm.roi_heads import (
+    DIRCascadeRoIHead,
+    DIRDoubleHeadRoIHead,
+    DIRHybridTaskCascadeRoIHead,
+    DIRStandardRoIHead,
+)
 
 # isort: split
 from collections.abc import Mapping
@@ -11,9 +16,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from mmcv.ops import RoIAlign
-from mmdet.models import CascadeRCNN, CascadeRoIHead, FasterRCNN, RPNHead, SingleRoIExtractor, StandardRoIHead
-from mmdet.models.roi_heads import DoubleHeadRoIHead
+from mmdet.models import (
+    CascadeRCNN,
+    CascadeRoIHead,
+    FasterRCNN,
+    HybridTaskCascade,
+    MaskRCNN,
+    RPNHead,
+    SingleRoIExtractor,
+    StandardRoIHead,
+)
+from mmdet.models.roi_heads import DoubleHeadRoIHead, HybridTaskCascadeRoIHead
 from mmdet.models.roi_heads.bbox_heads import ConvFCBBoxHead, DoubleConvFCBBoxHead
+from mmdet.models.roi_heads.mask_heads import FCNMaskHead, FusedSemanticHead, HTCMaskHead
 from mmdet.models.task_modules import AnchorGenerator, DeltaXYWHBBoxCoder
 from torch import nn
 
@@ -22,6 +37,8 @@ from dirdet_export.graph.box_heads import Cascade, OneHead, Stage, TwoHeads
 from dirdet_export.graph.boxes import BoxDecoder
 from dirdet_export.graph.candidates import Candidates
 from dirdet_export.graph.detector import Detector
+from dirdet_export.graph.fused import FusedPooling, Pooling
+from dirdet_export.graph.masks import MaskFlow, MaskHead, Masks
 from dirdet_export.graph.proposals import Proposals
 from dirdet_export.graph.pyramid import PyramidPooling
 from dirdet_export.graph.roi_stage import RoIStage
@@ -31,7 +48,8 @@ from dirdet_training.mm.dir_mixin import DEFAULT_MAX_CANDIDATES
 ONE_STAGE = (StandardRoIHead, DIRStandardRoIHead)
 DOUBLE_HEAD = (DoubleHeadRoIHead, DIRDoubleHeadRoIHead)
 CASCADE = (CascadeRoIHead, DIRCascadeRoIHead)
-SUPPORTED = "Faster, Cascade and Double-Head R-CNN with RPNHead and SingleRoIExtractor, without masks"
+HTC = (HybridTaskCascadeRoIHead, DIRHybridTaskCascadeRoIHead)
+SUPPORTED = "Faster, Mask, Cascade and Double-Head R-CNN and HTC with RPNHead and SingleRoIExtractor"
 
 # MMDetection's own multiclass_nms has no such cut. A thousand pairs above the threshold are ten times what it keeps.
 DEFAULT_CANDIDATES = {True: DEFAULT_MAX_CANDIDATES, False: 1000}
@@ -51,6 +69,7 @@ class Limits:
         nms_iou_threshold: of the last NMS.
         iou_weight: w of the confidence; 0 for a plain detector.
         predicts_iou: there is a DIR head.
+        mask_threshold: a pixel belongs to a mask where its probability reaches it; None where there are no masks.
     """
 
     max_candidates: int
@@ -59,6 +78,7 @@ class Limits:
     nms_iou_threshold: float
     iou_weight: float
     predicts_iou: bool
+    mask_threshold: float | None = None
 
 
 def require(actual: object, expected: object, *, name: str) -> None:
@@ -109,7 +129,14 @@ def read_limits(model: Any) -> Limits:  # noqa: ANN401
         nms_iou_threshold=_nms_threshold(config.nms, name="test_cfg.rcnn.nms"),
         iou_weight=float(config.get("iou_weight", 0.5)) if predicts_iou else 0.0,
         predicts_iou=predicts_iou,
+        mask_threshold=_mask_threshold(config) if model.roi_head.with_mask else None,
     )
+
+
+def _mask_threshold(config: Mapping[str, Any]) -> float:
+    threshold = float(config["mask_thr_binary"])
+    require(0 <= threshold <= 1, True, name="test_cfg.rcnn.mask_thr_binary in 0..1")
+    return threshold
 
 
 def _read_trunk(model: Any) -> Trunk:  # noqa: ANN401
@@ -126,6 +153,7 @@ def _read_trunk(model: Any) -> Trunk:  # noqa: ANN401
         swap_channels=not preprocessor._channel_conversion,
         padding_value=float(preprocessor.pad_value),
         roi_levels=_last(model.roi_head.bbox_roi_extractor).num_inputs,
+        semantic_head=model.roi_head.semantic_head if _has_semantic(model.roi_head) else None,
     )
 
 
@@ -167,6 +195,24 @@ def _read_pooling(extractor: Any) -> PyramidPooling:  # noqa: ANN401
     )
 
 
+def _has_semantic(roi_head: Any) -> bool:  # noqa: ANN401
+    return isinstance(roi_head, HTC) and bool(roi_head.with_semantic)
+
+
+def _read_fused(roi_head: Any, extractor: Any) -> Pooling:  # noqa: ANN401
+    """A box or mask extractor's pooling, in HTC with the semantic branch's."""
+    pooling = _read_pooling(extractor)
+    if not _has_semantic(roi_head):
+        return pooling
+    _require_type(roi_head.semantic_head, FusedSemanticHead, name="roi_head.semantic_head")
+    require(sorted(roi_head.semantic_fusion), ["bbox", "mask"], name="roi_head.semantic_fusion")
+    semantic = _read_pooling(roi_head.semantic_roi_extractor)
+    require(len(semantic.strides), 1, name="number of levels of roi_head.semantic_roi_extractor")
+    rest = semantic.output_size % pooling.output_size
+    require(rest, 0, name="what is left of the semantic features' size divided by that of the others")
+    return FusedPooling(pyramid=pooling, semantic=semantic)
+
+
 def _require_head(box_head: Any, expected: type) -> None:  # noqa: ANN401
     if not isinstance(box_head, expected):
         _require_type(box_head, expected, name="roi_head.bbox_head")
@@ -174,9 +220,9 @@ def _require_head(box_head: Any, expected: type) -> None:  # noqa: ANN401
     require(bool(box_head.custom_cls_channels), False, name="custom class channels of roi_head.bbox_head")
 
 
-def _read_one_head(extractor: Any, box_head: Any) -> OneHead:  # noqa: ANN401
+def _read_one_head(pooling: Pooling, box_head: Any) -> OneHead:  # noqa: ANN401
     _require_head(box_head, ConvFCBBoxHead)
-    return OneHead(pooling=_read_pooling(extractor), head=box_head)
+    return OneHead(pooling=pooling, head=box_head)
 
 
 def _read_two_heads(roi_head: Any) -> TwoHeads:  # noqa: ANN401
@@ -190,7 +236,7 @@ def _read_cascade(roi_head: Any) -> Cascade:  # noqa: ANN401
     for extractor, box_head in zip(roi_head.bbox_roi_extractor, roi_head.bbox_head, strict=True):
         stages.append(
             Stage(
-                look=_read_one_head(extractor, box_head),
+                look=_read_one_head(_read_fused(roi_head, extractor), box_head),
                 decoder=_decoder(box_head.bbox_coder, name="roi_head.bbox_head.bbox_coder"),
                 class_agnostic=bool(box_head.reg_class_agnostic),
             )
@@ -205,13 +251,35 @@ def _read_box_heads(roi_head: Any) -> nn.Module:  # noqa: ANN401
         return _read_cascade(roi_head)
     if isinstance(roi_head, DOUBLE_HEAD):
         return _read_two_heads(roi_head)
-    return _read_one_head(roi_head.bbox_roi_extractor, roi_head.bbox_head)
+    return _read_one_head(_read_pooling(roi_head.bbox_roi_extractor), roi_head.bbox_head)
+
+
+def _read_masks(roi_head: Any) -> Masks | None:  # noqa: ANN401
+    if not roi_head.with_mask:
+        return None
+    last, extractor = _last(roi_head.mask_head), _last(roi_head.mask_roi_extractor)
+    _require_type(extractor, SingleRoIExtractor, name="roi_head.mask_roi_extractor")
+    strides = list(_last(roi_head.bbox_roi_extractor).featmap_strides)
+    require(list(extractor.featmap_strides), strides, name="roi_head.mask_roi_extractor.featmap_strides")
+    pooling = _read_fused(roi_head, extractor)
+    heads: nn.Module
+    if isinstance(roi_head, HTC):
+        require(roi_head.mask_info_flow, True, name="roi_head.mask_info_flow")
+        for head in roi_head.mask_head:
+            _require_type(head, HTCMaskHead, name="roi_head.mask_head")
+        heads = MaskFlow(pooling=pooling, heads=list(roi_head.mask_head))
+    else:
+        _require_type(last, FCNMaskHead, name="roi_head.mask_head")
+        heads = MaskHead(pooling=pooling, head=last)
+    require(last.upsample_method, "deconv", name="roi_head.mask_head.upsample_cfg.type")
+    size = pooling.output_size * int(last.scale_factor)
+    return Masks(heads=heads, size=size, class_agnostic=bool(last.class_agnostic))
 
 
 def _read_candidates(roi_head: Any, limits: Limits) -> Candidates:  # noqa: ANN401
     box_heads, last = _read_box_heads(roi_head), _last(roi_head.bbox_head)
     return Candidates(
-        pooling=_read_pooling(_last(roi_head.bbox_roi_extractor)),
+        pooling=_read_fused(roi_head, _last(roi_head.bbox_roi_extractor)),
         box_heads=box_heads,
         decoder=_decoder(last.bbox_coder, name="roi_head.bbox_head.bbox_coder"),
         classes=last.num_classes,
@@ -226,12 +294,13 @@ def dissect(model: nn.Module) -> tuple[Detector, Limits]:
     Raises:
         UnsupportedError: an architecture or a setting that it could not reproduce; says which and what is supported.
     """
-    _require_type(model, FasterRCNN, CascadeRCNN, name="type")
+    _require_type(model, FasterRCNN, MaskRCNN, CascadeRCNN, HybridTaskCascade, name="type")
     part: Any = model
     _require_type(part.rpn_head, RPNHead, name="rpn_head")
-    _require_type(part.roi_head, *ONE_STAGE, *DOUBLE_HEAD, *CASCADE, name="roi_head")
+    _require_type(part.roi_head, *ONE_STAGE, *DOUBLE_HEAD, *CASCADE, *HTC, name="roi_head")
     require(bool(part.with_neck), True, name="a neck")
-    require(bool(part.roi_head.with_mask), False, name="a mask head")
+    if type(part.roi_head) in CASCADE:
+        require(bool(part.roi_head.with_mask), False, name="a mask head in CascadeRoIHead")
     require(bool(part.roi_head.with_shared_head), False, name="a shared head")
     limits = read_limits(model)
     if limits.predicts_iou:
@@ -244,5 +313,7 @@ def dissect(model: nn.Module) -> tuple[Detector, Limits]:
         dir_head=part.roi_head.dir_head if limits.predicts_iou else None,
         levels=_last(part.roi_head.bbox_roi_extractor).num_inputs,
         keep=limits.max_detections,
+        masks=_read_masks(part.roi_head),
+        semantic=_has_semantic(part.roi_head),
     )
     return Detector(trunk=_read_trunk(model), roi_stage=stage).eval(), limits

@@ -103,8 +103,9 @@ def write_bundle(folder: Path, *, detector: Detector, limits: Limits, descriptio
             nms_iou_threshold=limits.nms_iou_threshold,
             iou_weight=limits.iou_weight,
         ),
+        mask_threshold=limits.mask_threshold,
         inputs=signature.inputs(predicts_iou=predicts_iou),
-        outputs=signature.outputs(predicts_iou=predicts_iou),
+        outputs=signature.outputs(predicts_iou=predicts_iou, mask_size=detector.roi_stage.mask_size),
         provenance=Provenance(
             config=description.config,
             checkpoint_sha256=sha256_of(description.checkpoint),

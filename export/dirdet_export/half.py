@@ -41,7 +41,7 @@ class _FromHalf(nn.Module):
 def store_module_half(module: nn.Module) -> None:
     """Makes the matrices and kernels of a module that `round_weights` rounded be stored as float16, in place."""
     for part in list(module.modules()):
-        if isinstance(part, nn.Linear | nn.Conv2d) and part.weight.numel() >= MIN_ELEMENTS:
+        if isinstance(part, nn.Linear | nn.Conv2d | nn.ConvTranspose2d) and part.weight.numel() >= MIN_ELEMENTS:
             parametrize.register_parametrization(part, "weight", _FromHalf(), unsafe=True)
             # Afterwards, because a parametrization may not itself change the stored type.
             stored = part.get_parameter("parametrizations.weight.original")

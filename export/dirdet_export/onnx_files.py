@@ -103,11 +103,11 @@ def write_detector(detector: Detector, path: Path, *, predicts_iou: bool, half: 
         ExportError: the graph has control flow.
     """
     inputs = signature.inputs(predicts_iou=predicts_iou)
-    outputs = signature.outputs(predicts_iou=predicts_iou)
-    sizes = {"M": detector.roi_stage.candidates.keep, "D": detector.roi_stage.keep}
+    outputs = signature.outputs(predicts_iou=predicts_iou, mask_size=detector.roi_stage.mask_size)
+    sizes: dict[int | str, int] = {"M": detector.roi_stage.candidates.keep, "D": detector.roi_stage.keep}
     fixed = {
         spec.name: {
-            axis: sizes[side] for axis, side in enumerate(spec.shape) if isinstance(side, str) and side in sizes
+            axis: size for axis, side in enumerate(spec.shape) if isinstance(size := sizes.get(side, side), int)
         }
         for spec in outputs
     }
@@ -131,7 +131,7 @@ def write_trunk(detector: Detector, path: Path, *, half: bool) -> None:
     """
     inputs = signature.inputs(predicts_iou=False)[:2]
     stage = detector.roi_stage
-    outputs = signature.trunk_outputs(roi_levels=stage.levels, rpn_levels=stage.rpn_levels)
+    outputs = signature.trunk_outputs(roi_levels=stage.levels, rpn_levels=stage.rpn_levels, semantic=stage.semantic)
     maps = {name: {0: "B", 2: f"H_{name}", 3: f"W_{name}"} for name in outputs}
     write_onnx(
         detector.trunk,

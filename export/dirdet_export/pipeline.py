@@ -140,7 +140,7 @@ def export(order: Order, say: Callable[[str], None]) -> None:
             raise ParityError(
                 f"the bundle does not detect what the checkpoint detects: {len(failed)} of {len(rows)} comparisons "
                 f"differ, first {failed[0]!r}; expected matches within {MAX_BOX_DIFFERENCE_PX:g} px and "
-                f"{MAX_FIGURE_DIFFERENCE:g}, none missing; {order.out} was not written"
+                f"{MAX_FIGURE_DIFFERENCE:g} (of masks 1 - IoU), none missing; {order.out} was not written"
             )
         if not sum(row.detections for row in rows):
             say("note: neither side detected anything on these pictures, so that little is proved; give --pictures")

@@ -1,4 +1,4 @@
-"""Silences, by name, what torch says of the exporters that this package uses on purpose."""
+"""Silences, by name, what torch says of the exporters and detectors that this package uses on purpose."""
 
 import warnings
 from collections.abc import Generator
@@ -9,6 +9,8 @@ from torch.jit._trace import TracerWarning
 # The TorchScript-based exporter is the one that writes a graph without If and Loop for an old ONNX Runtime. The
 # filters can go when the exporter does.
 EXPECTED = (
+    # MMDetection of HTC's masks.
+    (UserWarning, r"To copy construct from a tensor"),
     (FutureWarning, r"`torch\.jit\.\w+` is deprecated"),
     (DeprecationWarning, r"`torch\.jit\.\w+` is deprecated"),
     (DeprecationWarning, r"You are using the legacy TorchScript-based ONNX export"),
@@ -20,7 +22,7 @@ CHECKED_IN_PYTHON = (r"torch\.nn\.functional", r"mm(cv|det|engine)\.", r"timm\."
 
 @contextmanager
 def expected_warnings() -> Generator[None]:
-    """Within it, what is known of TorchScript, of its ONNX exporter and of the modules that they trace is not news."""
+    """Within it, what is known of TorchScript, its ONNX exporter and the modules they trace or run is not news."""
     with warnings.catch_warnings():
         for category, message in EXPECTED:
             warnings.filterwarnings("ignore", message=message, category=category)

@@ -18,8 +18,13 @@ def inputs(*, predicts_iou: bool) -> list[TensorSpec]:
     return [spec for spec in specs if predicts_iou or spec.name != "iou_weight"]
 
 
-def outputs(*, predicts_iou: bool) -> list[TensorSpec]:
-    """Outputs of detector.onnx in order; a plain detector has no purity and integrity."""
+def outputs(*, predicts_iou: bool, mask_size: int | None = None) -> list[TensorSpec]:
+    """Outputs of detector.onnx in order; a plain detector has no purity and integrity.
+
+    Args:
+        predicts_iou: it has a DIR head.
+        mask_size: cells along each side of a mask; None where there are no masks.
+    """
     specs = [
         TensorSpec(name="boxes", dtype="float32", shape=["B", "M", 4], unit=f"xyxy, {PIXELS}"),
         TensorSpec(name="class_id", dtype="int64", shape=["B", "M"], unit="position in categories"),
@@ -30,13 +35,17 @@ def outputs(*, predicts_iou: bool) -> list[TensorSpec]:
         TensorSpec(name="kept", dtype="int64", shape=["B", "D"], unit="position among the candidates"),
         TensorSpec(name="num_detections", dtype="int64", shape=["B"], unit="detections"),
     ]
+    if mask_size is not None:
+        shape = ["B", "D", mask_size, mask_size]
+        specs.append(TensorSpec(name="mask", dtype="float32", shape=shape, unit=f"{PROBABILITY}, over a kept box"))
     return [spec for spec in specs if predicts_iou or spec.name not in ("purity", "integrity")]
 
 
-def trunk_outputs(*, roi_levels: int, rpn_levels: int) -> list[str]:
+def trunk_outputs(*, roi_levels: int, rpn_levels: int, semantic: bool = False) -> list[str]:
     """Outputs of trunk.onnx in order, which are the first inputs of roi_stage.pt: finest level first in each group."""
     return [
         *(f"level_{number}" for number in range(roi_levels)),
+        *(["semantic"] if semantic else []),
         *(f"objectness_{number}" for number in range(rpn_levels)),
         *(f"deltas_{number}" for number in range(rpn_levels)),
     ]

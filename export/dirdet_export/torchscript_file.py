@@ -32,10 +32,10 @@ def write_roi_stage(detector: Detector, path: Path, *, predicts_iou: bool, half:
         store_module_half(stage)
     canvas, picture_hw, *request = sample_request(predicts_iou=predicts_iou)
     inputs = [
-        *signature.trunk_outputs(roi_levels=stage.levels, rpn_levels=stage.rpn_levels),
+        *signature.trunk_outputs(roi_levels=stage.levels, rpn_levels=stage.rpn_levels, semantic=stage.semantic),
         *(spec.name for spec in signature.inputs(predicts_iou=predicts_iou)[1:]),
     ]
-    outputs = [spec.name for spec in signature.outputs(predicts_iou=predicts_iou)]
+    outputs = [spec.name for spec in signature.outputs(predicts_iou=predicts_iou, mask_size=stage.mask_size)]
     with expected_warnings(), torch.no_grad():
         maps = detector.trunk(canvas, picture_hw)
         # The tracer's own check compares two runs of the same tensors; the tests compare other batches and canvases.

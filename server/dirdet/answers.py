@@ -75,6 +75,7 @@ def detector_info(detector: Detector, limits: ServerLimits) -> dict[str, Any]:
         "defaults",
         "max_candidates",
         "max_detections",
+        "mask_threshold",
         "quality",
         "calibration",
     }

@@ -91,6 +91,12 @@ class Manifest(_Part):
     max_candidates: int = Field(gt=0, description="M")
     max_detections: int = Field(gt=0, description="D")
     defaults: Thresholds
+    mask_threshold: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="a pixel belongs to an object where its probability reaches it; null: the detector has no masks",
+    )
     inputs: list[TensorSpec]
     outputs: list[TensorSpec]
     provenance: Provenance

@@ -8,8 +8,10 @@ import numpy as np
 from dirdet.bundle import Manifest
 from dirdet.calibration import Calibration, Floats
 from dirdet.canvas import Fit
+from dirdet.masks import paste
 from dirdet.options import Settings
 from dirdet.ranking import combined_iou, confidence
+from dirdet.rle import Rle
 from dirdet.tensors import Candidates
 
 # Five significant digits, not decimals: iou and confidence then follow from the rounded figures beside them
@@ -35,6 +37,7 @@ class Detection:
             next two.
         iou_calibrated: expected IoU with the object, if there is one; None from a plain detector too.
         outer_box_xyxy: a larger box that contains the object with the probability that the calibration names.
+        mask: the object's pixels in the upright picture; None from a detector without masks.
     """
 
     box_xyxy: tuple[float, float, float, float]
@@ -49,6 +52,7 @@ class Detection:
     score_calibrated: float | None = None
     iou_calibrated: float | None = None
     outer_box_xyxy: tuple[float, float, float, float] | None = None
+    mask: Rle | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The object that POST /detect answers with."""
@@ -65,6 +69,7 @@ class Detection:
             "score_calibrated": _rounded(self.score_calibrated),
             "iou_calibrated": _rounded(self.iou_calibrated),
             "outer_box": None if self.outer_box_xyxy is None else _pixels(self.outer_box_xyxy),
+            "mask": None if self.mask is None else self.mask.to_json(),
         }
 
 
@@ -118,6 +123,7 @@ def detections_of(
             score_calibrated=None if calibrated.score is None else float(calibrated.score[i]),
             iou_calibrated=None if calibrated.iou is None else float(calibrated.iou[i]),
             outer_box_xyxy=None if outer is None else _box(outer[i]),
+            mask=_mask(candidates, index, int(i), box_xyxy=boxes[i], fit=fit, manifest=manifest),
         )
         for i, category in zip(order, categories, strict=True)
     ]
@@ -137,6 +143,15 @@ def _calibrated(calibration: Calibration | None, score: Floats, iou: Floats | No
         score=calibration.score.apply(score),
         iou=None if calibration.iou is None or iou is None else calibration.iou.apply(iou),
     )
+
+
+def _mask(
+    candidates: Candidates, index: int, position: int, *, box_xyxy: Floats, fit: Fit, manifest: Manifest
+) -> Rle | None:
+    """The mask of one of a canvas's kept, by its position among them."""
+    if candidates.mask is None or manifest.mask_threshold is None:
+        return None
+    return paste(candidates.mask[index, position], box_xyxy, fit.picture_hw, threshold=manifest.mask_threshold)
 
 
 def _box(sides: Floats) -> tuple[float, float, float, float]:

@@ -1,9 +1,10 @@
-"""Draws detections on a picture: boxes with label, confidence and iou."""
+"""Draws detections on a picture: boxes with label, confidence and iou, and masks."""
 
 import colorsys
 from collections.abc import Sequence
 from io import BytesIO
 
+import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from dirdet.detections import Detection
@@ -12,6 +13,8 @@ from dirdet.labels import place_labels
 FORMATS = {"image/jpeg": "JPEG", "image/png": "PNG"}
 # Hues a golden ratio apart stay distinct however many classes there are.
 GOLDEN_RATIO = 0.618034
+# Of 255: what is under a mask can still be seen.
+MASK_OPACITY = 96
 
 
 def caption(detection: Detection) -> str:
@@ -28,6 +31,10 @@ def draw_detections(picture: Image.Image, detections: Sequence[Detection]) -> Im
         detections: of that picture, most confident first.
     """
     drawn = picture.copy()
+    for detection in reversed(detections):
+        if detection.mask is not None:
+            veil = Image.fromarray(detection.mask.decode() * np.uint8(MASK_OPACITY))
+            drawn.paste(_colour(detection.class_id), mask=veil)
     brush = ImageDraw.Draw(drawn)
     # In proportion to the picture, so that a large one shown small can still be read.
     line = max(1, round(min(picture.size) / 250))

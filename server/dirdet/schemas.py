@@ -11,6 +11,13 @@ from dirdet.problems import ImageFailure
 Probability = Annotated[float, Field(ge=0, le=1)]
 
 
+class Mask(BaseModel):
+    """The pixels that belong to an object, as COCO's compressed run-length encoding: `pycocotools.mask.decode`."""
+
+    size: tuple[int, int] = Field(description="the picture's height and width in pixels, EXIF-upright")
+    counts: str
+
+
 class DetectionOut(BaseModel):
     """One object."""
 
@@ -41,6 +48,7 @@ class DetectionOut(BaseModel):
         description="a larger box, x1, y1, x2, y2 in pixels and inside the picture, that contains the object with the "
         "probability that calibration.box_margin.coverage of GET /detector tells; null without such a margin"
     )
+    mask: Mask | None = Field(description="the object's pixels; null from a detector without masks")
 
 
 class ImageDetections(BaseModel):
@@ -99,6 +107,9 @@ class DetectorInfo(BaseModel):
     defaults: Thresholds
     max_candidates: int
     max_detections: int
+    mask_threshold: float | None = Field(
+        description="a pixel belongs to a mask where its probability reaches it; null: the detector has no masks"
+    )
     quality: dict[str, float] = Field(description="measured figures by name")
     calibration: Calibration | None = Field(description="where *_calibrated and outer_box come from; null without")
     provenance: Provenance

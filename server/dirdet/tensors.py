@@ -40,6 +40,8 @@ class Candidates:
         num_candidates: [B] how many of the M are meaningful.
         kept: [B, D] indices into the M, in order of confidence.
         num_detections: [B] how many of the D are meaningful.
+        mask: [B, D, S, S] probability over the boxes of the kept, rows from a box's top; None from a detector without
+            masks.
     """
 
     boxes_xyxy: NDArray[np.float32]
@@ -50,6 +52,7 @@ class Candidates:
     num_candidates: NDArray[np.int64]
     kept: NDArray[np.int64]
     num_detections: NDArray[np.int64]
+    mask: NDArray[np.float32] | None = None
 
     @classmethod
     def from_outputs(cls, outputs: Mapping[str, NDArray[Any]]) -> "Candidates":
@@ -63,4 +66,5 @@ class Candidates:
             num_candidates=outputs["num_candidates"],
             kept=outputs["kept"],
             num_detections=outputs["num_detections"],
+            mask=outputs.get("mask"),
         )

@@ -80,6 +80,29 @@ test_dataloader = dict(
     dataset=dict(pipeline=test_pipeline, metainfo=dict(classes=("person", "car", "dog", "cat", "kite")))
 )
 """
+MASK_RCNN_CONFIG = (
+    PLAIN_CONFIG.replace("faster_rcnn/faster-rcnn", "mask_rcnn/mask-rcnn")
+    + """
+model["roi_head"].update(
+    mask_roi_extractor=dict(out_channels=32), mask_head=dict(in_channels=32, conv_out_channels=16, num_classes=5)
+)
+"""
+)
+HTC_CONFIG = (
+    CLASS_SPECIFIC_CASCADE_CONFIG.replace("cascade_rcnn/cascade-rcnn", "htc/htc")
+    + """
+_mask_head = dict(
+    type="HTCMaskHead", num_convs=2, in_channels=32, conv_out_channels=32, num_classes=5,
+    loss_mask=dict(type="CrossEntropyLoss", use_mask=True),
+)
+model["roi_head"].update(
+    mask_roi_extractor=dict(out_channels=32),
+    mask_head=[dict(with_conv_res=False, **_mask_head), _mask_head, _mask_head],
+    semantic_roi_extractor=dict(out_channels=32),
+    semantic_head=dict(in_channels=32, conv_out_channels=32),
+)
+"""
+)
 DIR_CONFIG = """
 _base_ = ["{base}"]
 resize = dict(type="Resize", scale=(160, 128), keep_ratio=True, backend="pillow")
@@ -106,8 +129,12 @@ class Specimen:
     limits: Limits
 
 
-def _enliven(model: Any) -> None:
-    """Random heads say nearly the same of everything; larger weights make scores and boxes differ."""
+def _enliven(model: Any, *, judge: float) -> None:
+    """Random heads say nearly the same of everything; larger weights make scores and boxes differ.
+
+    `judge` is the deviation of the DIR head's last weights. Where its logits are far below zero the confidence is the
+    root of next to nothing, and rounding alone decides the order.
+    """
     generator = torch.Generator().manual_seed(1)
 
     def draw(layer: Any, deviation: float) -> None:
@@ -120,19 +147,22 @@ def _enliven(model: Any) -> None:
         for head in heads if isinstance(heads, torch.nn.ModuleList) else [heads]:
             draw(head.fc_cls, 0.6)
             draw(head.fc_reg, 0.15)
+        masks = getattr(model.roi_head, "mask_head", [])
+        for head in masks if isinstance(masks, torch.nn.ModuleList | list) else [masks]:
+            draw(head.conv_logits, 1.0)
         for branch in (getattr(model.roi_head, "dir_head", None) or torch.nn.Module()).children():
             layers: Any = branch
-            draw(layers[4], 0.6)
+            draw(layers[4], judge)
 
 
-def _specimen(folder: Path, text: str) -> Specimen:
+def _specimen(folder: Path, text: str, *, judge: float = 0.6) -> Specimen:
     config, checkpoint = folder / "config.py", folder / "weights.pth"
     config.write_text(text)
     cfg = read_config(config)
     torch.manual_seed(0)
     model: Any = build_model(cfg).eval()
     model.init_weights()
-    _enliven(model)
+    _enliven(model, judge=judge)
     torch.save({"state_dict": model.state_dict()}, checkpoint)
     detector, limits = dissect(model)
     return Specimen(config, checkpoint, cfg, model, detector, limits)
@@ -160,10 +190,10 @@ def plain_specimen(tmp_path_factory: pytest.TempPathFactory) -> Specimen:
     return _specimen(tmp_path_factory.mktemp("plain"), PLAIN_CONFIG)
 
 
-def _shipped_specimen(folder: Path, name: str) -> Specimen:
+def _shipped_specimen(folder: Path, name: str, *, judge: float = 0.6) -> Specimen:
     from dirdet_training.mm.configs import shipped_configs
 
-    return _specimen(folder, DIR_CONFIG.format(base=shipped_configs()[name]))
+    return _specimen(folder, DIR_CONFIG.format(base=shipped_configs()[name]), judge=judge)
 
 
 @pytest.fixture(scope="session")
@@ -183,7 +213,37 @@ def class_specific_cascade_specimen(tmp_path_factory: pytest.TempPathFactory) ->
     return _specimen(tmp_path_factory.mktemp("class_specific_cascade"), CLASS_SPECIFIC_CASCADE_CONFIG)
 
 
-@pytest.fixture(scope="session", params=["dir", "plain", "double_head", "cascade", "class_specific_cascade"])
+@pytest.fixture(scope="session")
+def mask_rcnn_specimen(tmp_path_factory: pytest.TempPathFactory) -> Specimen:
+    """MMDetection's own: a mask for every class."""
+    return _specimen(tmp_path_factory.mktemp("mask_rcnn"), MASK_RCNN_CONFIG)
+
+
+@pytest.fixture(scope="session")
+def mask_rcnn_dir_specimen(tmp_path_factory: pytest.TempPathFactory) -> Specimen:
+    return _shipped_specimen(tmp_path_factory.mktemp("mask_rcnn_dir"), "mask_rcnn_dir_lite0_scenes", judge=0.1)
+
+
+@pytest.fixture(scope="session")
+def htc_specimen(tmp_path_factory: pytest.TempPathFactory) -> Specimen:
+    """MMDetection's own, with its semantic branch and without DIR."""
+    return _specimen(tmp_path_factory.mktemp("htc"), HTC_CONFIG)
+
+
+@pytest.fixture(scope="session")
+def htc_dir_specimen(tmp_path_factory: pytest.TempPathFactory) -> Specimen:
+    return _shipped_specimen(tmp_path_factory.mktemp("htc_dir"), "htc_dir_lite0_scenes", judge=0.1)
+
+
+@pytest.fixture(scope="session")
+def htc_without_semantic_dir_specimen(tmp_path_factory: pytest.TempPathFactory) -> Specimen:
+    return _shipped_specimen(tmp_path_factory.mktemp("htc"), "htc_without_semantic_dir_lite0_scenes", judge=0.1)
+
+
+ARCHITECTURES = ["dir", "plain", "double_head", "cascade", "class_specific_cascade", "mask_rcnn", "htc_dir"]
+
+
+@pytest.fixture(scope="session", params=ARCHITECTURES)
 def specimen(request: pytest.FixtureRequest) -> Specimen:
     return request.getfixturevalue(f"{request.param}_specimen")
 

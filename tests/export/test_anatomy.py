@@ -25,9 +25,9 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
     ("base", "named"),
     [
         ("cascade_rcnn/cascade-mask-rcnn_r50_fpn_1x_coco.py", "a mask head"),
-        ("mask_rcnn/mask-rcnn_r50_fpn_1x_coco.py", "MaskRCNN"),
+        ("ms_rcnn/ms-rcnn_r50-caffe_fpn_1x_coco.py", "MaskScoringRCNN"),
         ("retinanet/retinanet_r18_fpn_1x_coco.py", "RetinaNet"),
-        ("htc/htc-without-semantic_r50_fpn_1x_coco.py", "HybridTaskCascade"),
+        ("scnet/scnet_r50_fpn_1x_coco.py", "SCNet"),
     ],
 )
 def test_other_architectures_are_refused_by_name(build: Callable[..., Any], base: str, named: str) -> None:
@@ -50,6 +50,24 @@ def test_other_architectures_are_refused_by_name(build: Callable[..., Any], base
 def test_settings_that_the_graph_lacks_are_refused_by_name(build: Callable[..., Any], changes: str, named: str) -> None:
     with pytest.raises(UnsupportedError, match=named):
         dissect(build("faster_rcnn/faster-rcnn_r50_fpn_1x_coco.py", f"model = dict({changes})"))
+
+
+@pytest.mark.parametrize(
+    ("base", "changes", "named"),
+    [
+        ("mask_rcnn/mask-rcnn", "test_cfg=dict(rcnn=dict(mask_thr_binary=-1))", "mask_thr_binary"),
+        ("mask_rcnn/mask-rcnn", "roi_head=dict(mask_head=dict(upsample_cfg=dict(type='nearest')))", "upsample_cfg"),
+        ("mask_rcnn/mask-rcnn", "roi_head=dict(mask_roi_extractor=dict(featmap_strides=[4, 8]))", "featmap_strides"),
+        ("htc/htc", "roi_head=dict(semantic_fusion=('mask',))", "semantic_fusion"),
+        ("htc/htc", "roi_head=dict(mask_info_flow=False)", "mask_info_flow"),
+        ("htc/htc", "roi_head=dict(semantic_roi_extractor=dict(roi_layer=dict(output_size=10)))", "semantic features"),
+    ],
+)
+def test_settings_of_masks_that_the_graph_lacks_are_refused_by_name(
+    build: Callable[..., Any], base: str, changes: str, named: str
+) -> None:
+    with pytest.raises(UnsupportedError, match=named):
+        dissect(build(f"{base}_r50_fpn_1x_coco.py", f"model = dict({changes})"))
 
 
 @pytest.mark.parametrize(

@@ -81,7 +81,11 @@ def test_a_plain_detector(run: Run, plain_specimen: Any, folder_of_pictures: Pat
     assert all(detection.confidence == detection.score for detection in detections)
 
 
-@pytest.mark.parametrize("name", ["double_head", "cascade", "class_specific_cascade"])
+BOXES_ONLY = ["double_head", "cascade", "class_specific_cascade"]
+WITH_MASKS = ["mask_rcnn", "mask_rcnn_dir", "htc", "htc_dir", "htc_without_semantic_dir"]
+
+
+@pytest.mark.parametrize("name", [*BOXES_ONLY, *WITH_MASKS])
 def test_other_architectures(
     run: Run, folder_of_pictures: Path, tmp_path: Path, request: pytest.FixtureRequest, name: str
 ) -> None:
@@ -91,6 +95,8 @@ def test_other_architectures(
     assert "3 pictures agree" in result.output
     manifest = Bundle.open(tmp_path / name).manifest
     assert manifest.architecture.startswith(type(specimen.model).__name__)
+    assert manifest.mask_threshold == (0.5 if name in WITH_MASKS else None)
+    assert [spec.name for spec in manifest.outputs if spec.name == "mask"] == (["mask"] if name in WITH_MASKS else [])
 
 
 def test_a_bundle_that_detects_something_else_is_not_put_in_place(

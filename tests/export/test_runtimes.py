@@ -29,7 +29,8 @@ def eager(detector: Detector, request: dict[str, Tensor]) -> Answer:
     predicts_iou = detector.roi_stage.dir_head is not None
     with torch.no_grad():
         values = detector(*arguments(detector, request).values())
-    names = [spec.name for spec in signature.outputs(predicts_iou=predicts_iou)]
+    specs = signature.outputs(predicts_iou=predicts_iou, mask_size=detector.roi_stage.mask_size)
+    names = [spec.name for spec in specs]
     return {name: tensor.numpy() for name, tensor in zip(names, values, strict=True)}
 
 
@@ -46,7 +47,7 @@ def in_two_parts(folder: Path, detector: Detector, request: dict[str, Tensor]) -
     arrays["nms_iou_threshold"] = float(arrays["nms_iou_threshold"])
     answer: Candidates = engine.detect(CanvasBatch(**arrays))
     renamed = {"boxes": answer.boxes_xyxy}
-    names = ("class_id", "score", "purity", "integrity", "num_candidates", "kept", "num_detections")
+    names = ("class_id", "score", "purity", "integrity", "num_candidates", "kept", "num_detections", "mask")
     found = {**renamed, **{name: getattr(answer, name) for name in names}}
     return {name: values for name, values in found.items() if values is not None}
 
@@ -139,6 +140,25 @@ def test_detections_are_ranked_by_confidence_and_lie_inside_the_picture(
         boxes = answer["boxes"][picture]
         assert boxes.min() >= 0
         assert (boxes.max(0) <= [width, height, width, height]).all()
+
+
+def test_masks_are_those_of_the_survivors_whatever_the_thresholds(
+    mask_rcnn_dir_specimen: Any, bundle_of: Callable[..., Path], ask: Callable[..., dict[str, Tensor]]
+) -> None:
+    folder, detector = bundle_of(mask_rcnn_dir_specimen), mask_rcnn_dir_specimen.detector
+    known: dict[int, np.ndarray] = {}
+    shared = 0
+    for settings in ({}, {"iou_weight": 0.0}, {"nms_iou_threshold": 0.2}, {"iou_weight": 1.0}):
+        answer = by_onnx(folder, detector, ask(**settings))
+        count = answer["num_detections"][0]
+        assert not answer["mask"][0, count:].any()
+        for position, candidate in enumerate(answer["kept"][0, :count].tolist()):
+            mask = answer["mask"][0, position]
+            assert mask.any()
+            shared += candidate in known
+            np.testing.assert_allclose(mask, known.setdefault(candidate, mask), atol=1e-4)
+    assert shared > count
+    assert len(known) > count  # not always the same survive
 
 
 def test_what_is_beside_the_picture_does_not_matter(

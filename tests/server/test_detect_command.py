@@ -174,3 +174,21 @@ def test_a_bad_option_is_named(option: str, value: float, run: Run, picture: Pat
 
 def test_no_picture(run: Run) -> None:
     assert run().exit_code == 2
+
+
+def test_masks_are_printed_and_drawn(
+    picture: Path, tmp_path: Path, mask_detector: Detector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def open_instead(_: Path | None = None) -> Detector:
+        return mask_detector
+
+    monkeypatch.setattr(Detector, "open", open_instead)
+    target = tmp_path / "drawn.png"
+    result = CliRunner().invoke(command, [str(picture), "--json", "--draw", str(target)])
+    assert result.exit_code == 0, result.output
+    answer = json.loads(result.stdout)
+    DetectAnswer.model_validate(answer)
+    assert [each["mask"]["size"] for each in answer["images"][0]["detections"]] == [[480, 640]] * 2
+    with Image.open(target) as drawn, Image.open(picture) as plain:
+        assert drawn.getpixel((550, 150)) != plain.getpixel((550, 150))
+        assert drawn.getpixel((550, 280)) == plain.getpixel((550, 280))

@@ -6,6 +6,7 @@ from typing import NamedTuple, cast
 from torch import Tensor, nn
 
 from dirdet_export.graph.boxes import BoxDecoder
+from dirdet_export.graph.fused import Pooling
 from dirdet_export.graph.pyramid import Atlas, PyramidPooling
 from dirdet_export.graph.ragged import pick
 
@@ -27,7 +28,7 @@ class Said(NamedTuple):
 class OneHead(nn.Module):
     """Faster R-CNN's: one look, one head."""
 
-    def __init__(self, *, pooling: PyramidPooling, head: nn.Module) -> None:
+    def __init__(self, *, pooling: Pooling, head: nn.Module) -> None:
         """Keeps a detector's own head.
 
         Args:

@@ -7,7 +7,8 @@ from torch import Tensor, nn
 
 from dirdet_export.graph.box_heads import Said
 from dirdet_export.graph.boxes import BoxDecoder
-from dirdet_export.graph.pyramid import Atlas, PyramidPooling
+from dirdet_export.graph.fused import Pooling
+from dirdet_export.graph.pyramid import Atlas
 from dirdet_export.graph.ragged import longest, pick, top
 from dirdet_export.graph.suppress import ABSENT
 
@@ -34,7 +35,7 @@ class Candidates(nn.Module):
     def __init__(
         self,
         *,
-        pooling: PyramidPooling,
+        pooling: Pooling,
         box_heads: nn.Module,
         decoder: BoxDecoder,
         classes: int,

@@ -15,11 +15,13 @@ class Atlas(NamedTuple):
         features: [B, C, H_0 + 2, sum(W_l + 2)], finest level first, each framed by its own repeated border.
         lefts: column of each level's first pixel; its first row is 1.
         levels: the levels themselves, [B, C, H_l, W_l] each.
+        semantic: HTC's semantic map, laid out in the same way.
     """
 
     features: Tensor
     lefts: list[int | Tensor]
     levels: list[Tensor]
+    semantic: "Atlas | None" = None
 
 
 class PyramidPooling(nn.Module):

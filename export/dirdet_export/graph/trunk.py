@@ -21,6 +21,7 @@ class Trunk(nn.Module):
         swap_channels: bool,
         padding_value: float,
         roi_levels: int,
+        semantic_head: nn.Module | None = None,
     ) -> None:
         """Joins a detector's own modules.
 
@@ -33,6 +34,7 @@ class Trunk(nn.Module):
             swap_channels: the network wants blue first.
             padding_value: of what is not picture, after normalisation.
             roi_levels: pyramid levels, finest first, that the RoI stage pools from.
+            semantic_head: HTC's: all levels to (logits of stuff, features), of which the RoI stage pools the second.
         """
         super().__init__()
         self.backbone = backbone
@@ -41,6 +43,7 @@ class Trunk(nn.Module):
         self.swap_channels = swap_channels
         self.padding_value = padding_value
         self.roi_levels = roi_levels
+        self.semantic_head = semantic_head
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
 
@@ -63,9 +66,11 @@ class Trunk(nn.Module):
             picture_hw: [B, 2], integers, the part of each canvas that is picture.
 
         Returns:
-            First the levels for the RoI stage [B, C, H_l, W_l], then objectness logits [B, A, H_l, W_l] of every
-            level, then deltas [B, 4 * A, H_l, W_l] of every level; finest first.
+            First the levels for the RoI stage [B, C, H_l, W_l], after them with a semantic head its features
+            [B, C, H_l, W_l], then objectness logits [B, A, H_l, W_l] of every level, then deltas [B, 4 * A, H_l, W_l]
+            of every level; finest first.
         """
         levels = self.neck(self.backbone(self.normalise(canvas, picture_hw)))
         objectness, deltas = self.rpn_head(levels)
-        return (*levels[: self.roi_levels], *objectness, *deltas)
+        semantic = () if self.semantic_head is None else (self.semantic_head(levels)[1],)
+        return (*levels[: self.roi_levels], *semantic, *objectness, *deltas)

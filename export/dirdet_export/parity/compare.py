@@ -29,7 +29,7 @@ class Comparison:
         pictures: how many.
         detections: of the reference.
         matched: of these, found by the other side too.
-        largest: the largest difference of matched ones by name; `box` in pixels.
+        largest: the largest difference of matched ones by name; `box` in pixels, `mask` as 1 - IoU.
         near_ties: detections of either side that a near-tie explains.
         missing: detections of the reference that nothing explains.
         surplus: detections of the other side that nothing explains.
@@ -68,6 +68,7 @@ def choose(found: Found, rows: NDArray[np.bool_]) -> Found:
         integrity=values.get("integrity"),
         iou=values.get("iou"),
         confidence=values["confidence"],
+        masks=None if found.masks is None else [found.masks[row] for row in np.flatnonzero(rows)],
     )
 
 
@@ -146,11 +147,22 @@ def compare_batch(
     """
     answer = engine.detect(as_canvases(pictures, limits))
     for index, reference in enumerate(expected):
+        served, candidates = (
+            found_by_engine(
+                answer,
+                index,
+                iou_weight=limits.iou_weight,
+                kept_only=kept_only,
+                picture_hw=(pictures[index].shape[0], pictures[index].shape[1]),
+                mask_threshold=limits.mask_threshold,
+            )
+            for kept_only in (True, False)
+        )
         compare_picture(
             into,
             expected=reference,
-            served=found_by_engine(answer, index, iou_weight=limits.iou_weight, kept_only=True),
-            candidates=found_by_engine(answer, index, iou_weight=limits.iou_weight, kept_only=False),
+            served=served,
+            candidates=candidates,
             limits=limits,
             sources=lambda index=index: find_sources(model, pictures, index),
         )

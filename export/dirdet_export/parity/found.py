@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from dirdet.ranking import combined_iou, confidence
 from dirdet.tensors import Candidates
+from dirdet_export.parity.mask_match import MaskPixels, masks_by_engine
 
 Floats = NDArray[np.float64]
 
@@ -23,6 +24,7 @@ class Found:
         integrity: overlap / area of the object.
         iou: Eq. 5 of the two.
         confidence: what NMS ranked by.
+        masks: one for each box; None where there are none, and of candidates.
     """
 
     boxes_xyxy: Floats
@@ -32,6 +34,7 @@ class Found:
     integrity: Floats | None
     iou: Floats | None
     confidence: Floats
+    masks: list[MaskPixels] | None = None
 
     def __len__(self) -> int:
         """How many boxes."""
@@ -43,14 +46,24 @@ class Found:
         return {name: values for name, values in named.items() if values is not None}
 
 
-def found_by_engine(answer: Candidates, index: int, *, iou_weight: float, kept_only: bool) -> Found:
+def found_by_engine(
+    answer: Candidates,
+    index: int,
+    *,
+    iou_weight: float,
+    kept_only: bool,
+    picture_hw: tuple[int, int],
+    mask_threshold: float | None,
+) -> Found:
     """One canvas of an engine's answer.
 
     Args:
         answer: of the engine.
         index: which canvas.
         iou_weight: w that it ranked with.
-        kept_only: the detections; else all candidates.
+        kept_only: the detections; else all candidates, which have no masks.
+        picture_hw: the part of the canvas that is picture.
+        mask_threshold: a pixel belongs to a mask where its probability reaches it.
     """
     count = answer.num_candidates[index]
     rows = answer.kept[index, : answer.num_detections[index]] if kept_only else np.arange(count)
@@ -71,6 +84,7 @@ def found_by_engine(answer: Candidates, index: int, *, iou_weight: float, kept_o
         integrity=integrity,
         iou=iou,
         confidence=confidence(score, iou, iou_weight=iou_weight),
+        masks=masks_by_engine(answer, index, picture_hw=picture_hw, threshold=mask_threshold) if kept_only else None,
     )
 
 

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from dirdet_export.parity.found import Floats, Found, iou_matrix
+from dirdet_export.parity.mask_match import mask_difference
 
 MAX_BOX_DIFFERENCE_PX = 0.5
 MAX_FIGURE_DIFFERENCE = 0.01
@@ -22,7 +23,7 @@ class Pairs:
     Attributes:
         one: [P] positions on the first side.
         other: [P] positions on the second side.
-        differences: [P] by name: `box` in pixels, score and the others.
+        differences: [P] by name: `box` in pixels, score and the others, `mask` as 1 - IoU.
     """
 
     one: NDArray[np.int64]
@@ -58,4 +59,7 @@ def pair_up(one: Found, other: Found) -> Pairs:
     figures = other.figures()
     for name, values in one.figures().items():
         differences[name] = np.abs(values[rows] - figures[name][columns])
+    if one.masks is not None and other.masks is not None:
+        away = [mask_difference(one.masks[row], other.masks[column]) for row, column in zip(rows, columns, strict=True)]
+        differences["mask"] = np.array(away, np.float64)
     return Pairs(rows, columns, differences)

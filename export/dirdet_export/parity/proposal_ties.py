@@ -121,8 +121,13 @@ def find_sources(model: nn.Module, pictures: list[NDArray[np.uint8]], index: int
             return Sources(boxes.view(0, 1, 4), boxes.new_zeros((0, _classes(part.roi_head))), fragile)
         # Without a test_cfg a RoI head gives all its boxes and scores.
         x = tuple(level[index : index + 1] for level in features)
-        raw = part.roi_head.predict_bbox(x, [{"img_shape": hw}], [InstanceData(bboxes=boxes)], None)[0]
+        semantic = {"semantic_feat": part.roi_head.semantic_head(x)[1]} if _has_semantic(part.roi_head) else {}
+        raw = part.roi_head.predict_bbox(x, [{"img_shape": hw}], [InstanceData(bboxes=boxes)], None, **semantic)[0]
     return Sources(raw.bboxes.view(len(boxes), -1, 4), raw.scores[:, :-1], fragile)
+
+
+def _has_semantic(roi_head: Any) -> bool:  # noqa: ANN401
+    return bool(getattr(roi_head, "with_semantic", False))
 
 
 def _classes(roi_head: Any) -> int:  # noqa: ANN401

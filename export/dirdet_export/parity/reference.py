@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from dirdet_export.parity.found import Floats, Found
+from dirdet_export.parity.mask_match import mask_by_mmdet
+from dirdet_export.quiet import expected_warnings
 
 
 def as_mmdet_batch(pictures: list[NDArray[np.uint8]]) -> dict[str, Any]:
@@ -41,7 +43,7 @@ def found_by_mmdet(model: nn.Module, pictures: list[NDArray[np.uint8]]) -> list[
     Returns:
         One for each picture.
     """
-    with torch.no_grad():
+    with torch.no_grad(), expected_warnings():
         samples: list[Any] = model.test_step(as_mmdet_batch(pictures))  # pyright: ignore[reportCallIssue]
     answers: list[Found] = []
     for sample in samples:
@@ -57,6 +59,7 @@ def found_by_mmdet(model: nn.Module, pictures: list[NDArray[np.uint8]]) -> list[
                 integrity=_numbers(result, "integrity"),
                 iou=_numbers(result, "ious"),
                 confidence=confidence,
+                masks=[mask_by_mmdet(mask) for mask in result.masks] if "masks" in result else None,
             )
         )
     return answers

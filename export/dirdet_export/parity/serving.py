@@ -1,5 +1,6 @@
 """The bundle's side of the comparison: the engine that serves it, and the same network cut in two."""
 
+import json
 import warnings
 from pathlib import Path
 
@@ -12,9 +13,9 @@ from dirdet.bundle import ROI_STAGE, TRUNK, Bundle
 from dirdet.engines.base import Engine
 from dirdet.engines.factory import make_engine
 from dirdet.tensors import Candidates, CanvasBatch
-from dirdet_export import signature
 from dirdet_export.anatomy import CANVAS_MULTIPLE, Limits
 from dirdet_export.quiet import expected_warnings
+from dirdet_export.torchscript_file import SIGNATURE
 
 
 def serving_engine(folder: Path) -> Engine:
@@ -36,11 +37,12 @@ class TwoPartEngine:
             folder: of the bundle.
             predicts_iou: it has a DIR head.
         """
-        self._outputs = [spec.name for spec in signature.outputs(predicts_iou=predicts_iou)]
         self._predicts_iou = predicts_iou
         self._trunk = onnxruntime.InferenceSession(str(folder / TRUNK), providers=["CPUExecutionProvider"])
+        extra = {SIGNATURE: ""}
         with expected_warnings():
-            self._stage = torch.jit.load(str(folder / ROI_STAGE), map_location="cpu")
+            self._stage = torch.jit.load(str(folder / ROI_STAGE), map_location="cpu", _extra_files=extra)
+        self._outputs: list[str] = json.loads(extra[SIGNATURE])["outputs"]
 
     @property
     def description(self) -> str:

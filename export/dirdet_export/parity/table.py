@@ -2,7 +2,7 @@
 
 from dirdet_export.parity.compare import Comparison
 
-FIGURES = ("box", "score", "purity", "integrity", "iou", "confidence")
+FIGURES = ("box", "score", "purity", "integrity", "iou", "confidence", "mask")
 HEADINGS = (
     "pictures", "detections", "matched", "box px", *FIGURES[1:], "near-ties", "beyond", "missing", "surplus",
 )  # fmt: skip

@@ -18,6 +18,7 @@ NEEDED_INPUTS = frozenset({"canvas", "picture_hw", "score_threshold", "nms_iou_t
 KNOWN_INPUTS = NEEDED_INPUTS | {"iou_weight"}
 NEEDED_OUTPUTS = frozenset({"boxes", "class_id", "score", "num_candidates", "kept", "num_detections"})
 LOCALIZATION_OUTPUTS = frozenset({"purity", "integrity"})
+MASK_OUTPUTS = frozenset({"mask"})
 
 
 class OnnxRuntimeEngine:
@@ -58,6 +59,8 @@ class OnnxRuntimeEngine:
         needed = NEEDED_OUTPUTS
         if bundle.manifest.localization_confidence is not None:
             needed |= LOCALIZATION_OUTPUTS
+        if bundle.manifest.mask_threshold is not None:
+            needed |= MASK_OUTPUTS
         found = frozenset(self._outputs)
         if not (NEEDED_INPUTS <= self._inputs <= KNOWN_INPUTS and needed <= found):
             raise BundleError(
