@@ -91,8 +91,9 @@ class PyramidPooling(nn.Module):
     def enlarged(self, atlas: Atlas, boxes_xyxy: Tensor, factor: float) -> Tensor:
         """Features of boxes that grow around their centres, each on the level that it has before it grows.
 
-        They may reach beyond the canvas, where RoIAlign reads zeros and the atlas would show the next level: each
-        level is pooled by itself.
+        They may reach beyond the canvas, where RoIAlign reads zeros and the atlas would show the next level. So every
+        box is pooled from every level and one of them is taken: no shape depends on what the boxes are, and beside
+        the convolutions that follow it is cheap.
 
         Args:
             atlas: of the same pictures.
@@ -105,16 +106,13 @@ class PyramidPooling(nn.Module):
         centres = (boxes_xyxy[..., :2] + boxes_xyxy[..., 2:]) * 0.5  # [B, N, 2]
         half = (boxes_xyxy[..., 2:] - boxes_xyxy[..., :2]) * (0.5 * factor)
         rois = _rois(torch.cat([centres - half, centres + half], dim=-1))  # [B * N, 5]
-        # One row more, which every level may write: not every operator takes an empty list.
-        rois = torch.cat([rois, torch.zeros_like(rois[:1])])
-        level = torch.cat([self.level_of(boxes_xyxy).flatten(), self.level_of(torch.zeros_like(boxes_xyxy[0, :1]))])
-        size = self.output_size
-        pooled = rois.new_zeros((rois.shape[0], atlas.levels[0].shape[1], size, size))
-        last = torch.ones_like(level).cumsum(0) == rois.shape[0]  # [B * N + 1]
-        for number, (features, stride) in enumerate(zip(atlas.levels, self.strides, strict=True)):
-            mine = torch.nonzero((level == number) | last).squeeze(1)
-            pooled = pooled.index_put((mine,), self._align(features, rois[mine], 1 / stride))
-        return pooled[:-1]
+        level = self.level_of(boxes_xyxy).reshape(-1, 1, 1, 1)  # [B * N, 1, 1, 1]
+        pooled = self._align(atlas.levels[0], rois, 1 / self.strides[0])
+        for number in range(1, len(self.strides)):
+            pooled = torch.where(
+                level == number, self._align(atlas.levels[number], rois, 1 / self.strides[number]), pooled
+            )
+        return pooled
 
     def _align(self, features: Tensor, rois: Tensor, scale: float) -> Tensor:
         size = self.output_size
