@@ -62,6 +62,8 @@ def command(
     """Serves a detector over HTTP until Ctrl-C."""
     if triton is None and triton_model is not None:
         raise ParameterError("--triton-model", "says which model of a Triton; --triton says which Triton")
+    if triton is None and triton_shared_memory:
+        raise ParameterError("--triton-shared-memory", "is shared with a Triton; --triton says which")
     target = None if triton is None else TritonTarget(triton, triton_model, triton_shared_memory)
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     # As Ctrl-C does; also before uvicorn listens to signals, and when it raises them again at the end.
