@@ -90,6 +90,8 @@ class DetectionService:
             with anyio.fail_after(deadline - anyio.current_time()):
                 async with self._inferring:
                     timeout_s = deadline - anyio.current_time()
+                    if timeout_s <= 0:  # a place can become free in the very moment of the deadline
+                        raise TimeoutError
                     return await self.detector.detect_remotely(engine, pictures, settings, timeout_s=timeout_s)
         except TimeoutError as exc:
             raise DeadlineError(f"the detector did not answer within {self.limits.deadline_s:g} s") from exc
