@@ -6,7 +6,7 @@ import sysconfig
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 import yaml
 
@@ -80,14 +80,13 @@ def selected(pods: list[Pod], selector: Object) -> list[Pod]:
     return [pod for pod in pods if wanted.items() <= pod.labels.items()]
 
 
-def walk(value: Any) -> Iterator[Object]:
+def walk(value: object) -> Iterator[Object]:
     """Every mapping inside a value."""
-    inner: list[Any] = []
     if isinstance(value, dict):
-        mapping: Object = value
+        mapping = cast("Object", value)
         yield mapping
-        inner = list(mapping.values())
+        for inner in mapping.values():
+            yield from walk(inner)
     elif isinstance(value, list):
-        inner = value
-    for each in inner:
-        yield from walk(each)
+        for inner in cast("list[object]", value):
+            yield from walk(inner)
