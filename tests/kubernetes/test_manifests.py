@@ -1,6 +1,8 @@
 """Each folder of manifests, rendered: nobody here has a cluster, so all that can be known without one."""
 
 import copy
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -47,6 +49,17 @@ def test_every_object_is_in_the_namespace_and_has_a_name_of_its_own(objects: lis
     assert {each["metadata"].get("namespace") for each in objects if each["kind"] != "Namespace"} == {"dirdet"}
     names = [(each["kind"], each["metadata"]["name"]) for each in objects]
     assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("setup", SETUPS)
+def test_images_are_named_as_the_readme_says(setup: str, tmp_path: Path) -> None:
+    """Its kustomization, beside a clone."""
+    [own] = re.findall(r"```yaml\n(.*?)```", (MANIFESTS / "README.md").read_text(), re.DOTALL)
+    shutil.copytree(MANIFESTS, tmp_path / "dirdet" / "docker" / "kubernetes")
+    assert "kubernetes/triton]" in own
+    (tmp_path / "kustomization.yaml").write_text(own.replace("kubernetes/triton]", f"kubernetes/{setup}]"))
+    containers = [container for pod in pods(render(tmp_path)) for container in pod.containers()]
+    assert all(_image(container).startswith("registry.example/dirdet-") for container in containers)
 
 
 def test_a_misspelt_field_is_refused(objects: list[Object]) -> None:
