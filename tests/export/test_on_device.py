@@ -4,7 +4,7 @@ import copy
 import json
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ from dirdet_export.parity.compare import compare_all
 from dirdet_export.parity.found import Found, found_by_engine
 from dirdet_export.parity.match import pair_up
 from dirdet_export.parity.pictures import draw_pictures, resized_pixels
+from dirdet_export.quiet import expected_warnings
 
 pytestmark = pytest.mark.gpu
 
@@ -47,6 +48,12 @@ EVERY = ["dir", "plain", "double_head", "cascade", "class_specific_cascade", "ma
 @pytest.fixture(params=EVERY if os.environ.get("DIRDET_TEST_DEVICE") == "cuda" else EVERY[:1])
 def specimen(request: pytest.FixtureRequest) -> Any:
     return request.getfixturevalue(f"{request.param}_specimen")
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> Iterator[None]:
+    with expected_warnings():
+        yield
 
 
 def provider(device: torch.device) -> Any:

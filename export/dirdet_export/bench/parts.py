@@ -15,7 +15,6 @@ from dirdet.bundle import ROI_STAGE, TRUNK, Bundle
 from dirdet.engines.providers import CPU, CUDA
 from dirdet.errors import EngineError
 from dirdet.tensors import Candidates, CanvasBatch
-from dirdet_export.quiet import expected_warnings
 from dirdet_export.torchscript_file import SIGNATURE
 
 Precision: TypeAlias = Literal["float32", "float16"]
@@ -23,6 +22,9 @@ Precision: TypeAlias = Literal["float32", "float16"]
 
 class Parts:
     """trunk.onnx by ONNX Runtime and roi_stage.pt by torch; see `dirdet.engines.base.Engine`.
+
+    Who makes and uses one does so within `dirdet_export.quiet.expected_warnings`: it holds for a whole process, so that
+    threads cannot each enter it.
 
     Attributes:
         device: where both are.
@@ -45,8 +47,7 @@ class Parts:
         self._half = precision == "float16"
         self._trunk = trunk_session(bundle.file(TRUNK), device, half=self._half)
         extra = {SIGNATURE: ""}
-        with expected_warnings():
-            self._stage: Any = torch.jit.load(str(bundle.file(ROI_STAGE)), map_location=device, _extra_files=extra)
+        self._stage: Any = torch.jit.load(str(bundle.file(ROI_STAGE)), map_location=device, _extra_files=extra)
         signature: dict[str, list[str]] = json.loads(extra[SIGNATURE])
         self.maps = [output.name for output in self._trunk.get_outputs()]
         self.request = signature["inputs"][len(self.maps) :]
@@ -84,7 +85,7 @@ class Parts:
         precision = torch.autocast(self.device.type, torch.float16) if self._half else contextlib.nullcontext()
         # As Triton's Python backend runs it: shapes differ from batch to batch.
         as_traced = torch.jit.optimized_execution(False)  # pyright: ignore[reportPrivateImportUsage]
-        with torch.inference_mode(), as_traced, expected_warnings(), precision:
+        with torch.inference_mode(), as_traced, precision:
             outputs = self._stage(*maps, *(request[name] for name in self.request))
         return dict(zip(self._outputs, outputs, strict=True))
 

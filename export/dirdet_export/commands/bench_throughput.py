@@ -21,6 +21,7 @@ from dirdet.shipped import open_bundle
 from dirdet_export.bench.parts import Precision
 from dirdet_export.bench.subjects import request_of, subjects
 from dirdet_export.bench.throughput import throughput
+from dirdet_export.quiet import expected_warnings
 
 PACKAGES = ("dirdet", "torch", "torchvision", "onnxruntime", "onnxruntime-gpu")
 
@@ -58,7 +59,8 @@ def command(
         named = subjects(bundle, request, device=on, precision=precision)
         for (part, prepare), count in product(named.items(), instances):
             click.echo(f"{part}, {precision}, batch {batch}, instances {count}", file=sys.stderr)
-            found = throughput(prepare, device=on, batch=batch, instances=count, seconds=seconds)
+            with expected_warnings():
+                found = throughput(prepare, device=on, batch=batch, instances=count, seconds=seconds)
             rows.append({"part": part, "precision": precision, "batch": batch, "instances": count, **asdict(found)})
     described = machine([name for name in PACKAGES if _installed(name)]) | {"gpu": _gpu(on)}
     click.echo(f"{_table(rows)}\n")
