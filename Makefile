@@ -2,11 +2,12 @@
 PYTHON ?= python3
 PORT ?= 8000
 VENV := .venv
+GPU_VENV := .venv-gpu
 SERVE_VENV := .venv-serve
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-triton lint types check format scenes train lock wheel clean
+.PHONY: help serve test test-triton test-gpu bench-gpu has-gpu lint types check format scenes train lock wheel clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,6 +21,20 @@ test: $(VENV)/.ready ## Lint, type check, import rules and the tests, from nothi
 
 test-triton: $(VENV)/.ready ## The tests against a real tritonserver; the first run installs it below ~/.cache/dirdet
 	$(BIN)/python -m pytest tests/triton
+
+# TensorFloat-32 would differ from the CPU by more than the tolerances, which are those of float32.
+test-gpu: $(GPU_VENV)/.ready ## The tests of what computes on a GPU, on CUDA
+	DIRDET_TEST_DEVICE=cuda NVIDIA_TF32_OVERRIDE=0 $(GPU_VENV)/bin/python -m pytest -m gpu tests/export tests/training
+
+bench-gpu: $(GPU_VENV)/.ready ## Pictures a second on CUDA, into work_dirs/gpu.md and gpu.json
+	@mkdir -p work_dirs
+	$(GPU_VENV)/bin/python -m dirdet bench throughput docs/example.jpg --device cuda --instances 1 --instances 2 \
+		--instances 4 --batch 1 --batch 4 --batch 8 --json work_dirs/gpu.json > work_dirs/gpu.md
+	@cat work_dirs/gpu.md
+
+has-gpu:
+	@nvidia-smi -L 2>/dev/null | grep -q GPU || \
+		{ echo 'This needs an NVIDIA GPU and its driver, and nvidia-smi finds none on this machine.' >&2; exit 1; }
 
 check: lint types ## Lint, type check and import rules
 
@@ -48,7 +63,7 @@ lock: $(VENV)/.ready ## Resolve requirements/*.txt anew
 	$(BIN)/python requirements/lock.py
 
 clean: ## Remove the virtual environments and caches
-	rm -rf $(VENV) $(SERVE_VENV) dist .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(SERVE_VENV) $(GPU_VENV) dist .pytest_cache .ruff_cache .hypothesis
 
 # The serving environment is small, so that `make serve` answers soon after it is typed.
 $(SERVE_VENV)/.ready: pyproject.toml requirements/cpu.txt
@@ -63,4 +78,12 @@ $(VENV)/.ready: pyproject.toml requirements/dev.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+# Its ONNX Runtime is the one for CUDA, which must not be installed beside the other.
+$(GPU_VENV)/.ready: pyproject.toml requirements/gpu-dev.txt | has-gpu
+	@$(PYTHON) -c 'import sys; sys.exit("dirdet needs Python 3.11 or newer, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv $(GPU_VENV)
+	$(GPU_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/gpu-dev.txt
+	$(GPU_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@

@@ -16,6 +16,7 @@ LOCKS: dict[str, tuple[list[str], list[str]]] = {
     "export": (["export", "cpu"], []),
     "quality": (["quality", "cpu"], []),
     "dev": (["export", "quality", "cpu", "triton"], ["dev"]),
+    "gpu-dev": (["export", "quality", "gpu"], ["dev"]),
 }
 
 

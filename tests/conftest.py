@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from io import BytesIO
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -180,3 +180,14 @@ def _encode(picture: Image.Image, kind: str = "PNG", **options: object) -> bytes
 def encode() -> Encode:
     """The bytes of a picture's file: `encode(picture, "JPEG", quality=95)`."""
     return _encode
+
+
+@pytest.fixture(scope="session")
+def device() -> Any:
+    """Where tests marked `gpu` compute, a torch.device: the CPU, or a GPU by DIRDET_TEST_DEVICE=cuda."""
+    import torch
+
+    chosen = torch.device(os.environ.get("DIRDET_TEST_DEVICE", "cpu"))
+    if chosen.type == "cuda" and not torch.cuda.is_available():
+        pytest.exit("DIRDET_TEST_DEVICE=cuda, but torch finds no NVIDIA GPU with a driver", returncode=2)
+    return chosen

@@ -107,6 +107,7 @@ def test_amp_without_an_accelerator_is_refused(tiny_config, tmp_path):
         call(train_command, tiny_config, "--work-dir", tmp_path / "work", "--amp")
 
 
+@pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="MMEngine has mixed precision on accelerators only")
 def test_amp_trains_with_finite_weights(tiny_config, tmp_path):
     call(train_command, tiny_config, "--work-dir", tmp_path / "work", "--amp")

@@ -109,16 +109,6 @@ def test_half_precision_comes_back_as_it_went_in():
     assert decayed.dtype == torch.float16
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an accelerator")
-def test_what_comes_from_an_accelerator_goes_back_there():
-    boxes, scores, class_ids = random_boxes(0, 30, 3)
-    kept, decayed = soft_nms(boxes.cuda(), scores.cuda(), class_ids.cuda(), decay="gaussian")
-    expected = soft_nms(boxes, scores, class_ids, decay="gaussian")
-    assert kept.is_cuda
-    assert torch.equal(kept.cpu(), expected[0])
-    assert torch.equal(decayed.cpu(), expected[1])
-
-
 def test_bad_input_is_named():
     box, score, class_id = torch.tensor([[0.0, 0, 9, 9]]), torch.tensor([0.5]), torch.tensor([0])
     with pytest.raises(ValueError, match="1, 2, 1"):
