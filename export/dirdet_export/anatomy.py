@@ -8,7 +8,10 @@ from dirdet_training.mm.roi_heads import (
     DIRDoubleHeadRoIHead,
     DIRHybridTaskCascadeRoIHead,
     DIRStandardRoIHead,
+    DIRTSDRoIHead,
 )
+from dirdet_training.mm.tsd import TSDRoIHead
+from dirdet_training.mm.tsd_head import TSDBBoxHead
 
 # isort: split
 from collections.abc import Mapping
@@ -32,8 +35,9 @@ from mmdet.models.roi_heads.mask_heads import FCNMaskHead, FusedSemanticHead, HT
 from mmdet.models.task_modules import AnchorGenerator, DeltaXYWHBBoxCoder
 from torch import nn
 
+from dirdet_export.deformable import with_traceable_convolutions
 from dirdet_export.errors import UnsupportedError
-from dirdet_export.graph.box_heads import Cascade, OneHead, Stage, TwoHeads
+from dirdet_export.graph.box_heads import Cascade, MovedHeads, OneHead, Stage, TwoHeads
 from dirdet_export.graph.boxes import BoxDecoder
 from dirdet_export.graph.candidates import Candidates
 from dirdet_export.graph.detector import Detector
@@ -47,9 +51,10 @@ from dirdet_training.mm.dir_mixin import DEFAULT_MAX_CANDIDATES
 
 ONE_STAGE = (StandardRoIHead, DIRStandardRoIHead)
 DOUBLE_HEAD = (DoubleHeadRoIHead, DIRDoubleHeadRoIHead)
+TSD = (TSDRoIHead, DIRTSDRoIHead)
 CASCADE = (CascadeRoIHead, DIRCascadeRoIHead)
 HTC = (HybridTaskCascadeRoIHead, DIRHybridTaskCascadeRoIHead)
-SUPPORTED = "Faster, Mask, Cascade and Double-Head R-CNN and HTC with RPNHead and SingleRoIExtractor"
+SUPPORTED = "Faster, Mask, Cascade and Double-Head R-CNN, TSD and HTC with RPNHead and SingleRoIExtractor"
 
 # MMDetection's own multiclass_nms has no such cut. A thousand pairs above the threshold are ten times what it keeps.
 DEFAULT_CANDIDATES = {True: DEFAULT_MAX_CANDIDATES, False: 1000}
@@ -231,6 +236,11 @@ def _read_two_heads(roi_head: Any) -> TwoHeads:  # noqa: ANN401
     return TwoHeads(pooling=pooling, head=roi_head.bbox_head, enlarge=float(roi_head.reg_roi_scale_factor))
 
 
+def _read_moved_heads(roi_head: Any) -> MovedHeads:  # noqa: ANN401
+    _require_head(roi_head.tsd_head, TSDBBoxHead)
+    return MovedHeads(pooling=_read_pooling(roi_head.bbox_roi_extractor), head=roi_head.tsd_head, **roi_head.moves)
+
+
 def _read_cascade(roi_head: Any) -> Cascade:  # noqa: ANN401
     stages: list[Stage] = []
     for extractor, box_head in zip(roi_head.bbox_roi_extractor, roi_head.bbox_head, strict=True):
@@ -251,7 +261,14 @@ def _read_box_heads(roi_head: Any) -> nn.Module:  # noqa: ANN401
         return _read_cascade(roi_head)
     if isinstance(roi_head, DOUBLE_HEAD):
         return _read_two_heads(roi_head)
+    if isinstance(roi_head, TSD):
+        return _read_moved_heads(roi_head)
     return _read_one_head(_read_pooling(roi_head.bbox_roi_extractor), roi_head.bbox_head)
+
+
+def _detecting_head(roi_head: Any) -> Any:  # noqa: ANN401
+    """The box head whose boxes and classes are detected."""
+    return roi_head.tsd_head if isinstance(roi_head, TSD) else _last(roi_head.bbox_head)
 
 
 def _read_masks(roi_head: Any) -> Masks | None:  # noqa: ANN401
@@ -277,7 +294,7 @@ def _read_masks(roi_head: Any) -> Masks | None:  # noqa: ANN401
 
 
 def _read_candidates(roi_head: Any, limits: Limits) -> Candidates:  # noqa: ANN401
-    box_heads, last = _read_box_heads(roi_head), _last(roi_head.bbox_head)
+    box_heads, last = _read_box_heads(roi_head), _detecting_head(roi_head)
     return Candidates(
         pooling=_read_fused(roi_head, _last(roi_head.bbox_roi_extractor)),
         box_heads=box_heads,
@@ -297,7 +314,7 @@ def dissect(model: nn.Module) -> tuple[Detector, Limits]:
     _require_type(model, FasterRCNN, MaskRCNN, CascadeRCNN, HybridTaskCascade, name="type")
     part: Any = model
     _require_type(part.rpn_head, RPNHead, name="rpn_head")
-    _require_type(part.roi_head, *ONE_STAGE, *DOUBLE_HEAD, *CASCADE, *HTC, name="roi_head")
+    _require_type(part.roi_head, *ONE_STAGE, *DOUBLE_HEAD, *TSD, *CASCADE, *HTC, name="roi_head")
     require(bool(part.with_neck), True, name="a neck")
     if type(part.roi_head) in CASCADE:
         require(bool(part.roi_head.with_mask), False, name="a mask head in CascadeRoIHead")
@@ -316,4 +333,5 @@ def dissect(model: nn.Module) -> tuple[Detector, Limits]:
         masks=_read_masks(part.roi_head),
         semantic=_has_semantic(part.roi_head),
     )
-    return Detector(trunk=_read_trunk(model), roi_stage=stage).eval(), limits
+    detector = Detector(trunk=_read_trunk(model), roi_stage=stage).eval()
+    return with_traceable_convolutions(detector), limits
