@@ -15,6 +15,7 @@ from dirdet.bundle import (
     MANIFEST,
     ROI_STAGE,
     TRUNK,
+    TRUNK_SCRIPT,
     CanvasSize,
     Category,
     Manifest,
@@ -26,10 +27,11 @@ from dirdet.bundle import (
 )
 from dirdet_export import signature
 from dirdet_export.anatomy import Limits
+from dirdet_export.deformable import is_deformable
 from dirdet_export.errors import ExportError
 from dirdet_export.graph.detector import Detector
 from dirdet_export.onnx_files import write_detector, write_trunk
-from dirdet_export.torchscript_file import write_roi_stage
+from dirdet_export.torchscript_file import write_roi_stage, write_trunk_script
 
 WeightsType = Literal["float32", "float16"]
 VERSIONED = (
@@ -89,6 +91,11 @@ def write_bundle(folder: Path, *, detector: Detector, limits: Limits, descriptio
     write_detector(detector, folder / DETECTOR, predicts_iou=predicts_iou, half=half)
     write_trunk(detector, folder / TRUNK, half=half)
     write_roi_stage(detector, folder / ROI_STAGE, predicts_iou=predicts_iou, half=half)
+    files = [DETECTOR, TRUNK, ROI_STAGE]
+    if is_deformable(detector.trunk):
+        # Not every Triton's ONNX Runtime has the operator.
+        write_trunk_script(detector, folder / TRUNK_SCRIPT, half=half)
+        files.append(TRUNK_SCRIPT)
     manifest = Manifest(
         name=description.name,
         architecture=description.architecture,
@@ -115,7 +122,7 @@ def write_bundle(folder: Path, *, detector: Detector, limits: Limits, descriptio
         ),
         quality=description.quality,
         limitations=description.limitations,
-        files={name: sha256_of(folder / name) for name in (DETECTOR, TRUNK, ROI_STAGE)},
+        files={name: sha256_of(folder / name) for name in files},
     )
     write_manifest(folder, manifest)
     return manifest

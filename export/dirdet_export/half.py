@@ -8,9 +8,11 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from dirdet_export.errors import ExportError
+from dirdet_export.graph.deformable import DeformableConv
 
 # Smaller tensors (biases, normalisation, constants of the graph) are not worth a cast.
 MIN_ELEMENTS = 256
+STORED_HALF = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d, DeformableConv)
 
 
 def round_weights(model: nn.Module) -> None:
@@ -41,7 +43,10 @@ class _FromHalf(nn.Module):
 def store_module_half(module: nn.Module) -> None:
     """Makes the matrices and kernels of a module that `round_weights` rounded be stored as float16, in place."""
     for part in list(module.modules()):
-        if isinstance(part, nn.Linear | nn.Conv2d | nn.ConvTranspose2d) and part.weight.numel() >= MIN_ELEMENTS:
+        if (
+            isinstance(part, nn.Linear | nn.Conv2d | nn.ConvTranspose2d | DeformableConv)
+            and part.weight.numel() >= MIN_ELEMENTS
+        ):
             parametrize.register_parametrization(part, "weight", _FromHalf(), unsafe=True)
             # Afterwards, because a parametrization may not itself change the stored type.
             stored = part.get_parameter("parametrizations.weight.original")

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from dirdet_export import signature
+from dirdet_export.deformable import is_deformable
 from dirdet_export.errors import ExportError
 from dirdet_export.graph.detector import Detector
 from dirdet_export.half import store_onnx_half
@@ -14,6 +15,8 @@ from dirdet_export.quiet import expected_warnings
 
 # With RoiAlign's half_pixel (16) and LayerNormalization-free; ONNX Runtime 1.27 reads it, IR version 8.
 OPSET = 17
+# With DeformConv; IR version 9. ONNX Runtime has it from 1.25 on.
+DEFORMABLE_OPSET = 19
 CONTROL_FLOW = frozenset({"If", "Loop", "Scan"})
 
 # Any canvas does for tracing, as long as no size of it is that of another thing.
@@ -66,7 +69,7 @@ def write_onnx(
             tuple(tensors),
             str(path),
             dynamo=False,
-            opset_version=OPSET,
+            opset_version=DEFORMABLE_OPSET if is_deformable(module) else OPSET,
             input_names=inputs,
             output_names=outputs,
             dynamic_axes=dynamic,

@@ -10,7 +10,7 @@ from mmengine.config import Config
 from numpy.typing import NDArray
 from torch import nn
 
-from dirdet.bundle import Bundle, CanvasSize, ResizeRule
+from dirdet.bundle import TRUNK, TRUNK_SCRIPT, Bundle, CanvasSize, ResizeRule
 from dirdet.triton.config import RepositoryOptions
 from dirdet.triton.repository import check_repository, write_repository
 from dirdet_export.anatomy import dissect
@@ -125,11 +125,12 @@ def export(order: Order, say: Callable[[str], None]) -> None:
         say("what rounding the weights to float16 moves, for information:\n")
         say(render([compare_rounding(before, after)]) + "\n")
     with staged(order.out, force=order.force) as folder:
-        write_bundle(folder, detector=detector, limits=limits, description=description)
+        manifest = write_bundle(folder, detector=detector, limits=limits, description=description)
+        trunks = [name for name in (TRUNK, TRUNK_SCRIPT) if name in manifest.files]
         rows = compare_all(
             model=model,
             engine=serving_engine(folder),
-            parts=TwoPartEngine(folder, predicts_iou=limits.predicts_iou),
+            parts=[TwoPartEngine(folder, predicts_iou=limits.predicts_iou, trunk=trunk) for trunk in trunks],
             pictures=pictures,
             limits=limits,
         )

@@ -16,6 +16,8 @@ MANIFEST = "bundle.json"
 DETECTOR = "detector.onnx"
 TRUNK = "trunk.onnx"
 ROI_STAGE = "roi_stage.pt"
+# Of detectors whose trunk.onnx needs an operator that not every ONNX Runtime has.
+TRUNK_SCRIPT = "trunk.pt"
 
 
 class _Part(BaseModel):

@@ -1,5 +1,6 @@
 """What export refuses, in one line that says what is supported."""
 
+import importlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -84,6 +85,24 @@ def test_variants_of_dir_are_refused_by_name(tmp_path: Path, changes: str, named
     path.write_text(f'_base_ = ["{base}"]\nmodel = dict(backbone=dict(pretrained=False), {changes})\n')
     with pytest.raises(UnsupportedError, match=named):
         dissect(build_model(read_config(path)))
+
+
+def test_deformable_convolutions_that_are_told_their_offsets_are_refused_by_name(build: Callable[..., Any]) -> None:
+    ops: Any = importlib.import_module("mmcv.ops")
+    model = build("faster_rcnn/faster-rcnn_r50_fpn_1x_coco.py")
+    model.neck.aligned = ops.DeformConv2d(8, 8, 3)
+    with pytest.raises(UnsupportedError, match="DCN and DCNv2; this detector has DeformConv2d"):
+        dissect(model)
+
+
+def test_the_detector_keeps_its_own_deformable_convolutions(dcn_specimen: Any) -> None:
+    """What is exported shares their weights and is another module: MMDetection's stays whole, to be compared with."""
+    theirs = {name: part for name, part in dcn_specimen.model.backbone.named_modules() if hasattr(part, "conv_offset")}
+    mine = dict(dcn_specimen.detector.trunk.backbone.named_modules())
+    assert theirs
+    for name, part in theirs.items():
+        assert mine[name].weight is part.weight
+        assert type(mine[name]).__name__ == "DeformableConv"
 
 
 def test_limits_come_from_the_config(dir_specimen: Any, plain_specimen: Any) -> None:

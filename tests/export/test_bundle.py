@@ -7,7 +7,7 @@ from typing import Any
 import onnxruntime
 import pytest
 
-from dirdet.bundle import DETECTOR, MANIFEST, ROI_STAGE, TRUNK, Bundle, sha256_of
+from dirdet.bundle import DETECTOR, MANIFEST, ROI_STAGE, TRUNK, TRUNK_SCRIPT, Bundle, sha256_of
 from dirdet.errors import BundleError
 from dirdet_export.errors import ExportError
 from dirdet_export.files import staged
@@ -29,7 +29,8 @@ def test_manifest_says_where_the_weights_come_from(specimen: Any, bundle_of: Cal
     assert manifest.provenance.checkpoint_sha256 == sha256_of(specimen.checkpoint)
     assert {"torch", "onnx", "onedl-mmdetection"} <= set(manifest.provenance.versions)
     assert manifest.localization_confidence == ("dir" if specimen.limits.predicts_iou else None)
-    assert set(manifest.files) == {DETECTOR, TRUNK, ROI_STAGE}
+    deformable = bool(specimen.deformable)
+    assert set(manifest.files) == {DETECTOR, TRUNK, ROI_STAGE} | ({TRUNK_SCRIPT} if deformable else set())
 
 
 def test_a_changed_file_is_noticed(dir_specimen: Any, bundle_of: Callable[..., Path], tmp_path: Path) -> None:

@@ -81,7 +81,8 @@ def test_a_plain_detector(run: Run, plain_specimen: Any, folder_of_pictures: Pat
     assert all(detection.confidence == detection.score for detection in detections)
 
 
-BOXES_ONLY = ["double_head", "cascade", "class_specific_cascade"]
+DEFORMABLE = ["dcn", "dcnv2_dir", "dcnv2_pyramid_dir"]
+BOXES_ONLY = ["double_head", "cascade", "class_specific_cascade", "tsd", "tsd_dir", *DEFORMABLE]
 WITH_MASKS = ["mask_rcnn", "mask_rcnn_dir", "htc", "htc_dir", "htc_without_semantic_dir"]
 
 

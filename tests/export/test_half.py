@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import nn
 
-from dirdet.bundle import DETECTOR, ROI_STAGE, TRUNK
+from dirdet.bundle import DETECTOR, ROI_STAGE, TRUNK, TRUNK_SCRIPT
 from dirdet.tensors import CanvasBatch
 from dirdet_export.errors import ExportError
 from dirdet_export.files import write_bundle
@@ -34,28 +34,32 @@ def test_a_weight_beyond_float16_is_refused_by_name() -> None:
         round_weights(model)
 
 
+@pytest.mark.parametrize(("name", "trunk"), [("dir", TRUNK), ("dcnv2_dir", TRUNK), ("dcnv2_dir", TRUNK_SCRIPT)])
 def test_half_the_size_and_the_same_answers(
-    dir_specimen: Any,
+    name: str,
+    trunk: str,
+    request: pytest.FixtureRequest,
     describe: Callable[..., Any],
     ask: Callable[..., Any],
     bundle_of: Callable[..., Path],
     tmp_path: Path,
 ) -> None:
-    detector = copy.deepcopy(dir_specimen.detector)
+    specimen = request.getfixturevalue(f"{name}_specimen")
+    detector = copy.deepcopy(specimen.detector)
     round_weights(detector)
-    description = describe(dir_specimen, weights="float16")
-    write_bundle(tmp_path, detector=detector, limits=dir_specimen.limits, description=description)
-    for name in (DETECTOR, TRUNK, ROI_STAGE):
-        assert (tmp_path / name).stat().st_size < 0.55 * (bundle_of(dir_specimen) / name).stat().st_size
+    description = describe(specimen, weights="float16")
+    write_bundle(tmp_path, detector=detector, limits=specimen.limits, description=description)
+    for file in (DETECTOR, trunk, ROI_STAGE):
+        assert (tmp_path / file).stat().st_size < 0.6 * (bundle_of(specimen) / file).stat().st_size
     assert sum(file.stat().st_size for file in tmp_path.iterdir()) < 25e6
 
-    request = ask(2)
+    asked = ask(2)
     with torch.no_grad():
-        expected = [values.numpy() for values in detector(*request.values())]
+        expected = [values.numpy() for values in detector(*asked.values())]
     session = onnxruntime.InferenceSession(str(tmp_path / DETECTOR))
-    arrays: dict[str, Any] = {name: values.numpy() for name, values in request.items()}
+    arrays: dict[str, Any] = {name: values.numpy() for name, values in asked.items()}
     whole: list[Any] = list(session.run(None, arrays))
-    parts = TwoPartEngine(tmp_path, predicts_iou=True).detect(CanvasBatch(**arrays))
+    parts = TwoPartEngine(tmp_path, predicts_iou=True, trunk=trunk).detect(CanvasBatch(**arrays))
     apart: list[Any] = [parts.boxes_xyxy, parts.class_id, parts.score, parts.purity, parts.integrity]
     for answer in (whole, apart):
         for actual, wanted in zip(answer, expected, strict=False):

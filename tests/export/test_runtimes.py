@@ -1,5 +1,7 @@
-"""One RoI stage for every runtime: eager, ONNX Runtime, and TorchScript behind trunk.onnx."""
+"""One RoI stage for every runtime: eager, ONNX Runtime, and TorchScript behind trunk.onnx or trunk.pt."""
 
+import json
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from dirdet.bundle import DETECTOR, ROI_STAGE, TRUNK
+from dirdet.bundle import DETECTOR, ROI_STAGE, TRUNK, TRUNK_SCRIPT, Bundle
 from dirdet.tensors import Candidates, CanvasBatch
 from dirdet_export import signature
 from dirdet_export.graph.detector import Detector
@@ -41,8 +43,8 @@ def by_onnx(folder: Path, detector: Detector, request: dict[str, Tensor]) -> Ans
     return dict(zip((spec.name for spec in session.get_outputs()), arrays, strict=True))
 
 
-def in_two_parts(folder: Path, detector: Detector, request: dict[str, Tensor]) -> Answer:
-    engine = TwoPartEngine(folder, predicts_iou=detector.roi_stage.dir_head is not None)
+def in_two_parts(folder: Path, detector: Detector, request: dict[str, Tensor], *, trunk: str = TRUNK) -> Answer:
+    engine = TwoPartEngine(folder, predicts_iou=detector.roi_stage.dir_head is not None, trunk=trunk)
     arrays: dict[str, Any] = {name: tensor.numpy() for name, tensor in request.items()}
     arrays["nms_iou_threshold"] = float(arrays["nms_iou_threshold"])
     answer: Candidates = engine.detect(CanvasBatch(**arrays))
@@ -50,6 +52,13 @@ def in_two_parts(folder: Path, detector: Detector, request: dict[str, Tensor]) -
     names = ("class_id", "score", "purity", "integrity", "num_candidates", "kept", "num_detections", "mask")
     found = {**renamed, **{name: getattr(answer, name) for name in names}}
     return {name: values for name, values in found.items() if values is not None}
+
+
+def served(folder: Path, detector: Detector, request: dict[str, Tensor]) -> list[Answer]:
+    """What every runtime answers that the bundle has files for."""
+    trunks = [name for name in (TRUNK, TRUNK_SCRIPT) if name in Bundle.open(folder).manifest.files]
+    whole = by_onnx(folder, detector, request)
+    return [whole, *(in_two_parts(folder, detector, request, trunk=trunk) for trunk in trunks)]
 
 
 def assert_same(actual: Answer, expected: Answer) -> None:
@@ -76,19 +85,15 @@ def test_all_runtimes_agree(
     request, folder = ask(batch, height, width), bundle_of(specimen)
     expected = eager(specimen.detector, request)
     assert expected["num_detections"].min() > 0
-    assert_same(by_onnx(folder, specimen.detector, request), expected)
-    assert_same(in_two_parts(folder, specimen.detector, request), expected)
+    for answer in served(folder, specimen.detector, request):
+        assert_same(answer, expected)
 
 
 def test_nothing_above_the_threshold_gives_zeros(
     specimen: Any, bundle_of: Callable[..., Path], ask: Callable[..., dict[str, Tensor]]
 ) -> None:
     request, folder = ask(2, score_threshold=1.0), bundle_of(specimen)
-    for answer in (
-        eager(specimen.detector, request),
-        by_onnx(folder, specimen.detector, request),
-        in_two_parts(folder, specimen.detector, request),
-    ):
+    for answer in (eager(specimen.detector, request), *served(folder, specimen.detector, request)):
         assert {name: bool(values.any()) for name, values in answer.items() if values.any()} == {}
         assert answer["boxes"].shape == (2, specimen.limits.max_candidates, 4)
         assert answer["kept"].shape == (2, specimen.limits.max_detections)
@@ -99,10 +104,7 @@ def test_one_candidate_is_one_detection(
 ) -> None:
     scores = eager(specimen.detector, ask(score_threshold=0.0))["score"][0]
     request = ask(score_threshold=float(scores[0] + scores[1]) / 2)
-    for answer in (
-        by_onnx(bundle_of(specimen), specimen.detector, request),
-        in_two_parts(bundle_of(specimen), specimen.detector, request),
-    ):
+    for answer in served(bundle_of(specimen), specimen.detector, request):
         assert answer["num_candidates"].tolist() == [1]
         assert answer["num_detections"].tolist() == [1]
         assert answer["score"][0, 0] == pytest.approx(scores[0], abs=1e-4)
@@ -175,22 +177,32 @@ def test_graphs_have_no_control_flow_and_an_old_enough_version(specimen: Any, bu
         model = onnx.load(str(bundle_of(specimen) / name))
         kinds = {node.op_type for node in model.graph.node}
         assert not kinds & {"If", "Loop", "Scan", "NonZero"}
-        assert model.ir_version <= 8
-        assert [(entry.domain, entry.version) for entry in model.opset_import] == [("", 17)]
+        deformable = "DeformConv" in kinds
+        assert deformable == (TRUNK_SCRIPT in Bundle.open(bundle_of(specimen)).manifest.files)
+        assert model.ir_version <= (9 if deformable else 8)
+        assert [(entry.domain, entry.version) for entry in model.opset_import] == [("", 19 if deformable else 17)]
 
 
-def test_roi_stage_names_its_tensors_and_is_bound_to_no_device(specimen: Any, bundle_of: Callable[..., Path]) -> None:
-    import json
-    import warnings
-
+def load_script(path: Path) -> tuple[Any, dict[str, list[str]]]:
+    """A TorchScript file, and the names of its tensors."""
     extra = {"signature.json": ""}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
-        stage = torch.jit.load(str(bundle_of(specimen) / ROI_STAGE), _extra_files=extra)
-    names = json.loads(extra["signature.json"])
-    trunk = onnxruntime.InferenceSession(str(bundle_of(specimen) / TRUNK))
+        module: Any = torch.jit.load(str(path), _extra_files=extra)
+    return module, json.loads(extra["signature.json"])
+
+
+def test_torchscript_names_its_tensors_and_is_bound_to_no_device(specimen: Any, bundle_of: Callable[..., Path]) -> None:
+    folder = bundle_of(specimen)
+    trunk = onnxruntime.InferenceSession(str(folder / TRUNK))
     maps = [output.name for output in trunk.get_outputs()]
-    assert names["inputs"][: len(maps)] == maps
-    assert names["inputs"][len(maps)] == "picture_hw"
+    stage, names = load_script(folder / ROI_STAGE)
+    assert names["inputs"][: len(maps) + 1] == [*maps, "picture_hw"]
     assert names["outputs"][0] == "boxes"
-    assert 'Device = prim::Constant[value="cpu"]' not in str(stage.inlined_graph)
+    modules = [stage]
+    if TRUNK_SCRIPT in Bundle.open(folder).manifest.files:
+        script, names = load_script(folder / TRUNK_SCRIPT)
+        assert names == {"inputs": [each.name for each in trunk.get_inputs()], "outputs": maps}
+        modules.append(script)
+    for module in modules:
+        assert 'Device = prim::Constant[value="cpu"]' not in str(module.inlined_graph)

@@ -1,5 +1,6 @@
 """The embedded engine, on the shipped bundle."""
 
+import importlib
 import json
 import logging
 import shutil
@@ -7,6 +8,7 @@ import sys
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,6 +24,7 @@ from dirdet.options import DetectOptions
 from dirdet.pictures import read_picture
 from dirdet.ranking import combined_iou, confidence, ranked_nms
 from dirdet.tensors import Candidates, CanvasBatch
+from dirdet.triton.trunk import trunk_outputs
 
 Rectangles = Callable[..., Image.Image]
 LOW = 0.01
@@ -132,6 +135,27 @@ def test_a_network_that_is_no_detector(bundle_folder: Path, with_network: Callab
     folder = with_network(Bundle.open(bundle_folder).file("trunk.onnx").read_bytes())
     with pytest.raises(BundleError, match="is no detector: expected inputs canvas, iou_weight"):
         Detector.open(folder, provider="cpu")
+
+
+@pytest.mark.parametrize("provider", ["auto", "cpu"])
+def test_an_onnx_runtime_without_an_operator_says_which_has_it(
+    bundle_folder: Path, monkeypatch: pytest.MonkeyPatch, provider: ProviderName
+) -> None:
+    ort: Any = importlib.import_module("onnxruntime")
+
+    def refuse(*_args: object, **_options: object) -> None:
+        # In the words of ONNX Runtime 1.24.4.
+        raise RuntimeError(
+            "[ONNXRuntimeError] : 9 : NOT_IMPLEMENTED : Could not find an implementation for DeformConv(19) node with "
+            "name '/trunk/backbone/layer2/layer2.0/conv2/DeformConv'"
+        )
+
+    monkeypatch.setattr(ort, "InferenceSession", refuse)
+    monkeypatch.setattr(ort, "__version__", "1.24.4")
+    with pytest.raises(BundleError, match=r"detector\.onnx needs ONNX Runtime 1\.25 or newer: 1\.24\.4, .* DeformConv"):
+        make_engine(Bundle.open(bundle_folder), provider=provider)
+    with pytest.raises(BundleError, match=r"trunk\.onnx needs ONNX Runtime 1\.25 or newer"):
+        trunk_outputs(Bundle.open(bundle_folder))
 
 
 def test_without_onnx_runtime_it_says_what_to_install(bundle_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

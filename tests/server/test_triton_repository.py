@@ -1,6 +1,8 @@
 """A bundle as a model repository, read with Triton's own definition of its configurations."""
 
 import importlib
+import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +61,7 @@ def test_every_model_has_its_files(repository: Path, onnxruntime: OnnxRuntimeIn)
     python = {"model.py", "rows.py"} if onnxruntime == "python" else set[str]()
     expected = {
         "scenes_trunk": {"model.onnx"} | python,
-        "scenes_roi_stage": {"model.py", "rows.py", "roi_stage.pt"},
+        "scenes_roi_stage": {"model.py", "rows.py", "model.pt"},
         "scenes_detector": set[str](),
         "scenes_detector_onnx": {"model.onnx"} | python,
     }
@@ -176,6 +178,37 @@ def test_force_replaces_its_own_models_only(tmp_path: Path) -> None:
 def test_a_bundle_in_one_piece_cannot_be_cut(manifest: Manifest, tmp_path: Path) -> None:
     with pytest.raises(BundleError, match=r"no trunk\.onnx in this bundle"):
         write_repository(Bundle(tmp_path, manifest), tmp_path / "out", options=RepositoryOptions())
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.fixture(scope="module")
+def with_script(bundle_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The shipped bundle with a trunk.pt, as detectors with deformable convolutions have one."""
+    folder = tmp_path_factory.mktemp("with_script") / "bundle"
+    shutil.copytree(bundle_folder, folder)
+    shutil.copy(folder / "roi_stage.pt", folder / "trunk.pt")  # what is in it does not matter here
+    text = json.loads((folder / "bundle.json").read_text())
+    text["files"]["trunk.pt"] = text["files"]["roi_stage.pt"]
+    (folder / "bundle.json").write_text(json.dumps(text))
+    return folder
+
+
+def test_a_scripted_trunk_leaves_no_onnx_file(with_script: Path, tmp_path: Path) -> None:
+    call(with_script, "--out", tmp_path)
+    told = call(with_script, "--out", tmp_path, "--trunk", "torchscript", "--force")
+    assert told == f"wrote scenes_trunk, scenes_roi_stage, scenes_detector to {tmp_path}\n"
+    assert {path.name for path in tmp_path.iterdir()} == set(MODELS) - {"scenes_detector_onnx"}
+    files = {path.name for path in (tmp_path / "scenes_trunk" / "1").iterdir()}
+    assert files == {"model.py", "rows.py", "model.pt"}
+    config = parse(tmp_path / "scenes_trunk")
+    assert config.backend == "python"
+    assert config.parameters["FORCE_CPU_ONLY_INPUT_TENSORS"].string_value == "no"
+    assert config.parameters[NETWORK].string_value == network_digest(Bundle.open(with_script).manifest)
+
+
+def test_a_scripted_trunk_that_the_bundle_lacks(tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match=r"--trunk torchscript: .* has no trunk\.pt"):
+        call("--out", tmp_path / "out", "--trunk", "torchscript")
     assert not (tmp_path / "out").exists()
 
 

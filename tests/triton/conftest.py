@@ -1,7 +1,7 @@
 """A real Triton that serves the shipped detector, and the gateway before it."""
 
-import sysconfig
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -48,14 +48,22 @@ def make_server(
 ) -> Callable[..., TritonServer]:
     """A server that is not started: `make_server(repository)`; without `torch` its Python has none."""
 
-    def make(repository: Path, *, torch: bool = True) -> TritonServer:
+    def make(repository: Path, *, torch: bool = True, models: Sequence[str] = ()) -> TritonServer:
         folder = tmp_path_factory.mktemp("triton")
-        # PyTorch is large: the models take the one of this test's own environment, after the wheel's older numpy.
-        sites = [environment.site, *([Path(sysconfig.get_path("purelib"))] if torch else [])]
+        # PyTorch is large: the models take the one that this test itself would, after the wheel's older numpy.
+        sites = [environment.site, *([_site_of("torch")] if torch else [])]
         python = make_python(folder / "python", sites)
-        return TritonServer(environment, repository, python=python, log=folder / "log")
+        return TritonServer(environment, repository, python=python, log=folder / "log", models=models)
 
     return make
+
+
+def _site_of(package: str) -> Path:
+    """The folder that an installed package lies in."""
+    spec = find_spec(package)
+    assert spec is not None
+    assert spec.origin is not None
+    return Path(spec.origin).parents[1]
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,9 @@ STOP_S = 20
 class TritonServer:
     """Serves a model repository; can be killed and started again at the same address."""
 
-    def __init__(self, environment: TritonEnvironment, repository: Path, *, python: Path, log: Path) -> None:
+    def __init__(
+        self, environment: TritonEnvironment, repository: Path, *, python: Path, log: Path, models: Sequence[str] = ()
+    ) -> None:
         """Does not start yet.
 
         Args:
@@ -29,11 +31,13 @@ class TritonServer:
             repository: what it serves.
             python: the folder of the Python that the Python backend takes.
             log: takes the server's output.
+            models: what it loads; everything unless told.
         """
         self._environment = environment
         self._repository = repository
         self._python = python
         self._log = log
+        self._models = models
         self._process: subprocess.Popen[bytes] | None = None
         self._memory = f"dirdet_test_{os.getpid()}_{id(self)}"
         with socket.socket() as free:
@@ -61,6 +65,8 @@ class TritonServer:
             "--allow-metrics=false",
             "--grpc-address=127.0.0.1",
             f"--grpc-port={self.address.rpartition(':')[2]}",
+            *(["--model-control-mode=explicit"] if self._models else []),
+            *(f"--load-model={name}" for name in self._models),
         ]
         environment = os.environ | {
             "PATH": os.pathsep.join([str(self._python), os.environ["PATH"]]),

@@ -1,12 +1,14 @@
 """What each architecture's box heads say of proposals."""
 
 from collections.abc import Sequence
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
+import torch
 from torch import Tensor, nn
 
 from dirdet_export.graph.boxes import BoxDecoder
 from dirdet_export.graph.fused import Pooling
+from dirdet_export.graph.moved_bins import MovedBins
 from dirdet_export.graph.pyramid import Atlas, PyramidPooling
 from dirdet_export.graph.ragged import pick
 
@@ -66,6 +68,38 @@ class TwoHeads(nn.Module):
         seen = self.pooling(atlas, proposals_xyxy)
         logits, deltas = self.head(seen, self.pooling.enlarged(atlas, proposals_xyxy, self.enlarge))
         return Said(logits, proposals_xyxy, deltas)
+
+
+class MovedHeads(nn.Module):
+    """TSD's: one task looks at a shifted box, the other at moved bins, and both begin where they look."""
+
+    def __init__(self, *, pooling: PyramidPooling, head: nn.Module, shift: bool, deform: bool) -> None:
+        """Keeps a detector's own head.
+
+        Args:
+            pooling: of the features that tell where to look.
+            head: a TSDBBoxHead: `moves`, then the tasks' features [R, C, s, s] to logits and deltas.
+            shift: localisation looks at a shifted box.
+            deform: classification looks at moved bins.
+        """
+        super().__init__()
+        self.pooling = pooling
+        self.moved = MovedBins(pooling)
+        self.head = head
+        self.shift = shift
+        self.deform = deform
+
+    def forward(self, atlas: Atlas, proposals_xyxy: Tensor, picture_hw: Tensor) -> Said:  # noqa: ARG002
+        """Logits of proposals [B, P, 4], pixels of the canvas, and deltas of the shifted ones."""
+        batch, count = proposals_xyxy.shape[:2]
+        head = cast(Any, self.head)
+        shift, bins = head.moves(self.pooling(atlas, proposals_xyxy), proposals_xyxy.flatten(0, 1))
+        shift, bins = shift.reshape(batch, count, 1, 2), bins.reshape(batch, count, -1, 2)
+        shift = shift if self.shift else torch.zeros_like(shift)
+        bins = bins if self.deform else torch.zeros_like(bins)
+        seen, seen_shifted = self.moved(atlas, proposals_xyxy, bins), self.moved(atlas, proposals_xyxy, shift)
+        logits, deltas = self.head(seen, seen_shifted)
+        return Said(logits, proposals_xyxy + shift.squeeze(2).repeat(1, 1, 2), deltas)
 
 
 class Stage(nn.Module):

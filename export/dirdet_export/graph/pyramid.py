@@ -24,6 +24,20 @@ class Atlas(NamedTuple):
     semantic: "Atlas | None" = None
 
 
+class Place(NamedTuple):
+    """Where in the atlas the level of each box lies.
+
+    Attributes:
+        scale: [B, N], pixels of the level per pixel of the canvas.
+        origin_xy: [B, N, 2], the level's first pixel.
+        last_xy: [B, N, 2], the level's last pixel, counted from its first.
+    """
+
+    scale: Tensor
+    origin_xy: Tensor
+    last_xy: Tensor
+
+
 class PyramidPooling(nn.Module):
     """What MMDetection's SingleRoIExtractor pools, with one RoIAlign and no index list for each level.
 
@@ -67,6 +81,20 @@ class PyramidPooling(nn.Module):
             level = level + (scale >= 2**step).to(torch.int64)
         return level
 
+    def place(self, atlas: Atlas, boxes_xyxy: Tensor) -> Place:
+        """The place of the level of each box [B, N, 4]."""
+        level = self.level_of(boxes_xyxy)  # [B, N]
+        scale = torch.zeros_like(boxes_xyxy[..., 0])  # [B, N]
+        left, width, height = torch.zeros_like(scale), torch.zeros_like(scale), torch.zeros_like(scale)
+        for number, stride in enumerate(self.strides):
+            chosen = (level == number).to(scale.dtype)
+            scale = scale + chosen * (1 / stride)
+            left = left + chosen * atlas.lefts[number]
+            width = width + chosen * atlas.levels[number].shape[3]
+            height = height + chosen * atlas.levels[number].shape[2]
+        origin = torch.stack([left, torch.ones_like(left)], dim=-1)  # [B, N, 2]
+        return Place(scale, origin, torch.stack([width, height], dim=-1) - 1)
+
     def forward(self, atlas: Atlas, boxes_xyxy: Tensor) -> Tensor:
         """Features of boxes inside the canvas.
 
@@ -77,16 +105,9 @@ class PyramidPooling(nn.Module):
         Returns:
             [B * N, C, output_size, output_size], picture by picture.
         """
-        level = self.level_of(boxes_xyxy)  # [B, N]
-        scale = torch.zeros_like(boxes_xyxy[..., 0])  # [B, N]
-        left = torch.zeros_like(scale)
-        for number, stride in enumerate(self.strides):
-            chosen = (level == number).to(scale.dtype)
-            scale = scale + chosen * (1 / stride)
-            left = left + chosen * atlas.lefts[number]
-        shift = torch.stack([left, torch.ones_like(left)], dim=-1)  # [B, N, 2]
-        placed = boxes_xyxy * scale.unsqueeze(-1) + torch.cat([shift, shift], dim=-1)  # [B, N, 4]
-        return self._align(atlas.features, _rois(placed), 1.0)
+        place = self.place(atlas, boxes_xyxy)
+        origin = torch.cat([place.origin_xy, place.origin_xy], dim=-1)  # [B, N, 4]
+        return self._align(atlas.features, rois_of(boxes_xyxy * place.scale.unsqueeze(-1) + origin), 1.0)
 
     def enlarged(self, atlas: Atlas, boxes_xyxy: Tensor, factor: float) -> Tensor:
         """Features of boxes that grow around their centres, each on the level that it has before it grows.
@@ -105,7 +126,7 @@ class PyramidPooling(nn.Module):
         """
         centres = (boxes_xyxy[..., :2] + boxes_xyxy[..., 2:]) * 0.5  # [B, N, 2]
         half = (boxes_xyxy[..., 2:] - boxes_xyxy[..., :2]) * (0.5 * factor)
-        rois = _rois(torch.cat([centres - half, centres + half], dim=-1))  # [B * N, 5]
+        rois = rois_of(torch.cat([centres - half, centres + half], dim=-1))  # [B * N, 5]
         level = self.level_of(boxes_xyxy).reshape(-1, 1, 1, 1)  # [B * N, 1, 1, 1]
         pooled = self._align(atlas.levels[0], rois, 1 / self.strides[0])
         for number in range(1, len(self.strides)):
@@ -120,7 +141,7 @@ class PyramidPooling(nn.Module):
         return torch.ops.torchvision.roi_align(features, rois, scale, size, size, self.sampling_ratio, True)
 
 
-def _rois(boxes_xyxy: Tensor) -> Tensor:
+def rois_of(boxes_xyxy: Tensor) -> Tensor:
     """Boxes [B, N, 4] with the number of their picture before them: [B * N, 5]."""
     # A running sum, not arange: a traced arange would stay on the device of the trace.
     picture = torch.ones_like(boxes_xyxy[..., :1]).cumsum(0) - 1  # [B, N, 1]

@@ -169,14 +169,14 @@ def compare_batch(
 
 
 def compare_all(
-    *, model: nn.Module, engine: Engine, parts: Engine, pictures: dict[str, NDArray[np.uint8]], limits: Limits
+    *, model: nn.Module, engine: Engine, parts: list[Engine], pictures: dict[str, NDArray[np.uint8]], limits: Limits
 ) -> list[Comparison]:
     """All comparisons of a bundle: each picture alone, all in one batch, and the network cut in two.
 
     Args:
         model: MMDetection's detector, the reference.
         engine: of the bundle, which serves.
-        parts: the same network cut in two.
+        parts: the same network cut in two, in every way that the bundle offers.
         pictures: RGB [h, w, 3] each, resized, by name.
         limits: thresholds and sizes.
     """
@@ -186,14 +186,14 @@ def compare_all(
         found = found_by_mmdet(model, [pixels])
         compare_batch(rows[-1], expected=found, model=model, engine=engine, pictures=[pixels], limits=limits)
     together = Comparison("in one batch")
-    apart = Comparison("in one batch, trunk and RoI stage apart")
+    apart = [Comparison(f"in one batch, by {part.description}") for part in parts]
     everything = list(pictures.values())
     for start in range(0, len(everything), MAX_BATCH):
         members = everything[start : start + MAX_BATCH]
         found = found_by_mmdet(model, members)
-        for row, side in ((together, engine), (apart, parts)):
+        for row, side in ((together, engine), *zip(apart, parts, strict=True)):
             compare_batch(row, expected=found, model=model, engine=side, pictures=members, limits=limits)
-    return [*rows, together, apart]
+    return [*rows, together, *apart]
 
 
 def compare_rounding(before: list[Found], after: list[Found]) -> Comparison:

@@ -2,7 +2,9 @@
 
 import json
 import warnings
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -17,6 +19,10 @@ from dirdet_export.anatomy import CANVAS_MULTIPLE, Limits
 from dirdet_export.quiet import expected_warnings
 from dirdet_export.torchscript_file import SIGNATURE
 
+Array = NDArray[Any]
+# Canvas and picture_hw to the trunk's outputs.
+Trunk = Callable[..., list[Array]]
+
 
 def serving_engine(folder: Path) -> Engine:
     """The embedded engine on the CPU, where it computes in float32 as the checkpoint does.
@@ -28,37 +34,34 @@ def serving_engine(folder: Path) -> Engine:
 
 
 class TwoPartEngine:
-    """trunk.onnx by ONNX Runtime and roi_stage.pt by torch, as Triton runs them; see `dirdet.engines.base.Engine`."""
+    """The trunk and roi_stage.pt, as Triton runs them; see `dirdet.engines.base.Engine`."""
 
-    def __init__(self, folder: Path, *, predicts_iou: bool) -> None:
+    def __init__(self, folder: Path, *, predicts_iou: bool, trunk: str = TRUNK) -> None:
         """Loads both parts.
 
         Args:
             folder: of the bundle.
             predicts_iou: it has a DIR head.
+            trunk: its file: trunk.onnx, which ONNX Runtime runs, or trunk.pt, which torch does.
         """
         self._predicts_iou = predicts_iou
-        self._trunk = onnxruntime.InferenceSession(str(folder / TRUNK), providers=["CPUExecutionProvider"])
-        extra = {SIGNATURE: ""}
-        with expected_warnings():
-            self._stage = torch.jit.load(str(folder / ROI_STAGE), map_location="cpu", _extra_files=extra)
-        self._outputs: list[str] = json.loads(extra[SIGNATURE])["outputs"]
+        self._name = trunk
+        self._trunk = (_onnx_trunk if trunk == TRUNK else _scripted_trunk)(folder / trunk)
+        self._stage, self._outputs = _load_script(folder / ROI_STAGE)
 
     @property
     def description(self) -> str:
         """What computes."""
-        return "trunk.onnx and roi_stage.pt"
+        return f"{self._name} and {ROI_STAGE}"
 
     def detect(self, batch: CanvasBatch) -> Candidates:
         """See `Engine.detect`."""
-        maps = self._trunk.run(None, {"canvas": batch.canvas, "picture_hw": batch.picture_hw})
+        maps = self._trunk(batch.canvas, batch.picture_hw)
         request = [batch.picture_hw, batch.score_threshold]
         if self._predicts_iou:
             request.append(batch.iou_weight)
         request.append(np.array(batch.nms_iou_threshold, np.float32))
-        with torch.no_grad(), warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)
-            arrays = [values.numpy() for values in self._stage(*(torch.from_numpy(x) for x in (*maps, *request)))]
+        arrays = _run_script(self._stage, [*maps, *request])
         return Candidates.from_outputs(dict(zip(self._outputs, arrays, strict=True)))
 
     def ready(self) -> bool:
@@ -67,6 +70,31 @@ class TwoPartEngine:
 
     def close(self) -> None:
         """Nothing to do."""
+
+
+def _onnx_trunk(path: Path) -> Trunk:
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    names = [each.name for each in session.get_inputs()]
+    return lambda *arrays: session.run(None, dict(zip(names, arrays, strict=True)))
+
+
+def _scripted_trunk(path: Path) -> Trunk:
+    module, _ = _load_script(path)
+    return lambda *arrays: _run_script(module, arrays)
+
+
+def _load_script(path: Path) -> tuple[Any, list[str]]:
+    """A TorchScript file and the names of its outputs."""
+    extra = {SIGNATURE: ""}
+    with expected_warnings():
+        module = torch.jit.load(str(path), map_location="cpu", _extra_files=extra)
+    return module, json.loads(extra[SIGNATURE])["outputs"]
+
+
+def _run_script(module: Any, arrays: Sequence[Array]) -> list[Array]:  # noqa: ANN401
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        return [values.numpy() for values in module(*(torch.from_numpy(values) for values in arrays))]
 
 
 def as_canvases(pictures: list[NDArray[np.uint8]], limits: Limits) -> CanvasBatch:

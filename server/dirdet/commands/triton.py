@@ -6,7 +6,7 @@ import click
 
 from dirdet.detector import MAX_BATCH
 from dirdet.shipped import open_bundle
-from dirdet.triton.config import OnnxRuntimeIn, RepositoryOptions
+from dirdet.triton.config import OnnxRuntimeIn, RepositoryOptions, TrunkFormat
 from dirdet.triton.repository import write_repository
 
 
@@ -21,6 +21,10 @@ from dirdet.triton.repository import write_repository
     help="backend: Triton's ONNX Runtime backend; python: the package onnxruntime in Triton's Python backend.",
 )  # fmt: skip
 @click.option(
+    "--trunk", type=click.Choice(["onnx", "torchscript"]), default="onnx", show_default=True,
+    help="torchscript: PyTorch runs the trunk too, where Triton's ONNX Runtime lacks deformable convolutions.",
+)  # fmt: skip
+@click.option(
     "--instances", type=click.IntRange(min=1), default=1, show_default=True,
     help="Instances of each model on every GPU, or on the CPU.",
 )  # fmt: skip
@@ -30,13 +34,21 @@ from dirdet.triton.repository import write_repository
 )  # fmt: skip
 @click.option("--force", is_flag=True, help="Replace this detector's models.")
 def command(
-    *, folder: Path | None, out: Path, onnxruntime: OnnxRuntimeIn, instances: int, max_batch: int, force: bool
+    *,
+    folder: Path | None,
+    out: Path,
+    onnxruntime: OnnxRuntimeIn,
+    trunk: TrunkFormat,
+    instances: int,
+    max_batch: int,
+    force: bool,
 ) -> None:
     """Write BUNDLE, by default the one that comes with the package, as models for NVIDIA Triton.
 
     NAME_detector is the ensemble of NAME_trunk (ONNX Runtime) and NAME_roi_stage (PyTorch in the Python backend, on the
     GPU); NAME_detector_onnx is the same network in one piece, without PyTorch. `dirdet serve --triton` takes either.
+    With --trunk torchscript there is no NAME_detector_onnx, and Triton needs no ONNX Runtime at all.
     """
-    options = RepositoryOptions(onnxruntime=onnxruntime, instances=instances, max_batch=max_batch)
+    options = RepositoryOptions(onnxruntime=onnxruntime, trunk=trunk, instances=instances, max_batch=max_batch)
     names = write_repository(open_bundle(folder), out, options=options, force=force)
     click.echo(f"wrote {', '.join(names)} to {out}")

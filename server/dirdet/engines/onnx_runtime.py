@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from dirdet.bundle import DETECTOR, Bundle
+from dirdet.engines.onnx_operators import explain_missing_operator
 from dirdet.engines.providers import CPU, CUDA, Provider, ProviderName, choose_provider
 from dirdet.errors import BundleError, EngineError, MissingExtraError, install_hint
 from dirdet.tensors import Candidates, CanvasBatch
@@ -110,7 +111,7 @@ def _load(ort: Any, path: Path, chosen: Provider, threads: int) -> Any:  # noqa:
     """A session that runs on the chosen provider and no other.
 
     Raises:
-        BundleError: the CPU cannot load the file, so nothing can.
+        BundleError: the CPU cannot load the file, so nothing can, or this ONNX Runtime lacks an operator of it.
         EngineError: the provider does not start here.
     """
     options = ort.SessionOptions()
@@ -126,6 +127,9 @@ def _load(ort: Any, path: Path, chosen: Provider, threads: int) -> Any:  # noqa:
             providers = list(dict.fromkeys([chosen.name, CPU]))
         session = ort.InferenceSession(str(path), options, providers=providers)
     except Exception as exc:  # onnxruntime's exception types are not public
+        missing = explain_missing_operator(exc, path, version=ort.__version__)
+        if missing is not None:
+            raise missing from exc
         if chosen.name == CPU:
             raise BundleError(f"{path} cannot be loaded: {_first_line(exc)}") from exc
         raise EngineError(_first_line(exc)) from exc

@@ -12,6 +12,7 @@ from dirdet.triton.tensors import ANY, Tensor, detector_tensors
 from dirdet.triton.trunk import TrunkOutputs
 
 OnnxRuntimeIn = Literal["backend", "python"]
+TrunkFormat = Literal["onnx", "torchscript"]
 
 # Waiting a moment for company costs little beside an inference.
 MAX_QUEUE_DELAY_US = 1000
@@ -27,11 +28,13 @@ class RepositoryOptions:
 
     Attributes:
         onnxruntime: runs the ONNX files as Triton's own backend, or as a Python package inside the Python backend.
+        trunk: of which kind its file is; with torchscript no ONNX file is served.
         instances: of every model, on each GPU or on the CPU.
         max_batch: canvases of one inference; at least `MAX_BATCH`, which the gateway sends at once.
     """
 
     onnxruntime: OnnxRuntimeIn = "backend"
+    trunk: TrunkFormat = "onnx"
     instances: int = 1
     max_batch: int = MAX_BATCH
 
@@ -43,12 +46,13 @@ def trunk_config(manifest: Manifest, outputs: TrunkOutputs, options: RepositoryO
         BundleError: the manifest's tensors cannot be understood.
     """
     inputs = detector_tensors(manifest)[0][:2]
+    scripted = options.trunk == "torchscript"
     return {
         **_head(ModelNames(manifest.name).trunk, options.max_batch),
-        **_onnx_backend(options),
+        **({"backend": "python"} if scripted else _onnx_backend(options)),
         **_tensors(inputs, outputs.tensors),
         **_scheduling(options),
-        "parameters": [*_onnx_parameters(options), _network(manifest)],
+        "parameters": [*(_script_parameters() if scripted else _onnx_parameters(options)), _network(manifest)],
         "model_warmup": [_warm_up(size, _on_canvas(inputs, size)) for size in manifest.canvases],
     }
 
@@ -70,7 +74,7 @@ def roi_stage_config(manifest: Manifest, trunk: TrunkOutputs, options: Repositor
         "backend": "python",
         **_tensors([*trunk.tensors, *request], outputs),
         **_scheduling(options),
-        "parameters": [_parameter("FORCE_CPU_ONLY_INPUT_TENSORS", "no"), _network(manifest)],
+        "parameters": [*_script_parameters(), _network(manifest)],
         "model_warmup": [_warm_up(size, tensors) for size, tensors in warm.items()],
     }
 
@@ -130,6 +134,11 @@ def _onnx_backend(options: RepositoryOptions) -> Message:
 
 def _onnx_parameters(options: RepositoryOptions) -> list[Message]:
     return [_parameter("cudnn_conv_algo_search", HEURISTIC_SEARCH)] if options.onnxruntime == "backend" else []
+
+
+def _script_parameters() -> list[Message]:
+    """Of a TorchScript file in the Python backend: it takes tensors where they are."""
+    return [_parameter("FORCE_CPU_ONLY_INPUT_TENSORS", "no")]
 
 
 def _tensors(inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Message:

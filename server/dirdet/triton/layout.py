@@ -3,7 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 
-from dirdet.bundle import DETECTOR, ROI_STAGE, TRUNK, Manifest
+from dirdet.bundle import DETECTOR, ROI_STAGE, TRUNK, TRUNK_SCRIPT, Manifest
 
 # The parameter of every generated model that names the bundle's network.
 NETWORK = "dirdet_network"
@@ -47,5 +47,5 @@ class ModelNames:
 
 def network_digest(manifest: Manifest) -> str:
     """Hexadecimal sha256 over the network's files: what calibration and a new model card leave as it is."""
-    names = [name for name in (DETECTOR, TRUNK, ROI_STAGE) if name in manifest.files]
+    names = [name for name in (DETECTOR, TRUNK, ROI_STAGE, TRUNK_SCRIPT) if name in manifest.files]
     return hashlib.sha256("".join(f"{name} {manifest.files[name]}\n" for name in names).encode()).hexdigest()

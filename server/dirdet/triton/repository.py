@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
-from dirdet.bundle import DETECTOR, ROI_STAGE, TRUNK, Bundle
+from dirdet.bundle import DETECTOR, ROI_STAGE, TRUNK, TRUNK_SCRIPT, Bundle
 from dirdet.errors import BundleError
 from dirdet.triton.config import (
     RepositoryOptions,
@@ -21,8 +21,9 @@ from dirdet.triton.trunk import trunk_outputs
 
 CONFIG = "config.pbtxt"
 VERSION = "1"
-# The name that both ways of running ONNX Runtime look for.
-NETWORK_FILE = "model.onnx"
+# The names that Triton's backends and `python_models` look for.
+ONNX_FILE = "model.onnx"
+SCRIPT_FILE = "model.pt"
 # A folder of files for Triton's Python backend, not a package: dirdet does not import them.
 PYTHON_MODELS = "python_models"
 
@@ -51,7 +52,7 @@ def check_repository(out: Path, name: str, *, force: bool) -> None:
 
 
 def write_repository(bundle: Bundle, out: Path, *, options: RepositoryOptions, force: bool = False) -> list[str]:
-    """Writes the bundle's four models; models of other names stay as they are.
+    """Writes the bundle's models; models of other names stay as they are.
 
     Each model appears whole: a Triton that reads the folder meanwhile sees none half-written.
 
@@ -79,29 +80,52 @@ def write_repository(bundle: Bundle, out: Path, *, options: RepositoryOptions, f
                 if (out / model.name).exists():
                     shutil.rmtree(out / model.name)
                 (Path(stage) / model.name).rename(out / model.name)
+            written = {model.name for model in models}
+            for left_over in set(ModelNames(bundle.manifest.name).all) - written:
+                shutil.rmtree(out / left_over, ignore_errors=True)
     except OSError as exc:
         raise BundleError(f"{out} cannot be written: {exc.strerror}") from exc
     return [model.name for model in models]
 
 
 def _models(bundle: Bundle, options: RepositoryOptions) -> list[_Model]:
-    manifest = bundle.manifest
+    manifest, names = bundle.manifest, ModelNames(bundle.manifest.name)
     outputs = trunk_outputs(bundle)
-    names = ModelNames(manifest.name)
-    code = Path(str(files("dirdet"))) / "triton" / PYTHON_MODELS
-    rows = {"rows.py": code / "rows.py"}
-    onnx = {"model.py": code / "onnx_network.py", **rows} if options.onnxruntime == "python" else {}
-    stage = {"model.py": code / "roi_stage.py", **rows, ROI_STAGE: bundle.file(ROI_STAGE)}
-    return [
-        _Model(names.trunk, trunk_config(manifest, outputs, options), {NETWORK_FILE: bundle.file(TRUNK), **onnx}),
+    python = options.onnxruntime == "python"
+    stage = _scripted(bundle.file(ROI_STAGE))
+    trunk = _scripted(_script_of_trunk(bundle)) if options.trunk == "torchscript" else _onnx(bundle.file(TRUNK), python)
+    models = [
+        _Model(names.trunk, trunk_config(manifest, outputs, options), trunk),
         _Model(names.roi_stage, roi_stage_config(manifest, outputs, options), stage),
         _Model(names.detector, detector_config(manifest, outputs, options), {}),
-        _Model(
-            names.detector_onnx,
-            detector_onnx_config(manifest, options),
-            {NETWORK_FILE: bundle.file(DETECTOR), **onnx},
-        ),
     ]
+    # Triton does not start where one model cannot be loaded, and this one is of the file that its runtime lacks.
+    if options.trunk == "onnx":
+        whole = _onnx(bundle.file(DETECTOR), python)
+        models.append(_Model(names.detector_onnx, detector_onnx_config(manifest, options), whole))
+    return models
+
+
+def _script_of_trunk(bundle: Bundle) -> Path:
+    if TRUNK_SCRIPT not in bundle.manifest.files:
+        raise BundleError(
+            f"--trunk torchscript: {bundle.folder} has no {TRUNK_SCRIPT}; `dirdet export` writes one for a detector "
+            "with deformable convolutions, any other's trunk runs by every ONNX Runtime"
+        )
+    return bundle.file(TRUNK_SCRIPT)
+
+
+def _onnx(network: Path, python: bool) -> dict[str, Path]:
+    return {ONNX_FILE: network, **(_python_model("onnx_network.py") if python else {})}
+
+
+def _scripted(network: Path) -> dict[str, Path]:
+    return {SCRIPT_FILE: network, **_python_model("torchscript_network.py")}
+
+
+def _python_model(code: str) -> dict[str, Path]:
+    folder = Path(str(files("dirdet"))) / "triton" / PYTHON_MODELS
+    return {"model.py": folder / code, "rows.py": folder / "rows.py"}
 
 
 def _write(model: _Model, folder: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from dirdet.bundle import TRUNK, Bundle, CanvasSize
+from dirdet.engines.onnx_operators import explain_missing_operator
 from dirdet.errors import BundleError, MissingExtraError, install_hint
 from dirdet.triton.tensors import Tensor, tensor_of
 
@@ -47,7 +48,8 @@ def trunk_outputs(bundle: Bundle) -> TrunkOutputs:
             size: [array.shape[1:] for array in session.run(None, _empty(size))] for size in bundle.manifest.canvases
         }
     except Exception as exc:  # onnxruntime's exception types are not public
-        raise BundleError(f"{path} cannot be run: {str(exc).strip().splitlines()[0]}") from exc
+        missing = explain_missing_operator(exc, path, version=ort.__version__)
+        raise missing or BundleError(f"{path} cannot be run: {str(exc).strip().splitlines()[0]}") from exc
     types = [NUMPY_TYPES.get(str(each.type), str(each.type)) for each in declared]
     tensors = [tensor_of(each.name, dtype, each.shape, {}) for each, dtype in zip(declared, types, strict=True)]
     return TrunkOutputs(tensors, dims_on)

@@ -75,7 +75,7 @@ class TSDBBoxHead(BBoxHead):
         shared = self.offset_shared(torch.flatten(roi_features, 1))
         sides_wh = self.offset_scale * (boxes_xyxy[:, 2:] - boxes_xyxy[:, :2])  # [N, 2]
         shift = self.shift(shared) * sides_wh
-        bins = self.deform(shared).view(len(boxes_xyxy), *self.roi_feat_size, 2)
+        bins = self.deform(shared).view(-1, *self.roi_feat_size, 2)
         return shift, bins * sides_wh[:, None, None]
 
     def forward(self, cls_features: Tensor, reg_features: Tensor) -> tuple[Tensor, Tensor]:  # pyright: ignore[reportIncompatibleMethodOverride] - each task has its own features

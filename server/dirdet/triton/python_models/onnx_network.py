@@ -26,7 +26,8 @@ class TritonPythonModel:
         """Loads the network.
 
         Raises:
-            TritonModelException: ONNX Runtime is missing, or cannot use the GPU; the text says what to do.
+            TritonModelException: ONNX Runtime is missing, cannot use the GPU, or is too old for the network; the text
+                says what to do.
         """
         ort = _import_onnxruntime(args["model_name"])
         providers: list[Any] = [CPU]
@@ -39,7 +40,14 @@ class TritonPythonModel:
             options = {"device_id": args["model_instance_device_id"], "cudnn_conv_algo_search": "HEURISTIC"}
             providers.insert(0, (CUDA, options))
         path = Path(args["model_repository"]) / args["model_version"] / NETWORK
-        self._session = ort.InferenceSession(str(path), providers=providers)
+        try:
+            self._session = ort.InferenceSession(str(path), providers=providers)
+        except Exception as exc:  # onnxruntime's exception types are not public
+            raise pb_utils.TritonModelException(
+                f"{args['model_name']} cannot be loaded by the ONNX Runtime {ort.__version__} in Triton's Python "
+                f"({str(exc).strip().splitlines()[0]}): install a newer one there, or, if the bundle has a trunk.pt, "
+                "write its models with `dirdet triton --trunk torchscript`"
+            ) from exc
         self._inputs: dict[str, int] = {each.name: len(each.shape) for each in self._session.get_inputs()}
         self._outputs: list[str] = [each.name for each in self._session.get_outputs()]
 

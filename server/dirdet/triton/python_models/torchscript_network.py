@@ -1,4 +1,4 @@
-"""Runs roi_stage.pt inside Triton's Python backend: on the GPU without a copy to the host, or on the CPU."""
+"""Runs a TorchScript file inside Triton's Python backend: on the GPU without a copy to the host, or on the CPU."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from . import rows
 
 pb_utils: Any = importlib.import_module("triton_python_backend_utils")  # only Triton has it
 
-ROI_STAGE = "roi_stage.pt"
+NETWORK = "model.pt"
 SIGNATURE = "signature.json"
 THRESHOLD = "nms_iou_threshold"
 
@@ -21,12 +21,12 @@ class TritonPythonModel:
     """One instance; Triton makes it, warms it up and calls it."""
 
     def initialize(self, args: dict[str, str]) -> None:
-        """Loads the stage.
+        """Loads the network.
 
         Raises:
             TritonModelException: PyTorch is missing, or cannot use the GPU; the text says what to do.
         """
-        self._torch = _import_torch(args["model_name"])
+        self._torch = _import_torch(args["model_name"], Path(args["model_repository"]).parent)
         on_gpu = args["model_instance_kind"] == "GPU"
         if on_gpu and not self._torch.cuda.is_available():
             raise pb_utils.TritonModelException(
@@ -35,9 +35,9 @@ class TritonPythonModel:
             )
         device = f"cuda:{args['model_instance_device_id']}" if on_gpu else "cpu"
         self._device = self._torch.device(device)
-        path = Path(args["model_repository"]) / args["model_version"] / ROI_STAGE
+        path = Path(args["model_repository"]) / args["model_version"] / NETWORK
         texts = {SIGNATURE: ""}
-        self._stage = self._torch.jit.load(str(path), map_location=self._device, _extra_files=texts)
+        self._network = self._torch.jit.load(str(path), map_location=self._device, _extra_files=texts)
         signature = json.loads(texts[SIGNATURE])
         self._inputs: list[str] = signature["inputs"]
         self._outputs: list[str] = signature["outputs"]
@@ -64,15 +64,9 @@ class TritonPythonModel:
         joined: dict[str, Any] = {name: torch.cat(values) for name, values in zip(self._inputs, columns, strict=True)}
         # Of the request, tensors [B] arrive as [B, 1].
         feeds = {name: values.flatten() if values.shape[1:] == (1,) else values for name, values in joined.items()}
-        by_threshold = rows.groups(feeds[THRESHOLD].tolist())
         # Shapes differ from batch to batch: specialising the graph to each would cost more than it gains.
         with torch.inference_mode(), torch.jit.optimized_execution(False):
-            parts = [self._infer(feeds, members, alone=len(by_threshold) == 1) for _, members in by_threshold]
-        if len(parts) == 1:
-            outputs = parts[0]
-        else:
-            order = torch.tensor([row for _, members in by_threshold for row in members]).argsort().to(self._device)
-            outputs = [torch.cat(values)[order] for values in zip(*parts, strict=True)]
+            outputs = self._infer_groups(feeds) if THRESHOLD in feeds else self._network(*feeds.values())
         dense = [[_as_triton_reads(values[span]) for values in outputs] for span in rows.spans(sizes)]
         if self._device.type == "cuda":
             torch.cuda.current_stream(self._device).synchronize()  # Triton reads them on a stream of its own
@@ -81,10 +75,17 @@ class TritonPythonModel:
             for tensors in dense
         ]
 
-    def _infer(self, feeds: dict[str, Any], members: list[int], *, alone: bool) -> Sequence[Any]:
-        """Outputs for rows that share a threshold."""
-        chosen = feeds if alone else {name: values[members] for name, values in feeds.items()}
-        return self._stage(*(chosen[name][0] if name == THRESHOLD else chosen[name] for name in self._inputs))
+    def _infer_groups(self, feeds: dict[str, Any]) -> Sequence[Any]:
+        """Outputs for all rows, each with its own threshold."""
+        by_threshold = rows.groups(feeds[THRESHOLD].tolist())
+        parts: list[Sequence[Any]] = []
+        for _, members in by_threshold:
+            chosen = feeds if len(by_threshold) == 1 else {name: values[members] for name, values in feeds.items()}
+            parts.append(self._network(*(chosen[name][0] if name == THRESHOLD else chosen[name] for name in feeds)))
+        if len(parts) == 1:
+            return parts[0]
+        order = self._torch.tensor([row for _, members in by_threshold for row in members]).argsort().to(self._device)
+        return [self._torch.cat(values)[order] for values in zip(*parts, strict=True)]
 
     def _tensor(self, request: Any, name: str) -> Any:  # noqa: ANN401 - neither package has types for these
         tensor = pb_utils.get_input_tensor_by_name(request, name)
@@ -96,12 +97,14 @@ def _as_triton_reads(values: Any) -> Any:  # noqa: ANN401
     return values.reshape(len(values), *(values.shape[1:] or (1,))).contiguous()
 
 
-def _import_torch(model: str) -> Any:  # noqa: ANN401
+def _import_torch(model: str, repository: Path) -> Any:  # noqa: ANN401
     try:
-        importlib.import_module("torchvision")  # brings the operators that the stage is made of
+        importlib.import_module("torchvision")  # brings operators that the network is made of
         return importlib.import_module("torch")
     except ImportError as exc:
+        alone = f"{model.removesuffix('roi_stage').removesuffix('trunk')}detector_onnx"
+        instead = f", or serve {alone}, which needs neither" if (repository / alone).is_dir() else ""
         raise pb_utils.TritonModelException(
-            f"{model} needs PyTorch and torchvision in the Python of Triton's Python backend ({exc}). Install them "
-            f"there, or serve {model.removesuffix('roi_stage')}detector_onnx, which needs neither."
+            f"{model} needs PyTorch and torchvision in the Python of Triton's Python backend ({exc}): install them "
+            f"there{instead}"
         ) from exc
