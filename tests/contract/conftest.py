@@ -62,3 +62,9 @@ def call_plain(plain_detector: Detector) -> Call:
 def call_of() -> Callable[[Detector], Call]:
     """An app over any detector: `call_of(detector)("POST", ...)`."""
     return lambda detector: caller(create_app(detector))
+
+
+@pytest.fixture
+def call_app() -> Callable[[FastAPI], Call]:
+    """Any app: `call_app(app)("POST", ...)`."""
+    return caller
