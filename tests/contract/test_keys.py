@@ -135,6 +135,8 @@ def test_the_body_is_not_read_without_a_key(ask: Call) -> None:
         ("/docs", 200),
         ("/openapi.json", 200),
         ("/docs/assets/swagger-ui.css", 200),
+        ("/page/../detector", 401),
+        ("/page/%2e%2e/detector", 404),
         ("/detector", 401),
         ("/nowhere", 401),
         ("/docs/", 401),

@@ -1,10 +1,15 @@
 """Certificate and key that cannot be used are told by their option before anything starts."""
 
-import subprocess
 from pathlib import Path
 
 import pytest
 import trustme
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+    load_pem_private_key,
+)
 
 from dirdet.access.tls import TlsFiles
 from dirdet.errors import TlsError
@@ -60,15 +65,14 @@ def test_a_key_of_another_certificate(files: TlsFiles, authority: trustme.CA, tm
 
 def test_a_key_with_a_passphrase_asks_nobody(files: TlsFiles, tmp_path: Path) -> None:
     locked = tmp_path / "locked.pem"
-    command = ["openssl", "pkey", "-in", files.private_key, "-aes256", "-passout", "pass:secret", "-out", locked]
-    subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
+    private_key = load_pem_private_key(files.private_key.read_bytes(), None)
+    secret = BestAvailableEncryption(b"secret")
+    locked.write_bytes(private_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, secret))
     assert "needs a passphrase" in refused(TlsFiles(files.certificate, locked))
 
 
-def test_a_self_signed_certificate(tmp_path: Path) -> None:
+def test_a_self_signed_certificate(authority: trustme.CA, tmp_path: Path) -> None:
     files = TlsFiles(tmp_path / "certificate.pem", tmp_path / "private.pem")
-    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
-    command += ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
-    command += ["-keyout", str(files.private_key), "-out", str(files.certificate)]
-    subprocess.run(command, check=True, capture_output=True)
+    files.certificate.write_bytes(authority.cert_pem.bytes())
+    files.private_key.write_bytes(authority.private_key_pem.bytes())
     files.check()

@@ -34,7 +34,7 @@ class AnswerHeaders:
                 headers = MutableHeaders(scope=message)
                 headers.update(ALWAYS)
                 headers.setdefault("Content-Security-Policy", NO_PAGE)
-                # The documentation's files are everybody's: a browser may keep them, and asks whether they changed.
+                # The pages' files are everybody's: a browser may keep them, and asks whether they changed.
                 headers.setdefault("Cache-Control", "no-cache" if kept else "no-store")
             await send(message)
 

@@ -1,10 +1,11 @@
-"""What needs no key: the health checks and the documentation, which say nothing of anybody's pictures."""
+"""What needs no key: the health checks, the documentation and the page, which say nothing of anybody's pictures."""
 
 from starlette.types import Scope
 
 # Probes carry no keys, and a browser sends none with the page it opens. What is not named here needs a key.
-OPEN = frozenset({"/health/live", "/health/ready", "/docs", "/openapi.json"})
-OPEN_BELOW = ("/docs/assets/",)
+OPEN = frozenset({"/", "/health/live", "/health/ready", "/docs", "/openapi.json"})
+# Files of the pages.
+OPEN_BELOW = ("/docs/assets/", "/page/")
 
 
 def is_open(path: str) -> bool:
