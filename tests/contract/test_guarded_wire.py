@@ -121,6 +121,16 @@ def test_a_client_that_never_sends_its_body_is_answered_at_once(server: str) -> 
     connection.close()
 
 
+def test_head_without_a_key_leaves_the_connection_usable(server: str) -> None:
+    connection = http.client.HTTPConnection(server, timeout=10)
+    for method in ("HEAD", "GET", "HEAD"):
+        connection.request(method, "/detector")
+        response = connection.getresponse()
+        assert response.status == 401
+        assert bool(response.read()) is (method == "GET")
+    connection.close()
+
+
 def test_a_key_opens_the_door(server: str, key: str, rectangles: Rectangles, encode: Encode) -> None:
     files = {"image": ("a.png", encode(rectangles()))}
     answer = httpx.post(f"http://{server}/detect", files=files, headers={"Authorization": f"Bearer {key}"})

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
+import anyio
 import httpx
 import pytest
 from fastapi import Depends, FastAPI
@@ -111,6 +112,20 @@ def test_without_a_key_401(headers: dict[str, Any], words: str, ask: Call) -> No
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json()["type"] == "urn:dirdet:problem:unauthorized"
     assert words in answer.json()["detail"]
+
+
+def test_a_websocket_is_no_way_round(guarded: FastAPI) -> None:
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return {"type": "websocket.connect"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope: dict[str, Any] = {"type": "websocket", "path": "/detector", "headers": []}
+    anyio.run(guarded, scope, receive, send)
+    assert sent == [{"type": "websocket.close", "code": 1008}]
 
 
 def test_the_hash_in_the_file_is_no_key(ask: Call, path: Path) -> None:

@@ -94,6 +94,8 @@ def read_access(values: AccessValues) -> Access:
         raise ParameterError(
             "--cors-origin", "'*' lets every web page ask, and without keys as anybody; expected --keys"
         )
+    if values["published_on"]:
+        is_loopback(values["published_on"])  # that it is an address
     tls = None if cert is None or private_key is None else TlsFiles(cert, private_key)
     if tls is not None:
         tls.check()
