@@ -17,23 +17,27 @@ class Clock:
 rates = st.builds(Rate, st.integers(1, 1000), st.sampled_from(list(UNITS_S)), st.integers(1, 100))
 
 
-@given(rate=rates, waits_s=st.lists(st.floats(0, 1000), max_size=60))
-def test_no_more_than_the_rate_and_no_less_than_told(rate: Rate, waits_s: list[float]) -> None:
+@given(rate=rates, asked=st.lists(st.tuples(st.floats(0, 1000), st.integers(1, 5)), max_size=60))
+def test_no_more_than_the_rate_and_no_less_than_told(rate: Rate, asked: list[tuple[float, int]]) -> None:
     clock = Clock()
     bucket = TokenBucket(rate, clock=clock)
-    passed = 0
-    for wait_s in waits_s:
+    spent = 0
+    for wait_s, pictures in asked:
         clock.now += wait_s
-        told = bucket.take()
-        passed += told.allowed
-        assert passed <= rate.burst + (clock.now - 5.0) * rate.per_second + 1e-3
-        assert 0 <= told.remaining < rate.burst
-        assert told.full_in_s <= rate.window_s
-        if not told.allowed:
-            assert told.remaining == 0
-            clock.now += told.retry_in_s
-            assert bucket.take().allowed
-            passed += 1
+        before = bucket.look()
+        assert bucket.take() is (before.remaining > 0)
+        if not before.remaining:
+            assert before.retry_in_s >= 1
+            clock.now += before.retry_in_s
+            assert bucket.take()
+        # What passes last may take too much, once: it is paid for before the next.
+        assert spent <= rate.burst + (clock.now - 5.0) * rate.per_second + 1e-3
+        bucket.spend(pictures - 1)
+        spent += pictures
+        after = bucket.look()
+        assert 0 <= after.remaining < max(rate.burst, 2)
+        assert (after.retry_in_s > 0) is (after.remaining == 0)
+        assert after.retry_in_s <= max(after.full_in_s, 1)
 
 
 @given(rate=rates)
@@ -41,10 +45,11 @@ def test_a_full_bucket_gives_its_burst_and_is_full_again_when_told(rate: Rate) -
     clock = Clock()
     bucket = TokenBucket(rate, clock=clock)
     for _ in range(2):
-        told = [bucket.take() for _ in range(rate.burst + 1)]
-        assert [each.allowed for each in told] == [True] * rate.burst + [False]
-        assert [each.remaining for each in told] == [*reversed(range(rate.burst)), 0]
-        clock.now += told[-1].full_in_s
+        assert bucket.look().remaining == rate.burst
+        assert bucket.look().full_in_s == 0
+        assert [bucket.take() for _ in range(rate.burst + 1)] == [True] * rate.burst + [False]
+        assert bucket.look().full_in_s <= rate.window_s
+        clock.now += bucket.look().full_in_s
 
 
 def test_asking_too_often_does_not_keep_a_bucket_empty() -> None:
@@ -52,6 +57,6 @@ def test_asking_too_often_does_not_keep_a_bucket_empty() -> None:
     bucket = TokenBucket(Rate.parse("30/min", burst=1), clock=clock)
     passed = 0
     for _ in range(600):
-        passed += bucket.take().allowed
+        passed += bucket.take()
         clock.now += 0.1
     assert passed == 30

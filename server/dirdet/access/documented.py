@@ -17,12 +17,12 @@ ADMIN_TAG = "admin"
 
 UNAUTHORIZED = UnauthorizedError(f"no key came with the request; {HOW}")
 FORBIDDEN = ForbiddenError("this needs the key of an admin; 'phone' is none")
-TOO_MANY = RateLimitError("'phone' may ask 10/s; ask again in 1 s", retry_after_s=1)
+TOO_MANY = RateLimitError("'phone' may send pictures at 10/s; ask again in 1 s", retry_after_s=1)
 HEADERS = {
     "WWW-Authenticate": "how a key is sent (RFC 6750)",
     "Retry-After": "seconds after which a request passes",
-    "RateLimit": "requests that pass now (r), and seconds until there are more (t)",
-    "RateLimit-Policy": "requests at once (q), and seconds until so many pass again (w)",
+    "RateLimit": "pictures left now (r), and seconds until there are more (t)",
+    "RateLimit-Policy": "pictures at once (q), and seconds until there are so many again (w)",
 }
 
 
@@ -45,7 +45,9 @@ def document_keys(document: dict[str, Any], *, required: bool, reference: str) -
             added = {401: _response("No key, or none that is known", UNAUTHORIZED, reference)}
             if ADMIN_TAG in operation.get("tags", []):
                 added[403] = _response("The key is no admin's", FORBIDDEN, reference)
-            added[429] = _response("More requests than the key's rate", TOO_MANY, reference)
+            added[429] = _response(
+                "More pictures than the key's rate; of a request without one, more requests", TOO_MANY, reference
+            )
             responses: dict[str, Any] = operation["responses"]
             responses |= {str(status): response for status, response in added.items()}
             operation["responses"] = dict(sorted(responses.items()))

@@ -7,13 +7,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from dirdet.access.key_file import KeyFile
 from dirdet.access.keys import Key
 from dirdet.access.open_paths import is_open, route_path
-from dirdet.access.rates import Allowance
+from dirdet.access.rates import Allowance, TokenBucket
 from dirdet.errors import DirdetError, ForbiddenError, RateLimitError, UnauthorizedError
 from dirdet.problems import headers_of, problem_of, problem_response
 
 KEY_HEADER = "X-API-Key"
 HOW = f"send `Authorization: Bearer KEY` or `{KEY_HEADER}: KEY`"
-STATE = "dirdet_key"
+# Names in a request's state.
+KEY = "dirdet_key"
+BUCKET = "dirdet_bucket"
 
 
 class Guard:
@@ -37,19 +39,19 @@ class Guard:
         except UnauthorizedError as exc:
             await _refuse(exc, {}, scope, receive, send)
             return
-        scope.setdefault("state", {})[STATE] = key
         bucket = self._keys.bucket(key)
+        scope["state"] = {**scope.get("state", {}), KEY: key, BUCKET: bucket}
         if bucket is None:
             await self._app(scope, receive, send)
             return
-        allowance = bucket.take()
-        if not allowance.allowed:
-            await _refuse(_too_many(key, allowance), allowance.headers(), scope, receive, send)
+        if not bucket.take():
+            left = bucket.look()
+            await _refuse(_too_many(key, left), left.headers(), scope, receive, send)
             return
 
         async def send_with_allowance(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(allowance.headers())
+                MutableHeaders(scope=message).update(bucket.look().headers())
             await send(message)
 
         await self._app(scope, receive, send_with_allowance)
@@ -69,7 +71,14 @@ class Guard:
 
 def key_of(request: Request) -> Key | None:
     """The key that a request came with; None where none is asked for."""
-    return getattr(request.state, STATE, None)
+    return getattr(request.state, KEY, None)
+
+
+def count_pictures(request: Request, number: int) -> None:
+    """Counts the pictures that a request turned out to bring, at least one, against its key's rate."""
+    bucket: TokenBucket | None = getattr(request.state, BUCKET, None)
+    if bucket is not None:
+        bucket.spend(number - 1)  # the request itself was counted as one
 
 
 def require_admin(request: Request) -> Key:
@@ -97,9 +106,8 @@ def _presented(headers: Headers) -> set[bytes]:
 
 
 def _too_many(key: Key, allowance: Allowance) -> RateLimitError:
-    burst = f" with {allowance.rate.burst} at once" if allowance.rate.burst != allowance.rate.amount else ""
     return RateLimitError(
-        f"{key.name!r} may ask {allowance.rate}{burst}; ask again in {allowance.retry_in_s} s",
+        f"{key.name!r} may send pictures at {allowance.rate}; ask again in {allowance.retry_in_s} s",
         retry_after_s=allowance.retry_in_s,
     )
 

@@ -8,15 +8,17 @@ from dataclasses import dataclass
 
 UNITS_S = {"s": 1, "min": 60, "h": 3600, "d": 86400}
 WRITTEN = re.compile(r"([1-9][0-9]{0,8})/(s|min|h|d)")
+# Of a token: whoever waited as long as told must not fail by a hair.
+ROUNDING = 1e-6
 EXPECTED = "expected a number per s, min, h or d, such as 10/s"
 
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """So many requests in a period, on average; `burst` at once after a pause.
+    """So many pictures in a period, on average; `burst` at once after a pause.
 
     Attributes:
-        amount: requests in a period.
+        amount: pictures in a period; a request without one counts as one.
         unit: the period: s, min, h or d.
         burst: what a bucket holds; at least 1.
     """
@@ -44,7 +46,7 @@ class Rate:
 
     @property
     def per_second(self) -> float:
-        """Requests a second."""
+        """Pictures a second."""
         return self.amount / UNITS_S[self.unit]
 
     @property
@@ -55,12 +57,12 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """What a bucket says of one request.
+    """What a bucket holds at one moment.
 
     Attributes:
-        rate: that was asked.
-        remaining: requests that would pass right now.
-        retry_in_s: seconds until one passes, rounded up; 0 where this one did.
+        rate: at which it fills.
+        remaining: requests of one picture that would pass now.
+        retry_in_s: seconds until one passes, rounded up; 0: one passes now.
         full_in_s: seconds until the bucket is full, rounded up.
     """
 
@@ -68,11 +70,6 @@ class Allowance:
     remaining: int
     retry_in_s: int
     full_in_s: int
-
-    @property
-    def allowed(self) -> bool:
-        """Whether the request passed."""
-        return not self.retry_in_s
 
     def headers(self) -> dict[str, str]:
         """RateLimit and RateLimit-Policy, in the form that the IETF's drafts have had since draft-08 (2024)."""
@@ -83,26 +80,44 @@ class Allowance:
 
 
 class TokenBucket:
-    """Tokens that come at the rate and are spent one a request; refused requests cost nothing."""
+    """Tokens that come at the rate; a request passes while there is one, and each of its pictures spends one.
+
+    How many pictures a request brings is known when it has passed: the bucket can owe tokens, and lets nothing pass
+    until they have come. Requests that are refused spend nothing.
+    """
 
     def __init__(self, rate: Rate, *, clock: Callable[[], float] = time.monotonic) -> None:
         """Full at first; the clock is in seconds."""
-        self.rate = rate
+        self._rate = rate
         self._clock = clock
         self._tokens = float(rate.burst)
         self._filled_at = clock()
 
-    def take(self) -> Allowance:
-        """Spends a token, if there is one."""
+    def take(self) -> bool:
+        """Spends a token; False: there is none."""
+        self._fill()
+        if self._tokens < 1 - ROUNDING:
+            return False
+        self._tokens -= 1
+        return True
+
+    def spend(self, number: int) -> None:
+        """Spends tokens whether they are there or not."""
+        self._tokens -= number
+
+    def look(self) -> Allowance:
+        """What there is now."""
+        self._fill()
+        missing, per_second = 1 - ROUNDING - self._tokens, self._rate.per_second
+        return Allowance(
+            rate=self._rate,
+            remaining=max(0, math.floor(self._tokens + ROUNDING)),
+            retry_in_s=0 if missing <= 0 else max(1, math.ceil(missing / per_second)),
+            full_in_s=math.ceil(max(0.0, self._rate.burst - ROUNDING - self._tokens) / per_second),
+        )
+
+    def _fill(self) -> None:
         now = self._clock()
-        per_second, burst = self.rate.per_second, self.rate.burst
-        self._tokens = min(burst, self._tokens + (now - self._filled_at) * per_second)
+        come = (now - self._filled_at) * self._rate.per_second
+        self._tokens = min(self._rate.burst, self._tokens + come)
         self._filled_at = now
-        retry_in_s = 0
-        # A hair below 1 is 1: whoever waited as long as told must not fail by rounding.
-        if self._tokens >= 1 - 1e-6:
-            self._tokens = max(0.0, self._tokens - 1)
-        else:
-            retry_in_s = max(1, math.ceil((1 - self._tokens) / per_second))
-        full_in_s = math.ceil((burst - self._tokens) / per_second)
-        return Allowance(self.rate, math.floor(self._tokens + 1e-6), retry_in_s, full_in_s)

@@ -12,9 +12,9 @@ from dirdet.errors import ParameterError
 
 @click.command()
 @click.argument("name")
-@click.option("--rate", metavar="N/UNIT", help="How often it may ask, on average: 10/s, 100/min, 1000/h or 5000/d.")
+@click.option("--rate", metavar="N/UNIT", help="Pictures it may send, on average: 10/s, 100/min, 1000/h or 5000/d.")
 @click.option(
-    "--burst", type=click.IntRange(min=1, max=10**9 - 1), help="Requests at once after a pause; N unless given."
+    "--burst", type=click.IntRange(min=1, max=10**9 - 1), help="Pictures at once after a pause; N unless given."
 )
 @click.option("--admin", is_flag=True, help="Let it change the server, too.")
 @click.option(
