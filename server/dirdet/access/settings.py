@@ -1,6 +1,6 @@
 """Who is let in, in one object: what the app and uvicorn are told."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from dirdet.access.key_file import KeyFile
@@ -25,7 +25,7 @@ class Access:
     cors_origins: tuple[str, ...] = ()
     tls: TlsFiles | None = None
     root_path: str = ""
-    trusted_proxies: tuple[str, ...] = field(default=())
+    trusted_proxies: tuple[str, ...] = ()
     published_on: str | None = None
     no_auth: bool = False
 
