@@ -10,6 +10,8 @@ import anyio
 import httpx
 import pytest
 from fastapi import Depends, FastAPI
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from dirdet.access.guard import require_admin
@@ -114,6 +116,51 @@ def test_the_body_is_not_read_without_a_key(ask: Call) -> None:
 )
 def test_what_is_open(path_: str, status: int, ask: Call) -> None:
     assert ask("GET", path_).status_code == status
+
+
+PARTS = [
+    "health",
+    "live",
+    "ready",
+    "docs",
+    "assets",
+    "page",
+    "detector",
+    "openapi.json",
+    "..",
+    ".",
+    "",
+    "%2e%2e",
+    ";",
+    "\x00",
+]
+
+
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    parts=st.lists(st.sampled_from(PARTS), max_size=6),
+    root=st.sampled_from(["", "/vision", "/docs", "/health", "/detector", "/docs/assets"]),
+    prefixed=st.booleans(),
+)
+def test_no_path_leads_round_the_door(guarded: FastAPI, parts: list[str], root: str, *, prefixed: bool) -> None:
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    path = "/" + "/".join(parts)
+    scope: dict[str, Any] = {
+        "type": "http", "method": "GET", "path": root * prefixed + path, "root_path": root, "headers": [],
+        "query_string": b"", "scheme": "http", "server": ("server", 80), "client": ("client", 1), "http_version": "1.1",
+    }  # fmt: skip
+    anyio.run(guarded, scope, receive, send)
+    body = b"".join(message.get("body", b"") for message in sent)
+    assert b"knows rectangles only" not in body
+    if sent[0]["status"] == 200:
+        assert any(word in body for word in (b'"status":', b"swagger", b'"openapi":'))
 
 
 def test_without_a_file_everybody_is_let_in_and_nobody_is_admin(detector: Detector, call_app: CallApp) -> None:
