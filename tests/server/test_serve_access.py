@@ -6,6 +6,7 @@ import signal
 import ssl
 import subprocess
 import sys
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -45,7 +46,7 @@ def refused(*arguments: str, **settings: str) -> str:
 
 @contextmanager
 def serving(*arguments: str, **settings: str) -> Generator[tuple[str, list[str]]]:
-    """The address of a server, and its log, which is whole at the end."""
+    """The address of a server that is ready, and its log, which is whole at the end."""
     log: list[str] = []
     with subprocess.Popen(
         [*START, "--port", "0", *arguments], env=environment(**settings), stderr=subprocess.PIPE, text=True
@@ -55,7 +56,10 @@ def serving(*arguments: str, **settings: str) -> Generator[tuple[str, list[str]]
             for line in process.stderr:
                 log.append(line)
                 if found := re.search(r"listening on (https?)://\S+:(\d+)", line):
-                    yield f"{found[1]}://127.0.0.1:{found[2]}", log
+                    address = f"{found[1]}://127.0.0.1:{found[2]}"
+                    while httpx.get(f"{address}/health/ready", verify=False).status_code == 503:
+                        time.sleep(0.1)
+                    yield address, log
                     break
         finally:
             process.send_signal(signal.SIGTERM)
