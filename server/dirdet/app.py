@@ -6,6 +6,8 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 
+from dirdet.access.install import install_access
+from dirdet.access.settings import Access
 from dirdet.detector import Detector
 from dirdet.failures import install_handlers
 from dirdet.head import HeadAsGet
@@ -23,12 +25,13 @@ DESCRIPTION = (
 )
 
 
-def create_app(detector: Detector, *, limits: ServerLimits | None = None) -> FastAPI:
+def create_app(detector: Detector, *, limits: ServerLimits | None = None, access: Access | None = None) -> FastAPI:
     """The API over a detector that is loaded already; it is closed when the app stops.
 
     Args:
         detector: answers the requests.
         limits: what a request may bring; the documented ones unless given.
+        access: who may ask; everybody unless given.
     """
 
     @asynccontextmanager
@@ -51,5 +54,7 @@ def create_app(detector: Detector, *, limits: ServerLimits | None = None) -> Fas
     add_docs(app)
     app.add_middleware(HeadAsGet)
     install_handlers(app)
-    document(app)
+    access = access or Access()
+    install_access(app, access)
+    document(app, keys=access.keys is not None)
     return app

@@ -88,6 +88,44 @@ class NotAcceptableError(RequestError):
     """A request that accepts none of the types an answer can have."""
 
 
+class KeyFileError(DirdetError):
+    """A file of API keys that cannot be read or understood; names its line."""
+
+
+class TlsError(DirdetError):
+    """A certificate or private key that cannot be used."""
+
+
+class UnauthorizedError(DirdetError):
+    """A request without a key that is known.
+
+    Attributes:
+        invalid: whether it came with one.
+    """
+
+    def __init__(self, message: str, *, invalid: bool = False) -> None:
+        """Says how a key is sent, or that it is not known."""
+        super().__init__(message)
+        self.invalid = invalid
+
+
+class ForbiddenError(DirdetError):
+    """A request whose key does not open what was asked for."""
+
+
+class RateLimitError(DirdetError):
+    """A request too many of one key.
+
+    Attributes:
+        retry_after_s: seconds until one more passes.
+    """
+
+    def __init__(self, message: str, *, retry_after_s: int) -> None:
+        """Says what the key may ask."""
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
 def install_hint(extra: str) -> str:
     """How to get an extra of dirdet: from a clone, since no package index carries dirdet."""
     return f"pip install '.[{extra}]' in a clone of dirdet"

@@ -6,6 +6,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
+from dirdet.access.documented import document_keys
 from dirdet.problems import MEDIA_TYPE, Problem
 from dirdet.uploads import FIELD, MULTIPART, RAW_TYPES
 
@@ -47,14 +48,20 @@ def problems(described: dict[int, str]) -> dict[int | str, dict[str, Any]]:
     }
 
 
-def document(app: FastAPI) -> None:
-    """Adds the problem's schema to the app's OpenAPI document, which is made once, when first asked for."""
+def document(app: FastAPI, *, keys: bool = False) -> None:
+    """Adds problems and keys to the app's OpenAPI document, which is made once, when first asked for.
+
+    Args:
+        app: with all its routes.
+        keys: whether it asks for one.
+    """
 
     def build() -> dict[str, Any]:
         if app.openapi_schema is None:
             made = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
             _, problem = models_json_schema([(Problem, "serialization")], ref_template=REFERENCE)
             made.setdefault("components", {}).setdefault("schemas", {}).update(problem["$defs"])
+            document_keys(made, required=keys, reference=REFERENCE.format(model="Problem"))
             app.openapi_schema = made
         return app.openapi_schema
 

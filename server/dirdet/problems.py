@@ -59,6 +59,8 @@ class _Kind:
 KINDS: dict[type[errors.DirdetError], _Kind] = {
     errors.NoPictureError: _Kind(400, "no-picture", "No picture"),
     errors.RequestError: _Kind(400, "malformed-request", "The request cannot be read"),
+    errors.UnauthorizedError: _Kind(401, "unauthorized", "A key is needed"),
+    errors.ForbiddenError: _Kind(403, "forbidden", "The key does not open this"),
     errors.UnreadableError: _Kind(403, "unreadable", "The file cannot be read"),
     errors.NotFoundError: _Kind(404, "not-found", "No such picture"),
     errors.NotAcceptableError: _Kind(406, "not-acceptable", "No acceptable answer"),
@@ -68,6 +70,7 @@ KINDS: dict[type[errors.DirdetError], _Kind] = {
     errors.UnsupportedBodyError: _Kind(415, "unsupported-body", "The body's type is not read"),
     errors.BrokenPictureError: _Kind(422, "broken-picture", "The picture is broken or truncated"),
     errors.ParameterError: _Kind(422, "bad-parameter", "A parameter is wrong"),
+    errors.RateLimitError: _Kind(429, "too-many-requests", "Too many requests"),
     errors.EngineError: _Kind(503, "engine-unavailable", "The detector does not answer", RETRY_AFTER_S),
     errors.DeadlineError: _Kind(504, "deadline-exceeded", "The detector did not answer in time"),
 }
@@ -87,7 +90,13 @@ def problem_of(error: errors.DirdetError) -> Problem:
 
 
 def headers_of(error: errors.DirdetError) -> dict[str, str]:
-    """Headers that go with the problem: when it is worth asking again."""
+    """Headers that go with the problem: when it is worth asking again, and how a key is sent (RFC 6750)."""
+    if isinstance(error, errors.UnauthorizedError):
+        return {"WWW-Authenticate": 'Bearer realm="dirdet"' + (', error="invalid_token"' if error.invalid else "")}
+    if isinstance(error, errors.ForbiddenError):
+        return {"WWW-Authenticate": 'Bearer realm="dirdet", error="insufficient_scope"'}
+    if isinstance(error, errors.RateLimitError):
+        return {"Retry-After": str(error.retry_after_s)}
     kind = _kind_of(error)
     return {} if kind is None or kind.retry_after_s is None else {"Retry-After": str(kind.retry_after_s)}
 

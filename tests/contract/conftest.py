@@ -1,13 +1,19 @@
 """The API over the detector of rectangles, spoken to in this process."""
 
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
 
 import anyio
 import httpx
 import pytest
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 
+from dirdet.access.guard import require_admin
+from dirdet.access.key_file import KeyFile, append_key
+from dirdet.access.keys import Key, digest, new_key
+from dirdet.access.rates import Rate
+from dirdet.access.settings import Access
 from dirdet.app import create_app
 from dirdet.detector import Detector
 from dirdet.limits import ServerLimits
@@ -36,6 +42,57 @@ def caller(app: FastAPI) -> Call:
     return call
 
 
+class Clock:
+    """Time that stands still until it is moved."""
+
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def phone() -> str:
+    return new_key()
+
+
+@pytest.fixture
+def operator() -> str:
+    return new_key()
+
+
+@pytest.fixture
+def path(tmp_path: Path, phone: str, operator: str) -> Path:
+    """A file with the phone's key, 3 requests a minute, and the operator's, an admin's without a limit."""
+    path = tmp_path / "keys"
+    append_key(path, Key("phone", digest(phone), Rate.parse("3/min")))
+    append_key(path, Key("operator", digest(operator), admin=True))
+    return path
+
+
+@pytest.fixture
+def guarded(detector: Detector, path: Path, clock: Clock) -> FastAPI:
+    """Asks for a key of the file, lets pages of one origin read, and has a route for admins."""
+    app = create_app(detector, access=Access(keys=KeyFile(path, clock=clock), cors_origins=("https://app.example",)))
+
+    @app.post("/change", tags=["admin"])
+    async def change(key: Annotated[Key, Depends(require_admin)]) -> str:  # pyright: ignore[reportUnusedFunction]
+        return key.name
+
+    return app
+
+
+@pytest.fixture
+def ask(guarded: FastAPI) -> Call:
+    """The guarded app, whose time is `clock`'s."""
+    return caller(guarded)
+
+
 @pytest.fixture
 def app(detector: Detector) -> FastAPI:
     return create_app(detector)
@@ -62,3 +119,9 @@ def call_plain(plain_detector: Detector) -> Call:
 def call_of() -> Callable[[Detector], Call]:
     """An app over any detector: `call_of(detector)("POST", ...)`."""
     return lambda detector: caller(create_app(detector))
+
+
+@pytest.fixture
+def call_app() -> Callable[[FastAPI], Call]:
+    """Any app: `call_app(app)("POST", ...)`."""
+    return caller

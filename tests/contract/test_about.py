@@ -57,7 +57,7 @@ def document(call: Call) -> dict[str, Any]:
 
 def test_every_answer_is_documented(document: dict[str, Any]) -> None:
     responses = document["paths"]["/detect"]["post"]["responses"]
-    assert sorted(responses) == ["200", "400", "406", "413", "415", "422", "500", "503", "504"]
+    assert sorted(responses) == ["200", "400", "401", "406", "413", "415", "422", "429", "500", "503", "504"]
     assert sorted(responses["200"]["content"]) == ["application/json", "image/jpeg", "image/png"]
     for status, response in responses.items():
         if status != "200":

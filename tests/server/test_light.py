@@ -17,7 +17,7 @@ HEAVY = {"torch", "torchvision", "mmengine", "mmcv", "mmdet", "timm", "onnx", "c
 @pytest.mark.parametrize(
     "module",
     ["dirdet.app", "dirdet.quality"]
-    + [f"dirdet.commands.{name}" for name in ("serve", "detect", "quality", "calibrate", "triton")],
+    + [f"dirdet.commands.{name}" for name in ("serve", "key", "detect", "quality", "calibrate", "triton")],
 )
 def test_importing_loads_nothing_heavy(module: str) -> None:
     code = f"import sys, {module}; print(*sorted(name for name in sys.modules if '.' not in name))"

@@ -6,10 +6,13 @@ import signal
 import socket
 import sys
 from pathlib import Path
+from typing import Unpack
 
 import click
 import uvicorn
 
+from dirdet.access.command_options import AccessValues, access_options, read_access, refuse_unguarded
+from dirdet.access.log_filter import keep_keys_out
 from dirdet.app import create_app
 from dirdet.detector import Detector
 from dirdet.engines.factory import make_engine
@@ -49,6 +52,7 @@ REMOTE_INFERENCES = 32
     "--triton-deadline", type=click.FloatRange(min=0, min_open=True), default=DEADLINE_S,
     show_default=True, metavar="SECONDS", help="Time in which Triton has to answer a request; then it gets 504.",
 )  # fmt: skip
+@access_options
 def command(
     *,
     host: str,
@@ -58,6 +62,7 @@ def command(
     triton_model: str | None,
     triton_shared_memory: bool,
     triton_deadline: float,
+    **access_values: Unpack[AccessValues],
 ) -> None:
     """Serves a detector over HTTP until Ctrl-C."""
     if triton is None and triton_model is not None:
@@ -66,11 +71,14 @@ def command(
         raise ParameterError("--triton-shared-memory", "is shared with a Triton; --triton says which")
     target = None if triton is None else TritonTarget(triton, triton_model, triton_shared_memory)
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    keep_keys_out()
     # As Ctrl-C does; also before uvicorn listens to signals, and when it raises them again at the end.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    access = read_access(access_values)
     try:
         listener = listen(host, port)  # first: a port in use should be told before a network is loaded
         with listener:
+            refuse_unguarded(access, bound=listener.getsockname()[0])
             bundle = open_bundle(folder)
             detector = Detector(bundle.manifest, make_engine(bundle, triton=target))
             limits = ServerLimits()
@@ -82,10 +90,14 @@ def command(
             manifest = detector.manifest
             log.info("detector: %s (%s), %d classes", manifest.name, manifest.architecture, len(manifest.categories))
             config = uvicorn.Config(
-                create_app(detector, limits=limits), log_config=None, timeout_graceful_shutdown=SHUTDOWN_S
+                create_app(detector, limits=limits, access=access),
+                log_config=None,
+                timeout_graceful_shutdown=SHUTDOWN_S,
+                **access.uvicorn_settings(),
             )
             bound_host, bound_port = listener.getsockname()[:2]
-            log.info("listening on http://%s:%d (documentation at /docs)", _in_url(bound_host), bound_port)
+            address = f"{access.scheme}://{_in_url(bound_host)}:{bound_port}"
+            log.info("listening on %s (documentation at /docs)", address)
             uvicorn.Server(config).run(sockets=[listener])
     except KeyboardInterrupt:
         pass

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
 
+from dirdet.access.guard import count_pictures
 from dirdet.answers import PictureFailure, detect_answer, problem_of_pictures
 from dirdet.disconnect import cancelled_when_gone
 from dirdet.draw import FORMATS
@@ -54,6 +55,7 @@ def detect_routes(service: DetectionService) -> APIRouter:
         media_type = negotiate(request.headers.get("accept"), [JSON, *FORMATS])
         settings = service.detector.settle(query)
         async with read_uploads(request, service.limits) as uploads, cancelled_when_gone(request):
+            count_pictures(request, len(uploads))
             if media_type in FORMATS:
                 return Response(await service.draw(uploads[0], settings, media_type), media_type=media_type)
             answers = await service.detect(uploads, settings)

@@ -1,0 +1,198 @@
+"""`dirdet serve` and who is let in: what is refused at the start, and what is said of it."""
+
+import os
+import re
+import signal
+import ssl
+import subprocess
+import sys
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+import trustme
+
+from dirdet.access.command_options import AccessValues, read_access, refuse_unguarded
+from dirdet.access.exposure import is_loopback
+from dirdet.access.key_file import append_key
+from dirdet.access.keys import Key, digest, new_key
+from dirdet.access.settings import Access
+from dirdet.errors import ParameterError
+
+START = [sys.executable, "-m", "dirdet", "serve"]
+NOTHING = AccessValues(
+    keys=None, no_auth=False, published_on=None, tls_cert=None, tls_key=None, cors_origins=(), root_path="",
+    trusted_proxies=(),
+)  # fmt: skip
+
+
+def environment(**settings: str) -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith("DIRDET_")} | settings
+
+
+def refused(*arguments: str, **settings: str) -> str:
+    """What a server that does not start says; in at most a few seconds, no network being loaded."""
+    done = subprocess.run(
+        [*START, "--port", "0", *arguments], env=environment(**settings), capture_output=True, text=True, timeout=60,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode in (1, 2), done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stderr
+
+
+@contextmanager
+def serving(*arguments: str, **settings: str) -> Generator[tuple[str, list[str]]]:
+    """The address of a server that is ready, and its log, which is whole at the end."""
+    log: list[str] = []
+    with subprocess.Popen(
+        [*START, "--port", "0", *arguments], env=environment(**settings), stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr is not None
+        try:
+            for line in process.stderr:
+                log.append(line)
+                if found := re.search(r"listening on (https?)://\S+:(\d+)", line):
+                    address = f"{found[1]}://127.0.0.1:{found[2]}"
+                    while httpx.get(f"{address}/health/ready", verify=False).status_code == 503:
+                        time.sleep(0.1)
+                    yield address, log
+                    break
+        finally:
+            process.send_signal(signal.SIGTERM)
+            log.extend(process.stderr)
+    assert process.returncode == 0, log
+
+
+def test_a_bare_container_is_told_what_is_missing() -> None:
+    said = refused("--host", "0.0.0.0")
+    assert "0.0.0.0 can be reached from other machines, and the server has no keys" in said
+    for way in ("`dirdet key NAME --append FILE`", "--keys FILE", "DIRDET_PUBLISHED_ON", "--no-auth"):
+        assert way in said
+
+
+@pytest.mark.parametrize(
+    ("bound", "published_on", "open_"),
+    [
+        ("127.0.0.1", None, True),
+        ("127.9.9.9", None, True),
+        ("::1", None, True),
+        ("0.0.0.0", None, False),
+        ("::", None, False),
+        ("192.0.2.1", None, False),
+        ("::ffff:192.0.2.1", None, False),
+        ("0.0.0.0", "127.0.0.1", True),
+        ("0.0.0.0", "[::1]", True),
+        ("0.0.0.0", "localhost", True),
+        ("0.0.0.0", "0.0.0.0", False),
+        ("0.0.0.0", "192.0.2.1", False),
+        ("127.0.0.1", "192.0.2.1", False),
+    ],
+)
+def test_who_needs_keys(bound: str, published_on: str | None, open_: bool) -> None:
+    access = Access(published_on=published_on)
+    if open_:
+        refuse_unguarded(access, bound=bound)
+    else:
+        with pytest.raises(ParameterError, match="--no-auth") as caught:
+            refuse_unguarded(access, bound=bound)
+        assert caught.value.parameter == ("--published-on" if published_on else "--host")
+    refuse_unguarded(Access(published_on=published_on, no_auth=True), bound=bound)
+
+
+def test_loopback_written_as_ipv6() -> None:
+    assert is_loopback("::ffff:127.0.0.1")
+    with pytest.raises(ParameterError, match="'no such host' is no address"):
+        is_loopback("no such host")
+
+
+def test_a_container_that_is_published_on_this_machine_needs_none() -> None:
+    with serving("--host", "0.0.0.0", DIRDET_PUBLISHED_ON="127.0.0.1", DIRDET_KEYS="") as (address, _):
+        assert httpx.get(f"{address}/detector").status_code == 200
+
+
+def test_whoever_wants_no_keys_is_told_what_that_means() -> None:
+    with serving("--host", "0.0.0.0", "--no-auth") as (address, log):
+        assert httpx.get(f"{address}/detector").status_code == 200
+    assert any("WARNING no keys: whoever reaches 0.0.0.0 is let in" in line for line in log)
+
+
+def test_https_with_keys_and_no_key_in_the_log(tmp_path: Path) -> None:
+    secret, path = new_key(), tmp_path / "keys"
+    append_key(path, Key("phone", digest(secret)))
+    authority = trustme.CA()
+    issued = authority.issue_cert("127.0.0.1")
+    certificate, private_key = tmp_path / "certificate.pem", tmp_path / "private.pem"
+    issued.cert_chain_pems[0].write_to_path(str(certificate))
+    issued.private_key_pem.write_to_path(str(private_key))
+    trusted = ssl.create_default_context(cadata=authority.cert_pem.bytes().decode())
+    options = ["--tls-cert", str(certificate), "--tls-key", str(private_key), "--cors-origin", "https://app.example"]
+    with serving("--host", "0.0.0.0", *options, DIRDET_KEYS=str(path)) as (address, log):
+        assert address.startswith("https://")
+        with httpx.Client(base_url=address, verify=trusted, timeout=30) as client:
+            assert client.get("/detector").status_code == 401
+            assert client.get("/detector", headers={"X-API-Key": secret}).status_code == 200
+            assert client.get("/health/live", params={"key": secret}).status_code == 200
+            assert client.get(f"/{secret}", headers={"X-API-Key": secret}).status_code == 404
+            origin = {"Origin": "https://app.example"}
+            assert client.get("/detector", headers=origin).headers["access-control-allow-origin"] == origin["Origin"]
+    text = "".join(log)
+    assert "keys: 1, from " in text
+    assert "GET /health/live?key=dirdet_..." in text
+    assert secret not in text
+    assert secret[-20:] not in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--keys", "/nowhere/keys"], "dirdet: /nowhere/keys: there is no such file; `dirdet key NAME --append"),
+        (["--keys", "/nowhere/keys", "--no-auth"], "'--no-auth': lets everybody in"),
+        (["--tls-cert", "/nowhere/a.pem"], "'--tls-cert': is of no use alone; expected --tls-key too"),
+        (["--tls-cert", "/nowhere/a", "--tls-key", "/nowhere/b"], "dirdet: --tls-cert: /nowhere/a cannot be read"),
+    ],
+)
+def test_what_cannot_be_is_said_at_the_start(arguments: list[str], words: str) -> None:
+    assert words in refused(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("https://app.example", "https://app.example"),
+        ("https://App.Example:443/", "https://app.example"),
+        ("http://localhost:3000", "http://localhost:3000"),
+        ("http://[::1]:80", "http://[::1]"),
+    ],
+)
+def test_origins_become_what_browsers_send(given: str, meant: str) -> None:
+    assert read_access({**NOTHING, "cors_origins": (given,)}).cors_origins == (meant,)
+
+
+@pytest.mark.parametrize(
+    "origin",
+    ["app.example", "https://", "ftp://app.example", "https://app.example/page", "https://a:b", "null", "*", ""],
+)
+def test_what_is_no_origin(origin: str) -> None:
+    with pytest.raises(ParameterError, match="--cors-origin"):
+        read_access({**NOTHING, "cors_origins": (origin,)})
+
+
+def test_every_origin_with_keys(tmp_path: Path) -> None:
+    (tmp_path / "keys").write_text("")
+    assert read_access({**NOTHING, "keys": tmp_path / "keys", "cors_origins": ("*",)}).cors_origins == ("*",)
+
+
+def test_prefixes_and_proxies() -> None:
+    access = read_access({**NOTHING, "root_path": "/vision/", "trusted_proxies": ("10.0.0.1", "10.1.0.0/16")})
+    assert (access.root_path, access.trusted_proxies) == ("/vision", ("10.0.0.1", "10.1.0.0/16"))
+    assert read_access({**NOTHING, "root_path": "/"}).root_path == ""
+    for wrong in ("vision", "/a b", "/a?b"):
+        with pytest.raises(ParameterError, match="--root-path"):
+            read_access({**NOTHING, "root_path": wrong})
+    for wrong in ("*", "proxy", "10.0.0.1/8", ""):
+        with pytest.raises(ParameterError, match="--trusted-proxy"):
+            read_access({**NOTHING, "trusted_proxies": (wrong,)})
