@@ -1,6 +1,6 @@
 # The gateway: HTTP for pictures, detection by ONNX Runtime inside or on Triton. No torch, not root, nothing written.
 #   docker build -f docker/gateway.Dockerfile -t dirdet-gateway .
-#   docker run --rm -p 127.0.0.1:8000:8000 --read-only dirdet-gateway
+#   docker run --rm --read-only -p 127.0.0.1:8000:8000 -e DIRDET_PUBLISHED_ON=127.0.0.1 dirdet-gateway
 FROM docker.io/library/python:3.11-slim-bookworm AS packages
 COPY requirements/triton.txt /src/requirements/triton.txt
 RUN python -m venv /opt/packages \
@@ -21,6 +21,7 @@ FROM docker.io/library/python:3.11-slim-bookworm
 # A named volume begins as a copy of this folder, so that `dirdet triton` may write into it.
 RUN install -d -o 10001 -g 10001 /models
 COPY --from=lean /opt/packages /opt/packages
+COPY docker/gateway-health.py /usr/local/lib/gateway-health.py
 # Only this layer changes with the code.
 COPY --from=code /opt/dirdet /opt/dirdet
 ENV PATH=/opt/dirdet/bin:/opt/packages/bin:$PATH PYTHONPATH=/opt/dirdet PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
@@ -28,6 +29,6 @@ ENV PATH=/opt/dirdet/bin:/opt/packages/bin:$PATH PYTHONPATH=/opt/dirdet PYTHONUN
 USER 10001:10001
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=60s \
-    CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/health/ready', timeout=2)"]
+    CMD ["python", "/usr/local/lib/gateway-health.py"]
 ENTRYPOINT ["dirdet"]
 CMD ["serve", "--host", "0.0.0.0"]

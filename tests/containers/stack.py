@@ -1,5 +1,6 @@
 """The services of docker-compose.cpu.yml, started as a user starts them."""
 
+import json
 import os
 import socket
 import subprocess
@@ -41,9 +42,7 @@ class Stack:
         self.engine = engine
         self.project = project
         self._tree = tree
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = int(free.getsockname()[1])
+        self.port = free_port()
         self._variables = {"PORT": str(self.port), "DIRDET_TAG": TAG, **(variables or {})}
 
     @property
@@ -94,6 +93,11 @@ class Stack:
         """A part of what the engine tells about the service's container, by a Go template."""
         return self.engine.run("inspect", "--format", template, self.container(service)).stdout.strip()
 
+    def address(self, service: str, network: str) -> str:
+        """The service's address in one of the project's networks."""
+        networks = json.loads(self.inspect(service, "{{json .NetworkSettings.Networks}}"))
+        return networks[f"{self.project}_{network}"]["IPAddress"]
+
     def inside(self, service: str, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Runs a command in the service's container."""
         return self.engine.run("exec", self.container(service), *command, check=check)
@@ -127,6 +131,13 @@ class Stack:
             # Debian's podman-compose forgets its networks.
             for network in self.owned("network"):
                 self.engine.run("network", "rm", network)
+
+
+def free_port() -> int:
+    """A port of this machine's loopback that nobody uses."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
 
 
 @contextmanager

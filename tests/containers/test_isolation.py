@@ -13,14 +13,9 @@ SERVICES = ("gateway", "triton")
 CONNECT = "import socket, sys; socket.create_connection((sys.argv[1], 8001), timeout=3)"
 
 
-def address(stack: Stack, service: str, network: str) -> str:
-    networks: Any = json.loads(stack.inspect(service, "{{json .NetworkSettings.Networks}}"))
-    return networks[f"{stack.project}_{network}"]["IPAddress"]
-
-
 def published(stack: Stack, service: str) -> dict[str, Any]:
-    bindings: Any = json.loads(stack.inspect(service, "{{json .HostConfig.PortBindings}}"))
-    return {port: where for port, where in (bindings or {}).items() if where}
+    bindings: dict[str, Any] = json.loads(stack.inspect(service, "{{json .HostConfig.PortBindings}}")) or {}
+    return {port: where for port, where in bindings.items() if where}
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -63,7 +58,7 @@ def test_only_the_gateway_is_published_and_on_loopback(stack: Stack) -> None:
 
 
 def test_only_the_internal_network_reaches_triton(stack: Stack) -> None:
-    triton = address(stack, "triton", "internal")
+    triton = stack.address("triton", "internal")
     for name in ("triton", triton):
         stack.inside("gateway", "python", "-c", CONNECT, name)
     flags = ["--rm", f"--network={stack.project}_outside", "--entrypoint=python", GATEWAY_IMAGE]
@@ -75,7 +70,7 @@ def test_only_the_internal_network_reaches_triton(stack: Stack) -> None:
 
 def test_triton_reaches_nothing_outside(stack: Stack) -> None:
     code = CONNECT.replace("8001", "8000")
-    gateway = address(stack, "gateway", "outside")
+    gateway = stack.address("gateway", "outside")
     tried = stack.inside("triton", "python3", "-c", code, gateway, check=False)
     assert tried.returncode != 0
     assert re.search("timed out|unreachable", tried.stderr), tried.stderr
