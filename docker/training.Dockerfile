@@ -1,6 +1,7 @@
 # Training, evaluation, export: PyTorch for CUDA (or the CPU), MMDetection without compiled mmcv. Not root.
 #   docker build -f docker/training.Dockerfile -t dirdet-training .
-#   docker run --rm --gpus all --shm-size 8g -v "$PWD":/work dirdet-training train faster_rcnn_dir_r50_fpn_1x_coco
+#   docker run --rm --gpus all --shm-size 8g --user "$(id -u):$(id -g)" -v "$PWD":/work dirdet-training \
+#       train faster_rcnn_dir_r50_fpn_1x_coco --amp
 FROM docker.io/library/python:3.11-slim-bookworm
 # OpenCV's libraries.
 RUN apt-get update -qq \

@@ -58,7 +58,7 @@ def find_engine() -> Engine:
     if _works("podman", "info") and _works("podman-compose", "--version"):
         return Engine("podman", ("podman-compose",))
     raise AssertionError(
-        "no container engine: install Docker with its compose plugin (2.25 or newer), or podman and podman-compose, "
+        "no container engine: install Docker with its compose plugin (2.30 or newer), or podman and podman-compose, "
         f"or let {SETUP} name a script that does"
     )
 
