@@ -54,6 +54,13 @@ def test_the_gateway_writes_nowhere(engine: Engine, tree: Path) -> None:
     assert "telemetry" not in found.stderr
 
 
+def test_triton_says_that_it_has_nothing_to_serve(engine: Engine) -> None:
+    tried = engine.run("run", "--rm", "--network=none", "--env=WAIT_S=1", TRITON_IMAGE, check=False)
+    assert tried.returncode == 1
+    assert "no NAME_detector in /models/repository after 1 s" in tried.stderr
+    assert "dirdet triton" in tried.stderr
+
+
 def test_a_change_of_the_code_changes_one_layer(engine: Engine, tree: Path, tmp_path: Path) -> None:
     changed = tmp_path / "changed"
     shutil.copytree(tree, changed)
