@@ -2,12 +2,18 @@
 
 import os
 import ssl
-import urllib.request
+import sys
+from http.client import HTTPConnection, HTTPSConnection
 
-tls = bool(os.environ.get("DIRDET_TLS_CERT"))
-context = ssl.create_default_context()
-# The certificate names the address that clients know, not this container's loopback.
-context.check_hostname = False
-context.verify_mode = ssl.CERT_NONE
-address = f"{'https' if tls else 'http'}://127.0.0.1:8000/health/ready"
-urllib.request.urlopen(address, timeout=2, context=context if tls else None)
+HOST, PORT, TIMEOUT_S = "127.0.0.1", 8000, 2.0
+
+if os.environ.get("DIRDET_TLS_CERT"):
+    context = ssl.create_default_context()
+    # The certificate names the address that clients know, not this container's loopback.
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    connection: HTTPConnection = HTTPSConnection(HOST, PORT, timeout=TIMEOUT_S, context=context)
+else:
+    connection = HTTPConnection(HOST, PORT, timeout=TIMEOUT_S)
+connection.request("GET", "/health/ready")
+sys.exit(0 if connection.getresponse().status == 200 else 1)
