@@ -7,10 +7,10 @@ SERVE_VENV := .venv-serve
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-triton test-gpu bench-gpu has-gpu lint types check format scenes train lock wheel clean
+.PHONY: help serve test test-triton test-containers test-gpu bench-gpu has-gpu lint types check format scenes train lock wheel clean
 
 help: ## Show the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 serve: $(SERVE_VENV)/.ready ## Serve the shipped detector on http://127.0.0.1:$(PORT); installs no torch
 	@PORT=$(PORT) exec $(SERVE_VENV)/bin/dirdet serve
@@ -21,6 +21,9 @@ test: $(VENV)/.ready ## Lint, type check, import rules and the tests, from nothi
 
 test-triton: $(VENV)/.ready ## The tests against a real tritonserver; the first run installs it below ~/.cache/dirdet
 	$(BIN)/python -m pytest tests/triton
+
+test-containers: $(VENV)/.ready ## Build the images and serve with docker compose (or podman), within 25 minutes from nothing
+	$(BIN)/python -m pytest tests/containers
 
 # TensorFloat-32 would differ from the CPU by more than the tolerances, which are those of float32.
 test-gpu: $(GPU_VENV)/.ready ## The tests of what computes on a GPU, on CUDA
