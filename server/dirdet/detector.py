@@ -85,7 +85,7 @@ class Detector:
         answers: list[list[Detection]] = [[] for _ in pictures]
         for members in _inferences(pictures):
             shared = [pictures[index] for index in members]
-            candidates = self.engine.detect(_batch(shared, settings))
+            candidates = self.engine.detect(batch_of(shared, settings))
             for index, found in zip(members, self._found(candidates, shared, settings), strict=True):
                 answers[index] = found
         return answers
@@ -111,7 +111,7 @@ class Detector:
         async def infer(members: Sequence[int]) -> None:
             shared = [pictures[index] for index in members]
             try:
-                candidates = await engine.detect_within(_batch(shared, settings), timeout_s=timeout_s)
+                candidates = await engine.detect_within(batch_of(shared, settings), timeout_s=timeout_s)
             except EngineError as exc:
                 errors.append(exc)
                 tasks.cancel_scope.cancel()
@@ -163,7 +163,8 @@ def _inferences(pictures: Sequence[PlacedPicture]) -> Iterator[list[int]]:
             yield indices[start : start + MAX_BATCH]
 
 
-def _batch(pictures: Sequence[PlacedPicture], settings: Settings) -> CanvasBatch:
+def batch_of(pictures: Sequence[PlacedPicture], settings: Settings) -> CanvasBatch:
+    """What an engine is given for pictures, at least one, on canvases of one size."""
     return CanvasBatch(
         canvas=np.stack([picture.canvas for picture in pictures]),  # [B, H, W, 3]
         picture_hw=np.array([picture.fit.resized_hw for picture in pictures], np.int64),  # [B, 2]

@@ -56,6 +56,10 @@ class DeadlineError(EngineError):
     """An engine that did not answer in the time that the request had."""
 
 
+class EngineMemoryError(EngineError):
+    """An engine whose device has no memory left for the canvases."""
+
+
 class ListenError(DirdetError):
     """An address of this machine that cannot be listened on."""
 

@@ -72,6 +72,7 @@ KINDS: dict[type[errors.DirdetError], _Kind] = {
     errors.ParameterError: _Kind(422, "bad-parameter", "A parameter is wrong"),
     errors.RateLimitError: _Kind(429, "too-many-requests", "Too many requests"),
     errors.EngineError: _Kind(503, "engine-unavailable", "The detector does not answer", RETRY_AFTER_S),
+    errors.EngineMemoryError: _Kind(503, "out-of-memory", "The detector has no memory left", RETRY_AFTER_S),
     errors.DeadlineError: _Kind(504, "deadline-exceeded", "The detector did not answer in time"),
 }
 

@@ -1,7 +1,7 @@
 """What an engine takes and gives: canvases of one size in, candidates and the kept ones among them out."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,16 @@ class CanvasBatch:
     score_threshold: NDArray[np.float32]
     iou_weight: NDArray[np.float32]
     nms_iou_threshold: float
+
+    def part(self, rows: slice) -> "CanvasBatch":
+        """Some of the canvases; a view, nothing is copied."""
+        return CanvasBatch(
+            canvas=self.canvas[rows],
+            picture_hw=self.picture_hw[rows],
+            score_threshold=self.score_threshold[rows],
+            iou_weight=self.iou_weight[rows],
+            nms_iou_threshold=self.nms_iou_threshold,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,3 +78,14 @@ class Candidates:
             num_detections=outputs["num_detections"],
             mask=outputs.get("mask"),
         )
+
+    @classmethod
+    def joined(cls, parts: Sequence["Candidates"]) -> "Candidates":
+        """The answers to the parts of a batch, at least one, as one answer; M and D are those of the network."""
+        if len(parts) == 1:
+            return parts[0]
+        columns: dict[str, Any] = {each.name: [getattr(part, each.name) for part in parts] for each in fields(cls)}
+        arrays: dict[str, Any] = {
+            name: None if values[0] is None else np.concatenate(values) for name, values in columns.items()
+        }
+        return cls(**arrays)

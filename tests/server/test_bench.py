@@ -1,16 +1,20 @@
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
 from click.testing import CliRunner
 
 from dirdet.bench.machine import machine
-from dirdet.bench.report import compared, table, written
+from dirdet.bench.report import compared, latency_table, percentiles_ms, table, written
+from dirdet.bench.triton_ways import WARM_UP, Load, time_ways
 from dirdet.bench.turns import Ratio, in_turns, ratio
 from dirdet.commands.bench import command
+from dirdet.detector import Detector, batch_of
 from dirdet.errors import ParameterError
+from dirdet.options import DetectOptions
 
 
 def test_each_round_runs_everything_and_begins_with_another():
@@ -57,5 +61,19 @@ def test_the_measurements_are_listed_without_being_imported():
     assert listed.exit_code == 0
     assert "A training step with DIR" in listed.output
     context = click.Context(command)
-    assert {"train", "detector"} <= set(command.list_commands(context))
+    assert {"train", "detector", "triton"} <= set(command.list_commands(context))
     assert command.get_command(context, "nothing") is None
+
+
+def test_requests_at_once_are_timed_one_by_one(engine: Any, detector: Detector, rectangles: Any):
+    placed = [detector.place(rectangles(red=(40 * number, 60, 40 * number + 90, 200))) for number in range(3)]
+    batches = [batch_of([each], detector.settle(DetectOptions())) for each in placed]
+    found = time_ways({"a": engine, "b": engine}, Load(batches, requests=5, concurrency=2), range(WARM_UP + 2))
+    assert {name: len(taken) for name, taken in found.seconds.items()} == {"a": 2, "b": 2}
+    assert {name: len(taken) for name, taken in found.latencies_s.items()} == {"a": 10, "b": 10}
+    assert len(engine.batches) == 2 * 5 * (WARM_UP + 2)
+
+
+def test_percentiles_of_requests():
+    assert percentiles_ms([0.001] * 98 + [0.5] * 3) == {"p50": 1, "p95": 1, "p99": 500}
+    assert "| x | 2.00 ms | 2.00 ms | 2.00 ms |" in latency_table({"x": [0.002]})

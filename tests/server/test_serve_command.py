@@ -79,3 +79,10 @@ def test_an_address_of_another_machine() -> None:
 def test_every_address_of_this_machine() -> None:
     with listen("0.0.0.0", 0) as listener:
         socket.create_connection(("127.0.0.1", listener.getsockname()[1])).close()
+
+
+def test_answers_do_not_wait_for_acknowledgements():
+    with listen("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()):
+        accepted, _ = listener.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)

@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,9 +11,10 @@ from click.testing import CliRunner
 from dirdet.bundle import Bundle
 from dirdet.commands.serve import command
 from dirdet.engines.factory import make_engine
+from dirdet.engines.triton_errors import engine_error
 from dirdet.engines.triton_target import TritonTarget
 from dirdet.engines.triton_tensors import request_arrays
-from dirdet.errors import EngineError, MissingExtraError, ParameterError
+from dirdet.errors import DeadlineError, EngineError, EngineMemoryError, MissingExtraError, ParameterError
 from dirdet.tensors import CanvasBatch
 
 # TCP's discard port: nobody listens there.
@@ -87,3 +89,24 @@ def test_shapes_for_a_model_that_does_not(batch: CanvasBatch) -> None:
         "score_threshold": (2,),
         "nms_iou_threshold": (1,),
     }
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "expected"),
+    [
+        (
+            "INTERNAL",
+            "onnx runtime error 6: Failed to allocate memory for requested buffer of size 9",
+            EngineMemoryError,
+        ),
+        ("INTERNAL", "in ensemble 'scenes_detector', out of memory: CUDA out of memory. Tried", EngineMemoryError),
+        ("UNAVAILABLE", "Request timeout expired", DeadlineError),
+        ("DEADLINE_EXCEEDED", "Deadline Exceeded", DeadlineError),
+        ("INTERNAL", "Stub process 'scenes_roi_stage_0_0' is not healthy.", EngineError),
+    ],
+)
+def test_what_tritons_refusals_mean(status: str, message: str, expected: type[EngineError]) -> None:
+    utils: Any = pytest.importorskip("tritonclient.utils", reason="the extra triton is not installed")
+    error = engine_error(utils.InferenceServerException(message, f"StatusCode.{status}"))
+    assert type(error) is expected
+    assert message not in str(error), "Triton's own text can show paths and addresses"

@@ -1,7 +1,6 @@
 """A real Triton that serves the shipped detector, and the gateway before it."""
 
 from collections.abc import Callable, Iterator, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -18,7 +17,7 @@ from dirdet.triton.repository import write_repository
 
 pytest.importorskip("tritonclient.grpc", reason="the extra triton is not installed")
 
-from .environment import TritonEnvironment, install, make_python
+from .environment import TritonEnvironment, install, make_python, site_of
 from .server import TritonServer, running
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -51,19 +50,11 @@ def make_server(
     def make(repository: Path, *, torch: bool = True, models: Sequence[str] = ()) -> TritonServer:
         folder = tmp_path_factory.mktemp("triton")
         # PyTorch is large: the models take the one that this test itself would, after the wheel's older numpy.
-        sites = [environment.site, *([_site_of("torch")] if torch else [])]
+        sites = [environment.site, *([site_of("torch")] if torch else [])]
         python = make_python(folder / "python", sites)
         return TritonServer(environment, repository, python=python, log=folder / "log", models=models)
 
     return make
-
-
-def _site_of(package: str) -> Path:
-    """The folder that an installed package lies in."""
-    spec = find_spec(package)
-    assert spec is not None
-    assert spec.origin is not None
-    return Path(spec.origin).parents[1]
 
 
 @pytest.fixture(scope="session")

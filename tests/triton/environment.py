@@ -11,6 +11,7 @@ import sys
 import sysconfig
 import venv
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -76,3 +77,11 @@ def make_python(folder: Path, sites: list[Path]) -> Path:
     own = folder / "lib" / f"python{PYTHON}" / "site-packages"
     (own / "sites.pth").write_text("".join(f"{site}\n" for site in sites))
     return folder / "bin"
+
+
+def site_of(package: str) -> Path:
+    """The folder that a package is installed in; an environment can be made of several."""
+    spec = find_spec(package)
+    assert spec is not None, f"{package} is not installed"
+    assert spec.origin is not None
+    return Path(spec.origin).parents[1]

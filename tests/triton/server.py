@@ -111,6 +111,11 @@ class TritonServer:
     def output(self) -> str:
         return self._log.read_text(errors="replace")
 
+    def regions(self) -> list[str]:
+        """Names of the shared memory that it holds for gateways."""
+        with contextlib.closing(triton.InferenceServerClient(self.address)) as client:
+            return sorted(client.get_system_shared_memory_status().regions)
+
     def batches(self, model: str) -> dict[int, int]:
         """How many inferences a model has done of each size of batch."""
         with contextlib.closing(triton.InferenceServerClient(self.address)) as client:
@@ -127,3 +132,8 @@ def running(server: TritonServer) -> Generator[TritonServer]:
         yield server
     finally:
         server.stop()
+
+
+def regions_of(gateway: int) -> list[str]:
+    """Names of the shared memory that a gateway, by its process's number, has made."""
+    return sorted(path.name for path in Path("/dev/shm").glob(f"dirdet_{gateway}-*_*"))

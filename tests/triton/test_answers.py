@@ -18,7 +18,7 @@ from dirdet.detector import Detector
 from dirdet.limits import ServerLimits
 from dirdet.options import DetectOptions
 
-from .server import TritonServer, running
+from .server import TritonServer, regions_of, running
 
 Remote = Callable[..., Detector]
 BOX_TOLERANCE_PX = 0.5
@@ -73,7 +73,10 @@ def test_concurrent_requests_share_inferences_and_keep_their_answers(
     queries[3] = DetectOptions(score_threshold=1)
     expected = [embedded.detect([picture], query)[0] for picture, query in zip(crops, queries, strict=True)]
     answers: list[httpx.Response | None] = [None] * len(crops)
-    before = server.batches("scenes_trunk")
+    assert len({(embedded.place(picture).canvas.shape, picture.tobytes()) for picture in crops}) == len(crops) == 8
+    assert len({embedded.place(picture).canvas.shape for picture in crops}) == 1
+    models = ["scenes_trunk", "scenes_roi_stage"]
+    before = {model: server.batches(model) for model in models}
 
     async def ask_all() -> None:
         app = create_app(remote(server.address), limits=LIMITS)
@@ -104,8 +107,10 @@ def test_concurrent_requests_share_inferences_and_keep_their_answers(
         np.testing.assert_allclose(confidences, figures(wanted)[:, 4], rtol=0, atol=FIGURE_TOLERANCE)
     assert len({str(answer.json()) for answer in answers if answer}) == len(crops), "every picture has another answer"
     assert len([wanted for wanted in expected if wanted]) > 4
-    after = server.batches("scenes_trunk")
-    assert max(size for size, count in after.items() if count > before.get(size, 0)) > 1
+    for model in models:
+        done = {size: count - before[model].get(size, 0) for size, count in server.batches(model).items()}
+        assert max(size for size, count in done.items() if count) > 1, "requests were joined"
+        assert sum(size * count for size, count in done.items()) == len(crops), "each canvas was computed once"
 
 
 def test_a_stage_without_pytorch_says_so(make_server: Callable[..., TritonServer], repository: Path) -> None:
@@ -137,10 +142,7 @@ def test_shared_memory_is_used_again_and_freed(
     detector = remote(server.address, shared_memory=True)
     for picture in crops[:3]:
         assert_same(detector.detect([picture])[0], embedded.detect([picture])[0])
-        assert len(own_regions()) == 1
+        assert len(regions_of(os.getpid())) == 1
     detector.engine.close()
-    assert own_regions() == []
-
-
-def own_regions() -> list[Path]:
-    return list(Path("/dev/shm").glob(f"dirdet_{os.getpid()}_*"))
+    assert regions_of(os.getpid()) == []
+    assert server.regions() == []

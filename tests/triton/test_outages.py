@@ -1,5 +1,6 @@
 """What a client of the gateway sees when Triton is slow, dies, comes back or serves something else."""
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from io import BytesIO
@@ -13,13 +14,14 @@ from PIL import Image
 from dirdet.app import create_app
 from dirdet.bundle import Bundle
 from dirdet.detector import Detector
+from dirdet.engines.base import RemoteEngine
 from dirdet.engines.triton import TritonEngine
 from dirdet.engines.triton_target import TritonTarget
 from dirdet.errors import EngineError
 from dirdet.limits import ServerLimits
 from dirdet.options import DetectOptions
 
-from .server import TritonServer
+from .server import TritonServer, regions_of
 
 DEADLINE_S = 4.0
 # Beyond the deadline: what answering itself takes on a busy machine.
@@ -89,6 +91,8 @@ def test_a_killed_server_is_told_in_time_and_found_again(
             enough.set()
 
     anyio.run(scenario)
+    detector.engine.close()
+    assert regions_of(os.getpid()) == []
     assert {answer.status_code for _, _, answer in answers} <= {200, 503, 504}
     assert max(ended - begun for begun, ended, _ in answers) < DEADLINE_S + SLACK_S
     down = [answer for _, _, answer in answers if answer.status_code == 503]
@@ -162,7 +166,7 @@ def test_a_caller_that_stops_waiting_stops_triton(
     detector.detect([photograph])
     before = sum(size * count for size, count in server.batches("scenes_roi_stage").items())
     requests, engine = 40, detector.engine
-    assert isinstance(engine, TritonEngine)
+    assert isinstance(engine, RemoteEngine)
     settings = detector.settle(DetectOptions())
     placed = [detector.place(photograph)]
 

@@ -1,38 +1,46 @@
 """`dirdet serve --triton`, as somebody types it."""
 
-import re
+import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import httpx
 
-from .server import TritonServer
+from .gateway import serving
+from .server import TritonServer, regions_of
 
 ROOT = Path(__file__).resolve().parents[2]
+JPEG = {"content-type": "image/jpeg"}
 
 
 def test_the_command_serves_by_triton(server: TritonServer) -> None:
-    command = [sys.executable, "-c", "from dirdet.cli import main; main()", "serve", "--port", "0"]
-    command += ["--triton", server.address, "--triton-shared-memory", "--triton-deadline", "60"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stderr is not None
-        try:
-            log = ""
-            while not (found := re.search(r"listening on (http://\S+)", log)):
-                line = process.stderr.readline()
-                assert line, log
-                log += line
-            assert f"engine: Triton at {server.address}, ready" in log
-            with httpx.Client(base_url=found[1], timeout=60) as client:
-                assert client.get("/health/ready").status_code == 200
-                assert client.get("/detector").json()["engine"] == "Triton, scenes_detector"
-                picture = (ROOT / "docs" / "example.jpg").read_bytes()
-                answer = client.post("/detect", content=picture, headers={"content-type": "image/jpeg"})
-                assert answer.json()["images"][0]["detections"]
-        finally:
-            process.send_signal(signal.SIGINT)
-            rest = process.communicate(timeout=60)[1]
-    assert process.returncode == 0, rest
-    assert "Traceback" not in log + rest
+    with serving(server.address, "--triton-shared-memory", "--triton-deadline", "60") as gateway:
+        assert f"engine: Triton at {server.address}, ready" in gateway.log
+        with httpx.Client(base_url=gateway.url, timeout=60) as client:
+            assert client.get("/health/ready").status_code == 200
+            assert client.get("/detector").json()["engine"] == "Triton, scenes_detector"
+            picture = (ROOT / "docs" / "example.jpg").read_bytes()
+            answer = client.post("/detect", content=picture, headers=JPEG)
+            assert answer.json()["images"][0]["detections"]
+        assert gateway.end(signal.SIGINT) == 0, gateway.log
+        assert "Traceback" not in gateway.log
+        assert regions_of(gateway.pid) == []
+    assert server.regions() == []
+
+
+def test_what_a_killed_gateway_leaves_is_freed_by_the_next(server: TritonServer) -> None:
+    """Killed with everything that it had started, as a container is."""
+    picture = (ROOT / "docs" / "example.jpg").read_bytes()
+    with serving(server.address, "--triton-shared-memory", "--triton-deadline", "60") as first:
+        assert httpx.post(f"{first.url}/detect", content=picture, headers=JPEG, timeout=60).status_code == 200
+        os.killpg(first.pid, signal.SIGKILL)
+        left = regions_of(first.pid)
+        assert left
+        assert server.regions() == left
+        with serving(server.address, "--triton-shared-memory", "--triton-deadline", "60") as second:
+            assert httpx.post(f"{second.url}/detect", content=picture, headers=JPEG, timeout=60).status_code == 200
+            assert regions_of(first.pid) == []
+            assert server.regions() == regions_of(second.pid) != []
+            assert second.end(signal.SIGTERM) == 0
+    assert server.regions() == []
+    assert not list(Path("/dev/shm").glob("dirdet_*.lock"))

@@ -6,6 +6,8 @@ from dataclasses import asdict
 from pathlib import Path
 from statistics import median
 
+import numpy as np
+
 from dirdet.bench.turns import Ratio, ratio
 from dirdet.files import write_whole
 
@@ -21,6 +23,19 @@ def table(seconds: Mapping[str, Sequence[float]], against: str) -> str:
     for name, found in compared(seconds, against).items():
         spread = f"{found.low:.3f} to {found.high:.3f}"
         lines.append(f"| {name} | {_time(median(seconds[name]))} | {found.median:.3f} | {spread} |")
+    return "\n".join(lines)
+
+
+def percentiles_ms(seconds: Sequence[float]) -> dict[str, float]:
+    """Milliseconds that half, 95 and 99 of a hundred requests took at most."""
+    return {f"p{each}": round(1000 * float(np.percentile(seconds, each)), 3) for each in (50, 95, 99)}
+
+
+def latency_table(seconds: Mapping[str, Sequence[float]]) -> str:
+    """Markdown: the percentiles of each run's requests."""
+    rows = {name: percentiles_ms(taken) for name, taken in seconds.items()}
+    lines = ["| a request | p50 | p95 | p99 |", "|---|---|---|---|"]
+    lines += [f"| {name} | {' | '.join(f'{each:.2f} ms' for each in row.values())} |" for name, row in rows.items()]
     return "\n".join(lines)
 
 

@@ -1,12 +1,12 @@
 """Write a bundle as a model repository for NVIDIA Triton."""
 
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import click
 
 from dirdet.detector import MAX_BATCH
 from dirdet.shipped import open_bundle
-from dirdet.triton.config import OnnxRuntimeIn, RepositoryOptions, TrunkFormat
+from dirdet.triton.config import Accelerator, OnnxRuntimeIn, RepositoryOptions, TrunkFormat
 from dirdet.triton.repository import write_repository
 
 
@@ -32,6 +32,15 @@ from dirdet.triton.repository import write_repository
     "--max-batch", type=click.IntRange(min=MAX_BATCH), default=MAX_BATCH, show_default=True,
     help="Canvases of one inference, over several requests.",
 )  # fmt: skip
+@click.option(
+    "--accelerator", type=click.Choice(["cuda", "tensorrt"]), default="cuda", show_default=True,
+    help="What runs the trunk on a GPU: ONNX Runtime's own kernels, or TensorRT, which first builds an engine.",
+)  # fmt: skip
+@click.option("--fp16", is_flag=True, help="Let TensorRT compute in half precision.")
+@click.option(
+    "--engine-cache", type=PurePosixPath, metavar="FOLDER",
+    help="Existing folder on Triton's machine where TensorRT keeps its engines; else each start builds them.",
+)  # fmt: skip
 @click.option("--force", is_flag=True, help="Replace this detector's models.")
 def command(
     *,
@@ -41,6 +50,9 @@ def command(
     trunk: TrunkFormat,
     instances: int,
     max_batch: int,
+    accelerator: Accelerator,
+    fp16: bool,
+    engine_cache: PurePosixPath | None,
     force: bool,
 ) -> None:
     """Write BUNDLE, by default the one that comes with the package, as models for NVIDIA Triton.
@@ -49,6 +61,14 @@ def command(
     GPU); NAME_detector_onnx is the same network in one piece, without PyTorch. `dirdet serve --triton` takes either.
     With --trunk torchscript there is no NAME_detector_onnx, and Triton needs no ONNX Runtime at all.
     """
-    options = RepositoryOptions(onnxruntime=onnxruntime, trunk=trunk, instances=instances, max_batch=max_batch)
+    options = RepositoryOptions(
+        onnxruntime=onnxruntime,
+        trunk=trunk,
+        instances=instances,
+        max_batch=max_batch,
+        accelerator=accelerator,
+        fp16=fp16,
+        engine_cache=engine_cache,
+    )
     names = write_repository(open_bundle(folder), out, options=options, force=force)
     click.echo(f"wrote {', '.join(names)} to {out}")

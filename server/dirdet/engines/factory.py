@@ -2,12 +2,13 @@
 
 from dirdet.bundle import Bundle
 from dirdet.engines.base import Engine
+from dirdet.engines.halving import HalvingEngine, HalvingRemoteEngine
 from dirdet.engines.providers import ProviderName
 from dirdet.engines.triton_target import TritonTarget
 
 
 def make_engine(bundle: Bundle, *, provider: ProviderName = "auto", triton: TritonTarget | None = None) -> Engine:
-    """The engine that runs in this process, or, with a target, the one that asks Triton.
+    """The engine that runs in this process, or, with a target, the one that asks Triton; short of memory, in halves.
 
     Raises:
         DirdetError: it cannot start; the text says why.
@@ -16,7 +17,7 @@ def make_engine(bundle: Bundle, *, provider: ProviderName = "auto", triton: Trit
     if triton is not None:
         from dirdet.engines.triton import TritonEngine
 
-        return TritonEngine(bundle, triton)
+        return HalvingRemoteEngine(TritonEngine(bundle, triton))
     from dirdet.engines.onnx_runtime import OnnxRuntimeEngine
 
-    return OnnxRuntimeEngine(bundle, provider=provider)
+    return HalvingEngine(OnnxRuntimeEngine(bundle, provider=provider))

@@ -10,8 +10,9 @@ import numpy as np
 from dirdet.bundle import DETECTOR, Bundle
 from dirdet.engines.onnx_operators import explain_missing_operator
 from dirdet.engines.providers import CPU, CUDA, Provider, ProviderName, choose_provider
-from dirdet.errors import BundleError, EngineError, MissingExtraError, install_hint
+from dirdet.errors import BundleError, EngineError, EngineMemoryError, MissingExtraError, install_hint
 from dirdet.tensors import Candidates, CanvasBatch
+from dirdet.triton.python_models.memory import tells_lack_of_memory
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +76,12 @@ class OnnxRuntimeEngine:
         return self._description
 
     def detect(self, batch: CanvasBatch) -> Candidates:
-        """See `Engine.detect`."""
+        """See `Engine.detect`.
+
+        Raises:
+            EngineMemoryError: there is no memory for the batch; a smaller one may be answered.
+            EngineError: the network could not be run.
+        """
         feeds = {
             "canvas": batch.canvas,
             "picture_hw": batch.picture_hw,
@@ -86,6 +92,9 @@ class OnnxRuntimeEngine:
         try:
             arrays = self._session.run(None, {name: feeds[name] for name in self._inputs})
         except Exception as exc:  # as above
+            if tells_lack_of_memory(str(exc)):
+                log.error("%s: %s", self._description, _first_line(exc))
+                raise EngineMemoryError(f"{self._description} has no memory left for the picture") from exc
             raise EngineError(f"{self._description}: {_first_line(exc)}") from exc
         return Candidates.from_outputs(dict(zip(self._outputs, arrays, strict=True)))
 

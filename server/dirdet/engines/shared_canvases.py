@@ -1,21 +1,21 @@
 """Canvases in this machine's shared memory, where Triton reads them without gRPC carrying them."""
 
 import asyncio
-import os
+import logging
 import shutil
 from collections import defaultdict
 from contextlib import suppress
 from multiprocessing.shared_memory import SharedMemory
-from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dirdet.engines.shared_owner import FOLDER, PREFIX, Owner, sweep
 from dirdet.triton.config import QUEUE_TIMEOUT_US
 
-FOLDER = Path("/dev/shm")
+log = logging.getLogger(__name__)
+
 # A request that nobody waits for any more may still be read; Triton drops it after its time in the queue at the latest.
 QUARANTINE_S = 2 * QUEUE_TIMEOUT_US / 1e6
 
@@ -30,6 +30,8 @@ class SharedCanvases:
             client: of the Triton that is to read them.
         """
         self._client = client
+        self._owner: Owner | None = None
+        self._swept = False
         self._free: defaultdict[int, list[SharedMemory]] = defaultdict(list)
         self._all: set[SharedMemory] = set()
 
@@ -63,11 +65,29 @@ class SharedCanvases:
         self._all.clear()
         self._free.clear()
 
+    async def close(self, *, timeout_s: float) -> None:
+        """Frees everything, and tells Triton, which would hold the memory for as long as it runs.
+
+        Raises:
+            InferenceServerException: Triton could not be told; the memory is freed all the same.
+        """
+        names = [region.name for region in self._all]
+        self.forget()
+        if self._owner is not None:
+            self._owner.end()
+            self._owner = None
+        for name in names:
+            await self._client.unregister_system_shared_memory(name, client_timeout=timeout_s)
+
     async def _make(self, size: int, timeout_s: float) -> SharedMemory | None:
+        if not self._swept:
+            await self._sweep(timeout_s)
+            self._swept = True
+        self._owner = self._owner or Owner()
         # Memory that is promised and not there ends the process when it is written to.
         if shutil.disk_usage(FOLDER).free < 2 * size:
             return None
-        region = SharedMemory(f"dirdet_{os.getpid()}_{size}_{uuid4().hex}", create=True, size=size)
+        region = SharedMemory(self._owner.name(size), create=True, size=size)
         try:
             await self._client.register_system_shared_memory(
                 region.name, f"/{region.name}", size, client_timeout=timeout_s
@@ -78,6 +98,16 @@ class SharedCanvases:
             raise
         self._all.add(region)
         return region
+
+    async def _sweep(self, timeout_s: float) -> None:
+        """Frees what gateways left that ended without a goodbye, here and in Triton."""
+        left = sweep()
+        if left:
+            log.info("removed %d regions of shared memory that a gateway had left", len(left))
+        known = await self._client.get_system_shared_memory_status(client_timeout=timeout_s)
+        for region in known.regions.values():
+            if region.name.startswith(PREFIX) and not (FOLDER / region.name).exists():
+                await self._client.unregister_system_shared_memory(region.name, client_timeout=timeout_s)
 
 
 def _named_size(region: SharedMemory) -> int:

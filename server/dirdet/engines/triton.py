@@ -4,24 +4,25 @@ import asyncio
 import importlib
 import logging
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.shared_memory import SharedMemory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dirdet.bundle import Bundle
 from dirdet.engines.loop_thread import LoopThread
-from dirdet.engines.shared_canvases import SharedCanvases
 from dirdet.engines.triton_errors import engine_error, lost_connection, lost_memory
 from dirdet.engines.triton_target import TritonTarget
-from dirdet.engines.triton_tensors import candidates_of, request_arrays
+from dirdet.engines.triton_tensors import WIRE_TYPES, candidates_of, request_arrays
 from dirdet.errors import EngineError, MissingExtraError, install_hint
 from dirdet.tensors import Candidates, CanvasBatch
 from dirdet.triton.layout import NETWORK, ModelNames, network_digest
-from dirdet.triton.tensors import DTYPES
+
+if TYPE_CHECKING:
+    from dirdet.engines.shared_canvases import SharedCanvases
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +78,7 @@ class TritonEngine:
         Raises:
             MissingExtraError: tritonclient is not installed.
         """
-        self._grpc = _import_client()
+        self._grpc = import_client()
         self._target = target
         self._model = target.model or ModelNames(bundle.manifest.name).detector
         self._digest = network_digest(bundle.manifest)
@@ -86,7 +87,7 @@ class TritonEngine:
         self._trouble: str | None = None
         self._loop = LoopThread("triton")
         self._client: Any = self._loop.run(self._connect())
-        self._memory = SharedCanvases(self._client) if target.shared_memory else None
+        self._memory = self._shared_canvases() if target.shared_memory else None
 
     @property
     def description(self) -> str:
@@ -118,12 +119,18 @@ class TritonEngine:
             log.warning("Triton at %s: the connection did not close within %g s", self._target.address, CLOSE_S)
         self._loop.stop()
 
+    def _shared_canvases(self) -> "SharedCanvases":
+        from dirdet.engines.shared_canvases import SharedCanvases  # its locks are not on every system
+
+        return SharedCanvases(self._client)
+
     async def _connect(self) -> Any:  # noqa: ANN401 - as above
         return self._grpc.aio.InferenceServerClient(self._target.address, channel_args=CHANNEL)
 
     async def _close(self) -> None:
         if self._memory is not None:
-            self._memory.forget()
+            with suppress(self._grpc.InferenceServerException):  # it is down, and has let go by itself
+                await self._memory.close(timeout_s=CLOSE_S / 2)
         await self._client.close()
 
     async def _detect(self, batch: CanvasBatch, timeout_s: float) -> Candidates:
@@ -190,7 +197,7 @@ class TritonEngine:
         return self._served
 
     def _input(self, name: str, values: NDArray[Any], region: SharedMemory | None) -> Any:  # noqa: ANN401 - as above
-        tensor = self._grpc.InferInput(name, list(values.shape), DTYPES[str(values.dtype)].removeprefix("TYPE_"))
+        tensor = self._grpc.InferInput(name, list(values.shape), WIRE_TYPES[values.dtype])
         if name == "canvas" and region is not None:
             tensor.set_shared_memory(region.name, values.nbytes)
         else:
@@ -209,7 +216,12 @@ class TritonEngine:
         return engine_error(exc)
 
 
-def _import_client() -> Any:  # noqa: ANN401 - tritonclient has no types
+def import_client() -> Any:  # noqa: ANN401 - tritonclient has no types
+    """The module tritonclient.grpc, with what it has for event loops.
+
+    Raises:
+        MissingExtraError: it is not installed.
+    """
     try:
         importlib.import_module("tritonclient.grpc.aio")
         return importlib.import_module("tritonclient.grpc")

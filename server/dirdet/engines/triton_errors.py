@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from dirdet.errors import DeadlineError, EngineError
+from dirdet.errors import DeadlineError, EngineError, EngineMemoryError
+from dirdet.triton.python_models.memory import tells_lack_of_memory
 
 # How Triton says that a request waited in a queue beyond its timeout; the status is that of a server that is down.
 QUEUE_TIMEOUT = "Request timeout expired"
@@ -14,6 +15,8 @@ def engine_error(exc: Any) -> EngineError:  # noqa: ANN401 - tritonclient has no
     message: str = exc.message() or ""
     if status == "DEADLINE_EXCEEDED" or QUEUE_TIMEOUT in message:
         return DeadlineError("Triton did not answer in time")
+    if tells_lack_of_memory(message):
+        return EngineMemoryError("Triton has no memory left for the picture")
     if status == "UNAVAILABLE":
         return EngineError("Triton does not answer")
     if status == "NOT_FOUND":

@@ -7,6 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dirdet.tensors import Candidates, CanvasBatch
+from dirdet.triton.tensors import DTYPES
+
+# What a request calls a type. Asked for every tensor of every request: a dtype's name as text takes numpy microseconds.
+WIRE_TYPES = {np.dtype(name): triton.removeprefix("TYPE_") for name, triton in DTYPES.items()}
 
 
 def request_arrays(batch: CanvasBatch, names: Sequence[str], *, batching: bool) -> dict[str, NDArray[Any]]:

@@ -2,23 +2,28 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Literal
 
 from dirdet.bundle import CanvasSize, Manifest
 from dirdet.detector import MAX_BATCH
+from dirdet.errors import ParameterError
+from dirdet.triton.accelerators import tensorrt
 from dirdet.triton.layout import NETWORK, ModelNames, network_digest
 from dirdet.triton.pbtxt import Message, Word
 from dirdet.triton.tensors import ANY, Tensor, detector_tensors
 from dirdet.triton.trunk import TrunkOutputs
 
 OnnxRuntimeIn = Literal["backend", "python"]
+Accelerator = Literal["cuda", "tensorrt"]
 TrunkFormat = Literal["onnx", "torchscript"]
 
 # Waiting a moment for company costs little beside an inference.
 MAX_QUEUE_DELAY_US = 1000
 # Triton lets a request shorten this, never lengthen it, and 0, no limit, cannot be shortened.
 QUEUE_TIMEOUT_US = 60_000_000
-# Of cuDNN, by ONNX Runtime's number: an exhaustive search, the default, would be repeated for every size of batch.
+# Of cuDNN, by ONNX Runtime's number: an exhaustive search, the default, would be repeated for every size of batch. It
+# stands among the model's parameters: where there are any, the backend passes over what an accelerator "cuda" says.
 HEURISTIC_SEARCH = "1"
 
 
@@ -31,12 +36,35 @@ class RepositoryOptions:
         trunk: of which kind its file is; with torchscript no ONNX file is served.
         instances: of every model, on each GPU or on the CPU.
         max_batch: canvases of one inference; at least `MAX_BATCH`, which the gateway sends at once.
+        accelerator: runs the trunk where there is a GPU; tensorrt wants one.
+        fp16: TensorRT may compute in half precision.
+        engine_cache: an existing folder in Triton's file system for the engines that TensorRT builds.
     """
 
     onnxruntime: OnnxRuntimeIn = "backend"
     trunk: TrunkFormat = "onnx"
     instances: int = 1
     max_batch: int = MAX_BATCH
+    accelerator: Accelerator = "cuda"
+    fp16: bool = False
+    engine_cache: PurePosixPath | None = None
+
+    def __post_init__(self) -> None:
+        """Refuses options that would have no effect.
+
+        Raises:
+            ParameterError: names the option.
+        """
+        if self.accelerator == "tensorrt" and self.onnxruntime == "python":
+            raise ParameterError("accelerator", "tensorrt is for --onnxruntime backend; found --onnxruntime python")
+        if self.accelerator == "tensorrt" and self.trunk == "torchscript":
+            raise ParameterError("accelerator", "tensorrt is for --trunk onnx; found --trunk torchscript")
+        if self.accelerator != "tensorrt" and self.fp16:
+            raise ParameterError("fp16", f"is for --accelerator tensorrt; found {self.accelerator}")
+        if self.accelerator != "tensorrt" and self.engine_cache is not None:
+            raise ParameterError("engine_cache", f"is for --accelerator tensorrt; found {self.accelerator}")
+        if self.engine_cache is not None and not self.engine_cache.is_absolute():
+            raise ParameterError("engine_cache", f"expected an absolute path, got '{self.engine_cache}'")
 
 
 def trunk_config(manifest: Manifest, outputs: TrunkOutputs, options: RepositoryOptions) -> Message:
@@ -52,6 +80,7 @@ def trunk_config(manifest: Manifest, outputs: TrunkOutputs, options: RepositoryO
         **({"backend": "python"} if scripted else _onnx_backend(options)),
         **_tensors(inputs, outputs.tensors),
         **_scheduling(options),
+        **_accelerated(manifest, inputs, options),
         "parameters": [*(_script_parameters() if scripted else _onnx_parameters(options)), _network(manifest)],
         "model_warmup": [_warm_up(size, _on_canvas(inputs, size)) for size in manifest.canvases],
     }
@@ -130,6 +159,23 @@ def _head(name: str, max_batch: int) -> Message:
 
 def _onnx_backend(options: RepositoryOptions) -> Message:
     return {"backend": "onnxruntime" if options.onnxruntime == "backend" else "python"}
+
+
+def _accelerated(manifest: Manifest, inputs: Sequence[Tensor], options: RepositoryOptions) -> Message:
+    """What TensorRT is told, and that it needs a GPU: on the CPU Triton would pass over it without a word."""
+    if options.accelerator != "tensorrt":
+        return {}
+    return {
+        **tensorrt(
+            inputs,
+            manifest.canvases,
+            max_batch=options.max_batch,
+            fp16=options.fp16,
+            engine_cache=options.engine_cache,
+            network=f"{manifest.name}-{network_digest(manifest)[:16]}",
+        ),
+        "instance_group": [{"kind": Word("KIND_GPU"), "count": options.instances}],
+    }
 
 
 def _onnx_parameters(options: RepositoryOptions) -> list[Message]:

@@ -24,7 +24,7 @@ VERSION = "1"
 # The names that Triton's backends and `python_models` look for.
 ONNX_FILE = "model.onnx"
 SCRIPT_FILE = "model.pt"
-# A folder of files for Triton's Python backend, not a package: dirdet does not import them.
+# A folder of files for Triton's Python backend, not a package: of them dirdet imports memory.py alone.
 PYTHON_MODELS = "python_models"
 
 
@@ -125,7 +125,7 @@ def _scripted(network: Path) -> dict[str, Path]:
 
 def _python_model(code: str) -> dict[str, Path]:
     folder = Path(str(files("dirdet"))) / "triton" / PYTHON_MODELS
-    return {"model.py": folder / code, "rows.py": folder / "rows.py"}
+    return {"model.py": folder / code, **{name: folder / name for name in ("rows.py", "memory.py")}}
 
 
 def _write(model: _Model, folder: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from . import rows
+from . import memory, rows
 
 pb_utils: Any = importlib.import_module("triton_python_backend_utils")  # only Triton has it
 
@@ -55,14 +55,19 @@ class TritonPythonModel:
         """Answers a batch: one response for every request, in order."""
         cancelled = [request.is_cancelled() for request in requests]
         live = [request for request, gone in zip(requests, cancelled, strict=True) if not gone]
-        answers = iter(self._run(live) if live else [])
+        answers = iter(self._answers(live) if live else [])
         error = pb_utils.TritonError("cancelled", pb_utils.TritonError.CANCELLED)
-        return [
-            pb_utils.InferenceResponse(error=error)
-            if gone
-            else pb_utils.InferenceResponse(output_tensors=next(answers))
-            for gone in cancelled
-        ]
+        return [pb_utils.InferenceResponse(error=error) if gone else next(answers) for gone in cancelled]
+
+    def _answers(self, requests: Sequence[Any]) -> list[Any]:
+        """A response for every request; where memory is missing for half of them too, that error for each."""
+        try:
+            return [pb_utils.InferenceResponse(output_tensors=tensors) for tensors in self._run(requests)]
+        except Exception as exc:  # what lack of memory raises differs from library to library
+            if not memory.tells_lack_of_memory(str(exc)):
+                raise
+            error = pb_utils.TritonError(f"out of memory: {str(exc).strip().splitlines()[0]}")
+            return [pb_utils.InferenceResponse(error=error) for _ in requests]
 
     def _run(self, requests: Sequence[Any]) -> list[list[Any]]:
         """Output tensors of every request."""
@@ -74,7 +79,12 @@ class TritonPythonModel:
         feeds = {name: np.concatenate(values) for name, values in given.items()}
         # Tensors [B] of the network arrive as [B, 1].
         feeds = {name: values if self._inputs[name] > 1 else values.reshape(-1) for name, values in feeds.items()}
-        outputs = self._infer_groups(feeds) if THRESHOLD in feeds else self._session.run(None, feeds)
+        parts = memory.whole_or_halves(
+            lambda part: self._infer({name: values[part] for name, values in feeds.items()}),
+            sum(sizes),
+            lacks=lambda exc: memory.tells_lack_of_memory(str(exc)),
+        )
+        outputs = parts[0] if len(parts) == 1 else [np.concatenate(values) for values in zip(*parts, strict=True)]
         return [
             [
                 pb_utils.Tensor(name, values[span].reshape(-1, *(values.shape[1:] or (1,))))
@@ -83,8 +93,10 @@ class TritonPythonModel:
             for span in rows.spans(sizes)
         ]
 
-    def _infer_groups(self, feeds: dict[str, Any]) -> list[Any]:
-        """Outputs for all rows, each with its own threshold."""
+    def _infer(self, feeds: dict[str, Any]) -> list[Any]:
+        """Outputs for all rows, each with its own threshold if the network has one."""
+        if THRESHOLD not in feeds:
+            return self._session.run(None, feeds)
         by_threshold = rows.groups(feeds[THRESHOLD].tolist())
         parts: list[list[Any]] = []
         for threshold, members in by_threshold:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from . import rows
+from . import memory, rows
 
 pb_utils: Any = importlib.import_module("triton_python_backend_utils")  # only Triton has it
 
@@ -46,14 +46,19 @@ class TritonPythonModel:
         """Answers a batch: one response for every request, in order."""
         cancelled = [request.is_cancelled() for request in requests]
         live = [request for request, gone in zip(requests, cancelled, strict=True) if not gone]
-        answers = iter(self._run(live) if live else [])
+        answers = iter(self._answers(live) if live else [])
         error = pb_utils.TritonError("cancelled", pb_utils.TritonError.CANCELLED)
-        return [
-            pb_utils.InferenceResponse(error=error)
-            if gone
-            else pb_utils.InferenceResponse(output_tensors=next(answers))
-            for gone in cancelled
-        ]
+        return [pb_utils.InferenceResponse(error=error) if gone else next(answers) for gone in cancelled]
+
+    def _answers(self, requests: Sequence[Any]) -> list[Any]:
+        """A response for every request; where memory is missing for half of them too, that error for each."""
+        try:
+            return [pb_utils.InferenceResponse(output_tensors=tensors) for tensors in self._run(requests)]
+        except Exception as exc:  # what lack of memory raises differs from library to library
+            if not memory.tells_lack_of_memory(str(exc)):
+                raise
+            error = pb_utils.TritonError(f"out of memory: {str(exc).strip().splitlines()[0]}")
+            return [pb_utils.InferenceResponse(error=error) for _ in requests]
 
     def _run(self, requests: Sequence[Any]) -> list[list[Any]]:
         """Output tensors of every request."""
@@ -66,7 +71,13 @@ class TritonPythonModel:
         feeds = {name: values.flatten() if values.shape[1:] == (1,) else values for name, values in joined.items()}
         # Shapes differ from batch to batch: specialising the graph to each would cost more than it gains.
         with torch.inference_mode(), torch.jit.optimized_execution(False):
-            outputs = self._infer_groups(feeds) if THRESHOLD in feeds else self._network(*feeds.values())
+            parts = memory.whole_or_halves(
+                lambda part: self._infer({name: values[part] for name, values in feeds.items()}),
+                sum(sizes),
+                lacks=lambda exc: memory.tells_lack_of_memory(str(exc)),
+                free=torch.cuda.empty_cache,
+            )
+        outputs = parts[0] if len(parts) == 1 else [torch.cat(values) for values in zip(*parts, strict=True)]
         dense = [[_as_triton_reads(values[span]) for values in outputs] for span in rows.spans(sizes)]
         if self._device.type == "cuda":
             torch.cuda.current_stream(self._device).synchronize()  # Triton reads them on a stream of its own
@@ -75,8 +86,10 @@ class TritonPythonModel:
             for tensors in dense
         ]
 
-    def _infer_groups(self, feeds: dict[str, Any]) -> Sequence[Any]:
-        """Outputs for all rows, each with its own threshold."""
+    def _infer(self, feeds: dict[str, Any]) -> Sequence[Any]:
+        """Outputs for all rows, each with its own threshold if the network has one."""
+        if THRESHOLD not in feeds:
+            return self._network(*feeds.values())
         by_threshold = rows.groups(feeds[THRESHOLD].tolist())
         parts: list[Sequence[Any]] = []
         for _, members in by_threshold:
