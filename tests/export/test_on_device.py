@@ -70,7 +70,7 @@ def test_the_bundle_detects_what_the_checkpoint_detects(
     rows = compare_all(
         model=specimen.model,
         engine=make_engine(bundle, provider=provider(device)),
-        parts=Parts(bundle, device=device),
+        parts=[Parts(bundle, device=device)],
         pictures=pictures,
         limits=specimen.limits,
     )

@@ -1,14 +1,22 @@
 """Tracing detections back to the anchors they come from."""
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 
 from dirdet_export.parity import proposal_ties
+from dirdet_export.parity.compare import Comparison, compare_batch
 from dirdet_export.parity.pictures import draw_pictures
 from dirdet_export.parity.reference import found_by_mmdet
+from dirdet_export.parity.serving import serving_engine
+from dirdet_export.parity.table import render
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -36,3 +44,23 @@ def test_nothing_is_explained_when_nothing_is_fragile(
     monkeypatch.setattr(proposal_ties, "NEAR", -1.0)
     sources = proposal_ties.find_sources(specimen.model, pictures, 0)
     assert not sources.explain(found_by_mmdet(specimen.model, pictures)[0]).any()
+
+
+def test_a_small_picture_beside_large_ones_ties_more_anchors_than_one_can_count(
+    dcn_specimen: Any, bundle_of: Callable[..., Path]
+) -> None:
+    """Most of its canvas is padding, where anchors score exactly alike; which of them go on is anybody's guess."""
+    with Image.open(ROOT / "docs" / "example.jpg") as photograph:
+        sizes = [(160, 110), (96, 128), (24, 20)]
+        pictures = [np.asarray(photograph.convert("RGB").resize(size), np.uint8) for size in sizes]
+    row = Comparison("small beside large")
+    compare_batch(
+        row,
+        expected=found_by_mmdet(dcn_specimen.model, pictures),
+        model=dcn_specimen.model,
+        engine=serving_engine(bundle_of(dcn_specimen)),
+        pictures=pictures,
+        limits=dcn_specimen.limits,
+    )
+    assert row.passed, render([row])
+    assert row.detections > 50

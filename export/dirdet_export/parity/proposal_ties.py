@@ -82,7 +82,9 @@ def _rpn_boxes(rpn: Any, levels: list[tuple[Tensor, Tensor]], picture_hw: tuple[
     for (objectness, deltas), anchors in zip(levels, grids, strict=True):
         flat = objectness.permute(1, 2, 0).flatten().sigmoid()
         limit = config.nms_pre if config.get("nms_pre", -1) > 0 else len(flat)
-        best, index = flat.topk(min(len(flat), limit + BEYOND_CUT))
+        # Where padding is most of a canvas, hundreds of its anchors may tie at the cut.
+        near_cut = int((flat >= flat.topk(min(len(flat), limit)).values[-1] - NEAR).sum())
+        best, index = flat.topk(min(len(flat), max(limit + BEYOND_CUT, near_cut)))
         table = deltas.permute(1, 2, 0).reshape(-1, 4)
         found = rpn.bbox_coder.decode(anchors[index], table[index], max_shape=picture_hw)
         cut = float(best[limit - 1]) if len(flat) > limit else -1.0
