@@ -7,6 +7,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
 from dirdet.access.documented import document_keys
+from dirdet.open_inference.schemas import InferRequest
 from dirdet.problems import MEDIA_TYPE, Problem
 from dirdet.uploads import FIELD, MULTIPART, RAW_TYPES
 
@@ -49,7 +50,7 @@ def problems(described: dict[int, str]) -> dict[int | str, dict[str, Any]]:
 
 
 def document(app: FastAPI, *, keys: bool = False) -> None:
-    """Adds problems and keys to the app's OpenAPI document, which is made once, when first asked for.
+    """Adds what routes do not say to the app's OpenAPI document, which is made once, when first asked for.
 
     Args:
         app: with all its routes.
@@ -59,8 +60,11 @@ def document(app: FastAPI, *, keys: bool = False) -> None:
     def build() -> dict[str, Any]:
         if app.openapi_schema is None:
             made = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
-            _, problem = models_json_schema([(Problem, "serialization")], ref_template=REFERENCE)
-            made.setdefault("components", {}).setdefault("schemas", {}).update(problem["$defs"])
+            # What no route's signature names.
+            _, added = models_json_schema(
+                [(Problem, "serialization"), (InferRequest, "validation")], ref_template=REFERENCE
+            )
+            made.setdefault("components", {}).setdefault("schemas", {}).update(added["$defs"])
             document_keys(made, required=keys, reference=REFERENCE.format(model="Problem"))
             app.openapi_schema = made
         return app.openapi_schema

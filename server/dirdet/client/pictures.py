@@ -149,7 +149,8 @@ def refuse_one(pictures: Any) -> None:  # noqa: ANN401 - looked at here
     Raises:
         ParameterError: one picture.
     """
-    one = isinstance(pictures, (str, PathLike, bytes, bytearray, memoryview)) or hasattr(pictures, "read")
     several = hasattr(pictures, "__iter__") or hasattr(pictures, "__aiter__")
-    if one or not several or (isinstance(pictures, np.ndarray) and pictures.ndim < 4):
+    if hasattr(pictures, "read") or isinstance(pictures, (str, PathLike, bytes, bytearray, memoryview)):
+        several = False
+    if not several or (isinstance(pictures, np.ndarray) and pictures.ndim < 4):
         raise ParameterError("pictures", "expected several; found one, which `detect` takes")

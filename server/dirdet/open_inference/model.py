@@ -1,0 +1,36 @@
+"""The one model that is served, by its name."""
+
+from dirdet.bundle import Manifest
+from dirdet.errors import EngineError, UnknownModelError
+from dirdet.open_inference.answer import VERSION
+from dirdet.service import DetectionService
+
+
+class ServedModel:
+    """A service's detector as the protocol's model."""
+
+    def __init__(self, service: DetectionService) -> None:
+        """Looks at the service when asked."""
+        self._service = service
+
+    def named(self, name: str, version: str) -> Manifest:
+        """What the detector says about itself.
+
+        Raises:
+            UnknownModelError: it has another name, or the version is not the only one there is.
+        """
+        manifest = self._service.detector.manifest
+        if (name, version) != (manifest.name, VERSION):
+            raise UnknownModelError(
+                f"there is no model {name!r} of version {version!r}; there is {manifest.name!r}, {VERSION!r}"
+            )
+        return manifest
+
+    def check_ready(self) -> None:
+        """Returns if an inference sent now would be answered.
+
+        Raises:
+            EngineError: it would not.
+        """
+        if not self._service.detector.engine.ready():
+            raise EngineError("the engine is not ready")
