@@ -7,7 +7,7 @@ SERVE_VENV := .venv-serve
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-triton test-gpu bench-gpu has-gpu lint types check format scenes train lock wheel clean
+.PHONY: help serve test test-triton test-converters openapi test-gpu bench-gpu has-gpu lint types check format scenes train lock wheel clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,12 @@ bench-gpu: $(GPU_VENV)/.ready ## Pictures a second on CUDA, into work_dirs/gpu.m
 has-gpu:
 	@nvidia-smi -L 2>/dev/null | grep -q GPU || \
 		{ echo 'This needs an NVIDIA GPU and its driver, and nvidia-smi finds none on this machine.' >&2; exit 1; }
+
+test-converters: $(CONVERTERS_VENV)/.ready ## Results into supervision, FiftyOne, COCO, Label Studio; installs them, 1.5 GB
+	$(CONVERTERS_VENV)/bin/python -m pytest tests/converters
+
+openapi: $(VENV)/.ready ## Write the API's document, which tests hold the API to, anew
+	WRITE_OPENAPI=1 $(BIN)/python -m pytest --quiet tests/contract/test_openapi.py
 
 check: lint types ## Lint, type check and import rules
 

@@ -48,6 +48,9 @@ def create_app(detector: Detector, *, limits: ServerLimits | None = None, access
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        license_info={"name": "Apache License 2.0", "identifier": "Apache-2.0"},
+        # Short names for the clients that are generated from the document.
+        generate_unique_id_function=lambda route: route.name,
     )
     service = DetectionService(detector, limits or ServerLimits())
     app.include_router(detect_routes(service))

@@ -1,5 +1,7 @@
 """The one model that is served, by its name."""
 
+from fastapi import Request
+
 from dirdet.bundle import Manifest
 from dirdet.errors import EngineError, UnknownModelError
 from dirdet.open_inference.answer import VERSION
@@ -13,13 +15,17 @@ class ServedModel:
         """Looks at the service when asked."""
         self._service = service
 
-    def named(self, name: str, version: str) -> Manifest:
+    def named(self, request: Request) -> Manifest:
         """What the detector says about itself.
+
+        Args:
+            request: whose path has its name, and may have a version.
 
         Raises:
             UnknownModelError: it has another name, or the version is not the only one there is.
         """
         manifest = self._service.detector.manifest
+        name, version = request.path_params["name"], request.path_params.get("version", VERSION)
         if (name, version) != (manifest.name, VERSION):
             raise UnknownModelError(
                 f"there is no model {name!r} of version {version!r}; there is {manifest.name!r}, {VERSION!r}"

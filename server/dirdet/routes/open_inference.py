@@ -2,7 +2,6 @@
 
 from functools import partial
 from importlib.metadata import version
-from typing import Any
 
 import anyio
 from anyio import to_thread
@@ -40,26 +39,26 @@ def open_inference_routes(service: DetectionService) -> APIRouter:
     model = ServedModel(service)
 
     @router.get("", responses=errors(500))
-    async def server() -> ServerMetadata:  # pyright: ignore[reportUnusedFunction]
+    async def server_metadata() -> ServerMetadata:  # pyright: ignore[reportUnusedFunction]
         """What the server is, and which extensions of the protocol it speaks."""
         return ServerMetadata(name="dirdet", version=version("dirdet"), extensions=["binary_tensor_data"])
 
     @router.get("/health/live", responses=errors(500))
-    async def live() -> ServerLive:  # pyright: ignore[reportUnusedFunction]
+    async def server_live() -> ServerLive:  # pyright: ignore[reportUnusedFunction]
         """Whether the process answers at all."""
         return ServerLive(live=True)
 
     @router.get("/health/ready", responses=errors(500, 503))
-    def ready() -> ServerReady:  # pyright: ignore[reportUnusedFunction]
+    def server_ready() -> ServerReady:  # pyright: ignore[reportUnusedFunction]
         """Whether an inference sent now would be answered."""
         model.check_ready()
         return ServerReady(ready=True)
 
     @router.get("/models/{name}", responses=errors(404, 500))
-    @router.get("/models/{name}/versions/{model_version}", responses=errors(404, 500))
-    async def metadata(name: str, model_version: str = VERSION) -> ModelMetadata:  # pyright: ignore[reportUnusedFunction]
+    @router.get("/models/{name}/versions/{version}", include_in_schema=False)
+    async def model_metadata(name: str, request: Request) -> ModelMetadata:  # pyright: ignore[reportUnusedFunction]
         """What the model takes and gives; `GET /detector` says what it all means."""
-        inputs, outputs = protocol_tensors(model.named(name, model_version))
+        inputs, outputs = protocol_tensors(model.named(request))
         return ModelMetadata(
             name=name,
             versions=[VERSION],
@@ -69,10 +68,10 @@ def open_inference_routes(service: DetectionService) -> APIRouter:
         )
 
     @router.get("/models/{name}/ready", responses=errors(404, 500, 503))
-    @router.get("/models/{name}/versions/{model_version}/ready", responses=errors(404, 500, 503))
-    def model_ready(name: str, model_version: str = VERSION) -> ModelReady:  # pyright: ignore[reportUnusedFunction]
+    @router.get("/models/{name}/versions/{version}/ready", include_in_schema=False)
+    def model_ready(name: str, request: Request) -> ModelReady:  # pyright: ignore[reportUnusedFunction]
         """Whether an inference sent now would be answered."""
-        model.named(name, model_version)
+        model.named(request)
         model.check_ready()
         return ModelReady(name=name, ready=True)
 
@@ -84,22 +83,19 @@ def infer_routes(service: DetectionService, model: ServedModel) -> APIRouter:
     """The path that detects."""
     router = APIRouter(route_class=ProtocolRoute)
     reading = anyio.CapacityLimiter(READERS)
-    documented: dict[str, Any] = {
-        "response_model": InferResponse,
-        "responses": INFER_RESPONSES,
-        "openapi_extra": INFER_BODY,
-    }
 
-    @router.post("/models/{name}/infer", **documented)
-    @router.post("/models/{name}/versions/{model_version}/infer", **documented)
-    async def infer(request: Request, name: str, model_version: str = VERSION) -> Response:  # pyright: ignore[reportUnusedFunction]
+    @router.post(
+        "/models/{name}/infer", response_model=InferResponse, responses=INFER_RESPONSES, openapi_extra=INFER_BODY
+    )
+    @router.post("/models/{name}/versions/{version}/infer", include_in_schema=False)
+    async def infer(name: str, request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
         """Detects on canvases, tensors in and tensors out, before and after what `POST /detect` does.
 
         A canvas is the resized picture at the top left of zeros (`resize` and `canvases` of `GET /detector`), boxes
         are in its pixels. All inputs but `canvas` may be left out. `kept` has the positions of the detections among
         the candidates, most confident first; what lies beyond `num_candidates` and `num_detections` is padding.
         """
-        manifest = model.named(name, model_version)
+        manifest = model.named(request)
         inputs, outputs = protocol_tensors(manifest)
         length = header_length(request.headers.get(HEADER_LENGTH))
         body = await read_body(request, max_bytes=service.limits.max_request_bytes)
