@@ -4,13 +4,14 @@ PORT ?= 8000
 VENV := .venv
 GPU_VENV := .venv-gpu
 SERVE_VENV := .venv-serve
+CONVERTERS_VENV := .venv-converters
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
 .PHONY: help serve test test-triton test-converters openapi test-gpu bench-gpu has-gpu lint types check format scenes train lock wheel clean
 
 help: ## Show the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 serve: $(SERVE_VENV)/.ready ## Serve the shipped detector on http://127.0.0.1:$(PORT); installs no torch
 	@PORT=$(PORT) exec $(SERVE_VENV)/bin/dirdet serve
@@ -37,7 +38,7 @@ has-gpu:
 		{ echo 'This needs an NVIDIA GPU and its driver, and nvidia-smi finds none on this machine.' >&2; exit 1; }
 
 test-converters: $(CONVERTERS_VENV)/.ready ## Results into supervision, FiftyOne, COCO, Label Studio; installs them, 1.5 GB
-	$(CONVERTERS_VENV)/bin/python -m pytest tests/converters
+	$(CONVERTERS_VENV)/bin/python -m pytest -W default tests/converters
 
 openapi: $(VENV)/.ready ## Write the API's document, which tests hold the API to, anew
 	WRITE_OPENAPI=1 $(BIN)/python -m pytest --quiet tests/contract/test_openapi.py
@@ -69,7 +70,7 @@ lock: $(VENV)/.ready ## Resolve requirements/*.txt anew
 	$(BIN)/python requirements/lock.py
 
 clean: ## Remove the virtual environments and caches
-	rm -rf $(VENV) $(SERVE_VENV) $(GPU_VENV) dist .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(SERVE_VENV) $(GPU_VENV) $(CONVERTERS_VENV) dist .pytest_cache .ruff_cache .hypothesis
 
 # The serving environment is small, so that `make serve` answers soon after it is typed.
 $(SERVE_VENV)/.ready: pyproject.toml requirements/cpu.txt
@@ -92,4 +93,10 @@ $(GPU_VENV)/.ready: pyproject.toml requirements/gpu-dev.txt | has-gpu
 	$(PYTHON) -m venv $(GPU_VENV)
 	$(GPU_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/gpu-dev.txt
 	$(GPU_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+# supervision, FiftyOne and Label Studio's SDK: what the converters write for, too big and too changing to be locked.
+$(CONVERTERS_VENV)/.ready: pyproject.toml tests/converters/requirements.txt
+	$(PYTHON) -m venv $(CONVERTERS_VENV)
+	$(CONVERTERS_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r tests/converters/requirements.txt --editable .
 	@touch $@
