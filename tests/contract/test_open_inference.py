@@ -6,22 +6,27 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import anyio
+import anyio.lowlevel
 import httpx
 import numpy as np
 import pytest
 import uvicorn
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from dirdet.app import create_app
 from dirdet.bundle import Manifest, TensorSpec
 from dirdet.commands.serve import listen
 from dirdet.detector import Detector
-from dirdet.errors import EngineError
+from dirdet.engines.base import Engine
+from dirdet.errors import DeadlineError, EngineError
 from dirdet.limits import ServerLimits
 from dirdet.open_inference.request import MAX_JSON_BYTES
 from dirdet.open_inference.schemas import InferResponse, ModelMetadata, ProtocolError
 from dirdet.shipped import default_bundle
-from dirdet.tensors import CanvasBatch
+from dirdet.tensors import Candidates, CanvasBatch
 
 # Without types.
 triton: Any = importlib.import_module("tritonclient.http")
@@ -185,9 +190,13 @@ SMALL = tensor("canvas", "UINT8", [1, 192, 256, 3], [0] * (192 * 256 * 3))
         ({"inputs": [tensor("canvas", "UINT8", [-1], [0])]}, ["greater than or equal to 0"]),
         ({"inputs": [tensor("canvas", "UINT8", [2], [0, 256])]}, ["no UINT8 holds"]),
         ({"inputs": [tensor("canvas", "UINT8", [2], [0, 0.5])]}, ["whole numbers"]),
-        ({"inputs": [tensor("canvas", "UINT8", [2], [0, 10**30])]}, ["numbers"]),
-        ({"inputs": [tensor("canvas", "UINT8", [3], [[0, 1], [2]])]}, ["different lengths"]),
+        ({"inputs": [tensor("canvas", "UINT8", [2], [0, 10**30])]}, ["whole numbers"]),
+        ({"inputs": [tensor("canvas", "UINT8", [3], [[0, 1], [2]])]}, ["rows of one length"]),
         ({"inputs": [tensor("canvas", "UINT8", [1], ["a"])]}, ["numbers"]),
+        ({"inputs": [tensor("canvas", "UINT8", [1], [None])]}, ["whole numbers"]),
+        ({"inputs": [tensor("canvas", "UINT8", [1], [10**400])]}, ["numbers"]),
+        ({"inputs": [tensor("canvas", "UINT8", [1], [["a"]])]}, ["numbers"]),
+        ({"inputs": [SMALL] * 33}, ["at most 32"]),
         ({"inputs": [tensor("canvas", "UINT8", [1], None)]}, ["either data or"]),
         ({"inputs": [SMALL, SMALL]}, ["'canvas' given more than once"]),
         ({"inputs": [SMALL], "outputs": [{"name": "masks"}]}, ["no 'masks'", "boxes"]),
@@ -222,6 +231,29 @@ def test_bodies_that_are_none(call: Call, canvas: np.ndarray[Any, Any]) -> None:
     refused(call("POST", INFER, json={"inputs": inputs}), 400, "one number for all")
 
 
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    where=st.floats(0, 1, exclude_max=True),
+    piece=st.sampled_from(
+        [b"", b"0", b"-1", b"null", b"{", b"]", b'"', b"1e999", b"true", b"NaN", b"\xff", b"[" * 300]
+    ),
+    removed=st.integers(0, 12),
+    length=st.integers(-40, 40),
+)
+def test_a_mutated_request_is_never_the_servers_fault(
+    where: float, piece: bytes, removed: int, length: int, call: Call, canvas: np.ndarray[Any, Any]
+) -> None:
+    more = [{"name": "score_threshold", "shape": [1, 1], "datatype": "FP32", "data": [0.5]}]
+    size = {"binary_data_size": canvas.nbytes}
+    told = [{"name": "canvas", "shape": canvas.shape, "datatype": "UINT8", "parameters": size}, *more]
+    head = json.dumps({"id": "1", "inputs": told, "outputs": [{"name": "kept"}]}).encode()
+    at = int(where * len(head))
+    changed = head[:at] + piece + head[at + removed :]
+    headers = {LENGTH: str(max(0, len(changed) + (length if length > 20 else 0)))}
+    response = call("POST", INFER, content=changed + canvas.tobytes(), headers=headers)
+    assert response.status_code in (200, 400), response.text
+
+
 def test_sizes_are_bounded(detector: Detector, call_of: Callable[[Detector], Call], call_small: Call) -> None:
     refused(call_small("POST", INFER, content=bytes(600_000)), 413, "MiB")
     refused(call_of(detector)("POST", INFER, content=b" " * (MAX_JSON_BYTES + 1)), 413, "binary")
@@ -236,6 +268,38 @@ def test_an_engine_that_fails(call: Call, canvas: np.ndarray[Any, Any], engine: 
     response = call("POST", INFER, **binary(canvas))
     refused(response, 500, "its log says more")
     assert "secret" not in response.text
+
+
+class FarEngine:
+    """Passes canvases to an engine here, or is too late."""
+
+    description = "far away"
+
+    def __init__(self, near: Engine, *, late: bool) -> None:
+        self.near, self.late = near, late
+
+    def ready(self) -> bool:
+        return True
+
+    def close(self) -> None:
+        self.near.close()
+
+    def detect(self, batch: CanvasBatch) -> Candidates:  # noqa: ARG002
+        raise AssertionError("a remote engine is awaited, not given a thread")
+
+    async def detect_within(self, batch: CanvasBatch, *, timeout_s: float) -> Candidates:  # noqa: ARG002
+        await anyio.lowlevel.checkpoint()
+        if self.late:
+            raise DeadlineError("too late")
+        return self.near.detect(batch)
+
+
+def test_an_engine_elsewhere(
+    manifest: Manifest, engine: Engine, canvas: np.ndarray[Any, Any], call_of: Callable[[Detector], Call]
+) -> None:
+    near, late = (call_of(Detector(manifest, FarEngine(engine, late=late))) for late in (False, True))
+    assert outputs(near("POST", INFER, **binary(canvas)))["num_detections"].tolist() == [[2]]
+    refused(late("POST", INFER, **binary(canvas)), 504, "too late")
 
 
 def serving(detector: Detector) -> Iterator[Any]:

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 MAX_DIMENSIONS = 8
+MAX_TENSORS = 32
 Dimension = Annotated[int, Field(ge=0, strict=True)]
 Parameters = dict[str, Any]
 
@@ -37,8 +38,8 @@ class InferRequest(BaseModel):
     parameters: Parameters = Field(
         default_factory=dict, description="binary_data_output: whether outputs are binary that do not say"
     )
-    inputs: list[InferInput] = Field(min_length=1)
-    outputs: list[RequestedOutput] | None = Field(default=None, description="all unless given")
+    inputs: list[InferInput] = Field(min_length=1, max_length=MAX_TENSORS)
+    outputs: list[RequestedOutput] | None = Field(default=None, max_length=MAX_TENSORS, description="all unless given")
 
 
 class InferOutput(BaseModel):
