@@ -5,12 +5,17 @@ import threading
 from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from dirdet.access.key_file import KeyFile, append_key
+from dirdet.access.keys import Key, digest, new_key
+from dirdet.access.rates import Rate
+from dirdet.access.settings import Access
 from dirdet.app import create_app
 from dirdet.commands.serve import listen
 from dirdet.detector import Detector
@@ -90,3 +95,12 @@ def url_small(detector: Detector) -> Iterator[str]:
     """A gateway that takes three pictures a request and half a megabyte."""
     with serve(create_app(detector, limits=ServerLimits(max_pictures=3, max_request_bytes=500_000))) as address:
         yield address
+
+
+@pytest.fixture
+def url_guarded(detector: Detector, tmp_path: Path) -> Iterator[tuple[str, str]]:
+    """A gateway that asks for a key, and one that may send two pictures a minute."""
+    key, path = new_key(), tmp_path / "keys"
+    append_key(path, Key("phone", digest(key), Rate.parse("2/min")))
+    with serve(create_app(detector, access=Access(keys=KeyFile(path)))) as address:
+        yield address, key

@@ -190,6 +190,20 @@ def test_the_key_is_sent_and_never_shown(
         assert key not in str(caught.value)
 
 
+def test_a_gateway_that_asks_for_keys(url_guarded: tuple[str, str], detect: Detect, rectangles: Rectangles) -> None:
+    url, key = url_guarded
+    with pytest.raises(AccessError) as refused:
+        detect(url, rectangles())
+    assert refused.value.status == 401
+    for _ in range(2):
+        assert detect(url, rectangles(), api_key=key).labels == ["red"]
+    with pytest.raises(BusyError) as passed:
+        detect(url, rectangles(), api_key=key, timeout_s=5)
+    assert passed.value.status == 429
+    assert passed.value.retry_after_s is not None
+    assert passed.value.retry_after_s > 5
+
+
 def test_settings_that_are_none() -> None:
     with pytest.raises(ParameterError, match="expected http://HOST:PORT"):
         Client("localhost:8000")

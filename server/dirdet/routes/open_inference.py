@@ -7,6 +7,7 @@ import anyio
 from anyio import to_thread
 from fastapi import APIRouter, Request, Response
 
+from dirdet.access.guard import count_pictures
 from dirdet.detector import MAX_BATCH
 from dirdet.disconnect import cancelled_when_gone
 from dirdet.open_inference.answer import VERSION, infer_answer, wanted_outputs
@@ -103,6 +104,7 @@ def infer_routes(service: DetectionService, model: ServedModel) -> APIRouter:
             inference = await to_thread.run_sync(partial(read_inference, body, length), limiter=reading)
             wanted = wanted_outputs(inference, [each.name for each in outputs])
             batch = canvas_batch(inference.arrays, inputs, manifest, max_batch=MAX_BATCH)
+            count_pictures(request, len(batch.canvas))
             candidates = await service.infer(batch)
             arrays = output_arrays(candidates, len(batch.canvas))
             return await to_thread.run_sync(partial(infer_answer, name, inference, wanted, arrays))
