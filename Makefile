@@ -4,10 +4,12 @@ PORT ?= 8000
 VENV := .venv
 GPU_VENV := .venv-gpu
 SERVE_VENV := .venv-serve
+CONVERTERS_VENV := .venv-converters
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-triton test-containers test-gpu bench-gpu has-gpu lint types check format scenes train lock wheel clean
+# Every target that says what it does.
+.PHONY: has-gpu $(shell awk -F: '/^[a-z-]+:.*## / {print $$1}' $(MAKEFILE_LIST))
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +41,12 @@ has-gpu:
 	@nvidia-smi -L 2>/dev/null | grep -q GPU || \
 		{ echo 'This needs an NVIDIA GPU and its driver, and nvidia-smi finds none on this machine.' >&2; exit 1; }
 
+test-converters: $(CONVERTERS_VENV)/.ready ## Results into supervision, FiftyOne, COCO, Label Studio; installs them, 1.5 GB
+	$(CONVERTERS_VENV)/bin/python -m pytest -W default tests/converters
+
+openapi: $(VENV)/.ready ## Write the API's document, which tests hold the API to, anew
+	WRITE_OPENAPI=1 $(BIN)/python -m pytest --quiet tests/contract/test_openapi.py
+
 check: lint types ## Lint, type check and import rules
 
 lint: $(VENV)/.ready ## ruff and import-linter
@@ -66,7 +74,7 @@ lock: $(VENV)/.ready ## Resolve requirements/*.txt anew
 	$(BIN)/python requirements/lock.py
 
 clean: ## Remove the virtual environments and caches
-	rm -rf $(VENV) $(SERVE_VENV) $(GPU_VENV) dist .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(SERVE_VENV) $(GPU_VENV) $(CONVERTERS_VENV) dist .pytest_cache .ruff_cache .hypothesis
 
 # The serving environment is small, so that `make serve` answers soon after it is typed.
 $(SERVE_VENV)/.ready: pyproject.toml requirements/cpu.txt
@@ -89,4 +97,10 @@ $(GPU_VENV)/.ready: pyproject.toml requirements/gpu-dev.txt | has-gpu
 	$(PYTHON) -m venv $(GPU_VENV)
 	$(GPU_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/gpu-dev.txt
 	$(GPU_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+# supervision, FiftyOne and Label Studio's SDK: what the converters write for, too big and too changing to be locked.
+$(CONVERTERS_VENV)/.ready: pyproject.toml tests/converters/requirements.txt
+	$(PYTHON) -m venv $(CONVERTERS_VENV)
+	$(CONVERTERS_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r tests/converters/requirements.txt --editable .
 	@touch $@

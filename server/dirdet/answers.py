@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dirdet.bundle import Manifest
-from dirdet.detections import Detection
+from dirdet.detection import Detection
 from dirdet.detector import Detector
 from dirdet.errors import PictureError
 from dirdet.limits import ServerLimits

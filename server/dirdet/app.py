@@ -16,6 +16,7 @@ from dirdet.openapi import document
 from dirdet.routes.about import about_routes
 from dirdet.routes.detect import detect_routes
 from dirdet.routes.docs import add_docs
+from dirdet.routes.open_inference import open_inference_routes
 from dirdet.service import DetectionService
 
 DESCRIPTION = (
@@ -47,10 +48,14 @@ def create_app(detector: Detector, *, limits: ServerLimits | None = None, access
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        license_info={"name": "Apache License 2.0", "identifier": "Apache-2.0"},
+        # Short names for the clients that are generated from the document.
+        generate_unique_id_function=lambda route: route.name,
     )
     service = DetectionService(detector, limits or ServerLimits())
     app.include_router(detect_routes(service))
     app.include_router(about_routes(service))
+    app.include_router(open_inference_routes(service))
     add_docs(app)
     app.add_middleware(HeadAsGet)
     install_handlers(app)

@@ -1,76 +1,18 @@
-"""Detections: what is told of each object, in the picture's own pixels and in JSON."""
+"""The detections of a picture, from what an engine found on its canvas."""
 
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from dirdet.bundle import Manifest
 from dirdet.calibration import Calibration, Floats
 from dirdet.canvas import Fit
+from dirdet.detection import Box, Detection
 from dirdet.masks import paste
 from dirdet.options import Settings
 from dirdet.ranking import combined_iou, confidence
 from dirdet.rle import Rle
 from dirdet.tensors import Candidates
-
-# Five significant digits, not decimals: iou and confidence then follow from the rounded figures beside them
-# to a relative 1e-5 however small these are, and rounding keeps the order.
-SIGNIFICANT_DIGITS = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Detection:
-    """One object.
-
-    Attributes:
-        box_xyxy: in pixels of the upright picture, inside it.
-        label: the class's name.
-        class_id: from 0.
-        category_id: the data set's own number.
-        score: the classifier's probability.
-        purity: predicted overlap / area of the box; None from a plain detector, as the next two.
-        integrity: predicted overlap / area of the object.
-        iou: 1 / (1/purity + 1/integrity - 1).
-        confidence: score^(1-w) * iou^w, what detections are ranked by.
-        score_calibrated: probability that class and box are right; None where the bundle has no calibration, as the
-            next two.
-        iou_calibrated: expected IoU with the object, if there is one; None from a plain detector too.
-        outer_box_xyxy: a larger box that contains the object with the probability that the calibration names.
-        mask: the object's pixels in the upright picture; None from a detector without masks.
-    """
-
-    box_xyxy: tuple[float, float, float, float]
-    label: str
-    class_id: int
-    category_id: int
-    score: float
-    purity: float | None
-    integrity: float | None
-    iou: float | None
-    confidence: float
-    score_calibrated: float | None = None
-    iou_calibrated: float | None = None
-    outer_box_xyxy: tuple[float, float, float, float] | None = None
-    mask: Rle | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """The object that POST /detect answers with."""
-        return {
-            "box": _pixels(self.box_xyxy),
-            "label": self.label,
-            "class_id": self.class_id,
-            "category_id": self.category_id,
-            "score": _rounded(self.score),
-            "purity": _rounded(self.purity),
-            "integrity": _rounded(self.integrity),
-            "iou": _rounded(self.iou),
-            "confidence": _rounded(self.confidence),
-            "score_calibrated": _rounded(self.score_calibrated),
-            "iou_calibrated": _rounded(self.iou_calibrated),
-            "outer_box": None if self.outer_box_xyxy is None else _pixels(self.outer_box_xyxy),
-            "mask": None if self.mask is None else self.mask.to_json(),
-        }
 
 
 def detections_of(
@@ -154,14 +96,6 @@ def _mask(
     return paste(candidates.mask[index, position], box_xyxy, fit.picture_hw, threshold=manifest.mask_threshold)
 
 
-def _box(sides: Floats) -> tuple[float, float, float, float]:
+def _box(sides: Floats) -> Box:
     x1, y1, x2, y2 = sides.tolist()
     return x1, y1, x2, y2
-
-
-def _pixels(box_xyxy: tuple[float, float, float, float]) -> list[float]:
-    return [round(side, 2) for side in box_xyxy]
-
-
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else float(f"{value:.{SIGNIFICANT_DIGITS}g}")

@@ -7,7 +7,7 @@ from io import BytesIO
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from dirdet.detections import Detection
+from dirdet.detection import Detection
 from dirdet.labels import place_labels
 
 FORMATS = {"image/jpeg": "JPEG", "image/png": "PNG"}

@@ -88,6 +88,10 @@ class RequestTooLargeError(RequestError):
     """A request of more bytes than the limit, all its pictures together."""
 
 
+class UnknownModelError(RequestError):
+    """A request to a model that is not served."""
+
+
 class NotAcceptableError(RequestError):
     """A request that accepts none of the types an answer can have."""
 

@@ -1,5 +1,6 @@
 """What FastAPI cannot say of the API by itself: problems, and bodies read as they stream."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from fastapi import FastAPI
@@ -7,9 +8,12 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
 from dirdet.access.documented import document_keys
-from dirdet.problems import MEDIA_TYPE, Problem
+from dirdet.examples import EXAMPLES, PARAMETERS, problem_examples
+from dirdet.open_inference.schemas import InferRequest
+from dirdet.problems import MEDIA_TYPE, Problem, plain_problem
 from dirdet.uploads import FIELD, MULTIPART, RAW_TYPES
 
+FASTAPIS_OWN = ("HTTPValidationError", "ValidationError")
 REFERENCE = "#/components/schemas/{model}"
 
 # OpenAPI 3.1 says it by the media type; the documentation page still looks for the format.
@@ -49,7 +53,7 @@ def problems(described: dict[int, str]) -> dict[int | str, dict[str, Any]]:
 
 
 def document(app: FastAPI, *, keys: bool = False) -> None:
-    """Adds problems and keys to the app's OpenAPI document, which is made once, when first asked for.
+    """Adds what routes do not say to the app's OpenAPI document, which is made once, when first asked for.
 
     Args:
         app: with all its routes.
@@ -59,10 +63,49 @@ def document(app: FastAPI, *, keys: bool = False) -> None:
     def build() -> dict[str, Any]:
         if app.openapi_schema is None:
             made = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
-            _, problem = models_json_schema([(Problem, "serialization")], ref_template=REFERENCE)
-            made.setdefault("components", {}).setdefault("schemas", {}).update(problem["$defs"])
+            # What no route's signature names.
+            _, added = models_json_schema(
+                [(Problem, "serialization"), (InferRequest, "validation")], ref_template=REFERENCE
+            )
+            made.setdefault("components", {}).setdefault("schemas", {}).update(added["$defs"])
             document_keys(made, required=keys, reference=REFERENCE.format(model="Problem"))
+            _forget_unused(made)
+            _show_examples(made)
             app.openapi_schema = made
         return app.openapi_schema
 
     app.openapi = build
+
+
+def _responses(document: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str, dict[str, Any]]]:
+    """Of every operation, its responses with each status and what is said of it."""
+    for path in document["paths"].values():
+        for operation in path.values():
+            for status, response in list(operation["responses"].items()):
+                yield operation["responses"], status, response
+
+
+def _forget_unused(document: dict[str, Any]) -> None:
+    """FastAPI documents its own answer to bad parameters, which nobody gets here."""
+    for responses, status, response in _responses(document):
+        if FASTAPIS_OWN[0] in str(response.get("content")):
+            del responses[status]
+    for name in FASTAPIS_OWN:
+        document["components"]["schemas"].pop(name, None)
+
+
+def _show_examples(document: dict[str, Any]) -> None:
+    """Adds what has no example yet; FastAPI would drop the nulls of those it is given."""
+    for name, example in EXAMPLES.items():
+        document["components"]["schemas"][name].setdefault("examples", [example])
+    for path in document["paths"].values():
+        for operation in path.values():
+            for parameter in operation.get("parameters", []):
+                if parameter["name"] in PARAMETERS:
+                    parameter.setdefault("example", PARAMETERS[parameter["name"]])
+    known = problem_examples()
+    for _, status, response in _responses(document):
+        shown = response.get("content", {}).get(MEDIA_TYPE)
+        if shown is not None and not {"example", "examples"} & shown.keys():
+            plain = plain_problem(int(status), response["description"])
+            shown["examples"] = known.get(int(status)) or {"about:blank": {"value": plain.to_json()}}

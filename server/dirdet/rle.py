@@ -4,6 +4,7 @@ The format is that of pycocotools' `rleEncode` and `rleToString` (cocodataset/co
 here because the libraries that have it take a whole picture's pixels for every mask, however small the object.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,6 +37,17 @@ class Rle:
     def to_json(self) -> dict[str, Any]:
         """The object that pycocotools reads."""
         return {"size": list(self.size_hw), "counts": self.counts}
+
+    @classmethod
+    def from_json(cls, told: Mapping[str, Any]) -> "Rle":
+        """The mask that `to_json` wrote.
+
+        Raises:
+            KeyError: a member is missing.
+            ValueError: the size is not two numbers.
+        """
+        height, width = (int(side) for side in told["size"])
+        return cls((height, width), str(told["counts"]))
 
     def decode(self) -> Bools:
         """The mask's pixels, [H, W]."""

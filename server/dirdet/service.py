@@ -15,6 +15,7 @@ from dirdet.errors import DeadlineError, PictureError
 from dirdet.limits import ServerLimits
 from dirdet.options import Settings
 from dirdet.pictures import read_picture
+from dirdet.tensors import Candidates, CanvasBatch
 from dirdet.uploads import Upload
 
 
@@ -78,6 +79,22 @@ class DetectionService:
         return await to_thread.run_sync(
             lambda: encode(draw_detections(picture, detections), media_type), limiter=self._decoding
         )
+
+    async def infer(self, batch: CanvasBatch) -> Candidates:
+        """The engine's own answer to canvases, in their turn among the pictures'.
+
+        Raises:
+            EngineError: the engine did not answer, or not in time.
+        """
+        engine, timeout_s = self.detector.engine, self.limits.deadline_s
+        if not isinstance(engine, RemoteEngine):
+            return await to_thread.run_sync(engine.detect, batch, limiter=self._inferring)
+        try:
+            with anyio.fail_after(timeout_s):
+                async with self._inferring:
+                    return await engine.detect_within(batch, timeout_s=timeout_s)
+        except TimeoutError as exc:
+            raise DeadlineError(f"the detector did not answer within {timeout_s:g} s") from exc
 
     async def _infer(
         self, pictures: Sequence[PlacedPicture], settings: Settings, *, deadline: float

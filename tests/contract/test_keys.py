@@ -99,6 +99,10 @@ def test_the_body_is_not_read_without_a_key(ask: Call) -> None:
     [
         ("/health/live", 200),
         ("/health/ready", 200),
+        ("/v2/health/live", 200),
+        ("/v2/health/ready", 200),
+        ("/v2", 401),
+        ("/v2/models/rectangles/ready", 401),
         ("/docs", 200),
         ("/openapi.json", 200),
         ("/docs/assets/swagger-ui.css", 200),

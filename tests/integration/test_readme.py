@@ -17,8 +17,8 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 READY_TIMEOUT_S = 120
 
 
-def snippets(language):
-    return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+def snippets(language, text=README):
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
 
 
 @pytest.fixture(scope="module")
@@ -70,9 +70,20 @@ def test_the_curl_lines_answer(folder, port):
 
 
 def test_the_python_snippet_prints_detections(folder, port):
-    [script] = [text for text in snippets("python") if "urlopen" in text]
+    [script] = [text for text in snippets("python") if "Client(" in text]
     answer = run([sys.executable, "-c", script.replace("localhost:8000", f"127.0.0.1:{port}")], folder)
     assert answer.returncode == 0, answer.stderr
+
+
+@pytest.mark.parametrize("name", ["client.md", "open-inference.md"])
+def test_the_documents_python_runs(name, folder, port):
+    scripts = snippets("python", (ROOT / "docs" / name).read_text(encoding="utf-8"))
+    assert scripts
+    for script in scripts:
+        script = script.replace("localhost:8000", f"127.0.0.1:{port}")
+        answer = run([sys.executable, "-W", "error", "-c", script], folder)
+        assert answer.returncode == 0, answer.stderr
+        assert answer.stdout or "write_text" in script
 
 
 def test_the_command_line_detects(folder):

@@ -9,7 +9,7 @@ import click
 from PIL import Image
 
 from dirdet.answers import PictureAnswer, PictureFailure, detect_answer
-from dirdet.detections import Detection
+from dirdet.detection import Detection
 from dirdet.detector import Detector
 from dirdet.draw import draw_detections
 from dirdet.errors import ParameterError, PictureError

@@ -1,0 +1,9 @@
+"""Results into what other tools read; each tool's package is imported when its function is called."""
+
+from dirdet.convert.coco import to_coco_dataset, to_coco_results
+from dirdet.convert.fiftyone import to_fiftyone
+from dirdet.convert.label_studio import to_label_studio
+from dirdet.convert.supervision import to_supervision
+from dirdet.convert.table import to_csv
+
+__all__ = ["to_coco_dataset", "to_coco_results", "to_csv", "to_fiftyone", "to_label_studio", "to_supervision"]

@@ -1,0 +1,119 @@
+"""Examples for the API's documentation; a test holds each against its schema."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+from dirdet import errors
+from dirdet.detection import Detection
+from dirdet.problems import plain_problem, problem_of
+
+BIRD = Detection(
+    box_xyxy=(12.5, 30.25, 200.0, 310.75),
+    label="bird",
+    class_id=0,
+    category_id=1,
+    score=0.91,
+    purity=0.95,
+    integrity=0.9,
+    iou=0.8592,
+    confidence=0.88424,
+    score_calibrated=0.58,
+    iou_calibrated=0.79,
+    outer_box_xyxy=(0.0, 0.0, 255.19, 393.32),
+)
+DETECTOR = {
+    "name": "scenes",
+    "architecture": "faster_rcnn",
+    "localization_confidence": "dir",
+    "checkpoint_sha256": "2f1d3c6a" * 8,
+}
+BROKEN = errors.BrokenPictureError("the JPEG picture is broken or truncated: image file is truncated")
+ANSWER: dict[str, Any] = {
+    "detector": DETECTOR,
+    "images": [
+        {"name": "photo.jpg", "width": 640, "height": 480, "detections": [BIRD.to_json()]},
+        {"name": "broken.jpg", "error": problem_of(BROKEN).to_json()},
+    ],
+}
+ABOUT: dict[str, Any] = {
+    **{name: value for name, value in DETECTOR.items() if name != "checkpoint_sha256"},
+    "limitations": "Learned from cut-outs composed into scenes: on real photographs it misses much.",
+    "classes": [{"class_id": 0, "name": "bird", "category_id": 1}, {"class_id": 1, "name": "mammal", "category_id": 2}],
+    "canvases": [{"height": 256, "width": 320}, {"height": 320, "width": 256}],
+    "resize": {"short_side": 256, "long_side": 320, "interpolation": "antialiased"},
+    "defaults": {"score_threshold": 0.05, "nms_iou_threshold": 0.5, "iou_weight": 0.5},
+    "max_candidates": 300,
+    "max_detections": 100,
+    "mask_threshold": None,
+    "quality": {"AP": 0.29, "AP75": 0.309},
+    "calibration": None,
+    "provenance": {
+        "config": "faster_rcnn_dir_lite0_scenes",
+        "checkpoint_sha256": DETECTOR["checkpoint_sha256"],
+        "created": "2026-01-01T00:00:00+00:00",
+        "versions": {"dirdet": "0.1.0"},
+        "weights_dtype": "float16",
+    },
+    "engine": "ONNX Runtime 1.32.0, CPUExecutionProvider",
+    "accepts": {
+        "types": ["image/jpeg", "image/png"],
+        "max_bytes": 33554432,
+        "max_pixels": 100000000,
+        "max_pictures": 64,
+        "max_request_bytes": 134217728,
+    },
+}
+# By the names of schemas.
+EXAMPLES: dict[str, Any] = {
+    "DetectAnswer": ANSWER,
+    "DetectorInfo": ABOUT,
+    "Health": {"status": "ready"},
+    "ServerMetadata": {"name": "dirdet", "version": "0.1.0", "extensions": ["binary_tensor_data"]},
+    "ServerLive": {"live": True},
+    "ServerReady": {"ready": True},
+    "ModelReady": {"name": "scenes", "ready": True},
+    "ModelMetadata": {
+        "name": "scenes",
+        "versions": ["1"],
+        "platform": "dirdet",
+        "inputs": [{"name": "canvas", "datatype": "UINT8", "shape": [-1, -1, -1, 3]}],
+        "outputs": [{"name": "boxes", "datatype": "FP32", "shape": [-1, 300, 4]}],
+    },
+}
+# By the names of parameters.
+PARAMETERS: dict[str, Any] = {
+    "score_threshold": 0.3,
+    "nms_iou_threshold": 0.5,
+    "min_iou": 0.7,
+    "iou_weight": 0.5,
+    "max_detections": 20,
+    "classes": ["bird", "mammal"],
+    "name": "scenes",
+}
+PROBLEMS: Sequence[errors.DirdetError] = (
+    errors.NoPictureError("the form has no file in a field 'image'; found 'file'"),
+    errors.RequestError("the multipart/form-data body ends before its closing boundary"),
+    errors.NotAcceptableError("the answer can be application/json; the request accepts 'text/html'"),
+    errors.PictureTooLargeError("the picture is 20000 x 10000 = 200 megapixels; at most 100 are accepted"),
+    errors.RequestTooLargeError("at most 64 pictures are accepted in one request"),
+    errors.NotAPictureError("expected a JPEG, PNG, WebP, BMP or TIFF picture; the file begins with b'%PDF-1.7'"),
+    errors.UnsupportedBodyError("expected Content-Type multipart/form-data with a field 'image'; found text/plain"),
+    BROKEN,
+    errors.ParameterError("min_iou", "Input should be less than or equal to 1, got '7'"),
+    errors.EngineError("the engine is not ready"),
+    errors.DeadlineError("the detector did not answer within 10 s"),
+)
+UNEXPECTED = plain_problem(
+    500,
+    "the server met an error it did not expect; its log says more",
+    instance="urn:uuid:6d0f1c1e-5d0c-4c2b-9f58-3d7b5d2a9d10",
+)
+
+
+def problem_examples() -> dict[int, dict[str, Any]]:
+    """OpenAPI's `examples` of problems, by status."""
+    found: defaultdict[int, dict[str, Any]] = defaultdict(dict)
+    for problem in [*map(problem_of, PROBLEMS), UNEXPECTED]:
+        found[problem.status][problem.type.rsplit(":", 1)[-1]] = {"summary": problem.title, "value": problem.to_json()}
+    return dict(found)

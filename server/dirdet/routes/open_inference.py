@@ -1,0 +1,112 @@
+"""/v2: the Open Inference Protocol."""
+
+from functools import partial
+from importlib.metadata import version
+
+import anyio
+from anyio import to_thread
+from fastapi import APIRouter, Request, Response
+
+from dirdet.access.guard import count_pictures
+from dirdet.detector import MAX_BATCH
+from dirdet.disconnect import cancelled_when_gone
+from dirdet.open_inference.answer import VERSION, infer_answer, wanted_outputs
+from dirdet.open_inference.body import read_body
+from dirdet.open_inference.canvases import canvas_batch
+from dirdet.open_inference.documented import INFER_BODY, INFER_RESPONSES, errors
+from dirdet.open_inference.errors import ProtocolRoute
+from dirdet.open_inference.model import ServedModel
+from dirdet.open_inference.request import HEADER_LENGTH, header_length, read_inference
+from dirdet.open_inference.schemas import (
+    InferResponse,
+    ModelMetadata,
+    ModelReady,
+    ServerLive,
+    ServerMetadata,
+    ServerReady,
+    TensorMetadata,
+)
+from dirdet.open_inference.tensors import output_arrays, protocol_tensors
+from dirdet.service import DetectionService
+
+PLATFORM = "dirdet"
+# JSON tensors that are read at once: each takes many times its own size meanwhile.
+READERS = 2
+
+
+def open_inference_routes(service: DetectionService) -> APIRouter:
+    """The paths, bound to the service that answers them."""
+    router = APIRouter(prefix="/v2", tags=["open inference protocol"], route_class=ProtocolRoute)
+    model = ServedModel(service)
+
+    @router.get("", responses=errors(500))
+    async def server_metadata() -> ServerMetadata:  # pyright: ignore[reportUnusedFunction]
+        """What the server is, and which extensions of the protocol it speaks."""
+        return ServerMetadata(name="dirdet", version=version("dirdet"), extensions=["binary_tensor_data"])
+
+    @router.get("/health/live", responses=errors(500))
+    async def server_live() -> ServerLive:  # pyright: ignore[reportUnusedFunction]
+        """Whether the process answers at all."""
+        return ServerLive(live=True)
+
+    @router.get("/health/ready", responses=errors(500, 503))
+    def server_ready() -> ServerReady:  # pyright: ignore[reportUnusedFunction]
+        """Whether an inference sent now would be answered."""
+        model.check_ready()
+        return ServerReady(ready=True)
+
+    @router.get("/models/{name}", responses=errors(404, 500))
+    @router.get("/models/{name}/versions/{version}", include_in_schema=False)
+    async def model_metadata(name: str, request: Request) -> ModelMetadata:  # pyright: ignore[reportUnusedFunction]
+        """What the model takes and gives; `GET /detector` says what it all means."""
+        inputs, outputs = protocol_tensors(model.named(request))
+        return ModelMetadata(
+            name=name,
+            versions=[VERSION],
+            platform=PLATFORM,
+            inputs=[TensorMetadata.model_validate(each.to_json()) for each in inputs],
+            outputs=[TensorMetadata.model_validate(each.to_json()) for each in outputs],
+        )
+
+    @router.get("/models/{name}/ready", responses=errors(404, 500, 503))
+    @router.get("/models/{name}/versions/{version}/ready", include_in_schema=False)
+    def model_ready(name: str, request: Request) -> ModelReady:  # pyright: ignore[reportUnusedFunction]
+        """Whether an inference sent now would be answered."""
+        model.named(request)
+        model.check_ready()
+        return ModelReady(name=name, ready=True)
+
+    router.include_router(infer_routes(service, model))
+    return router
+
+
+def infer_routes(service: DetectionService, model: ServedModel) -> APIRouter:
+    """The path that detects."""
+    router = APIRouter(route_class=ProtocolRoute)
+    reading = anyio.CapacityLimiter(READERS)
+
+    @router.post(
+        "/models/{name}/infer", response_model=InferResponse, responses=INFER_RESPONSES, openapi_extra=INFER_BODY
+    )
+    @router.post("/models/{name}/versions/{version}/infer", include_in_schema=False)
+    async def infer(name: str, request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
+        """Detects on canvases, tensors in and tensors out, before and after what `POST /detect` does.
+
+        A canvas is the resized picture at the top left of zeros (`resize` and `canvases` of `GET /detector`), boxes
+        are in its pixels. All inputs but `canvas` may be left out. `kept` has the positions of the detections among
+        the candidates, most confident first; what lies beyond `num_candidates` and `num_detections` is padding.
+        """
+        manifest = model.named(request)
+        inputs, outputs = protocol_tensors(manifest)
+        length = header_length(request.headers.get(HEADER_LENGTH))
+        body = await read_body(request, max_bytes=service.limits.max_request_bytes)
+        async with cancelled_when_gone(request):
+            inference = await to_thread.run_sync(partial(read_inference, body, length), limiter=reading)
+            wanted = wanted_outputs(inference, [each.name for each in outputs])
+            batch = canvas_batch(inference.arrays, inputs, manifest, max_batch=MAX_BATCH)
+            count_pictures(request, len(batch.canvas))
+            candidates = await service.infer(batch)
+            arrays = output_arrays(candidates, len(batch.canvas))
+            return await to_thread.run_sync(partial(infer_answer, name, inference, wanted, arrays))
+
+    return router
