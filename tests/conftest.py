@@ -17,6 +17,9 @@ from dirdet.errors import EngineError
 from dirdet.ranking import combined_iou, confidence, ranked_nms
 from dirdet.tensors import Candidates, CanvasBatch
 
+# Tests import ONNX Runtime by themselves too, and it should tell nobody (`dirdet.engines.onnx_module`).
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
 # How long an example takes says nothing on a busy machine. In CI every run tries the same examples.
 settings.register_profile("dirdet", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("dirdet")

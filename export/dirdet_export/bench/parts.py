@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from dirdet.bundle import ROI_STAGE, TRUNK, Bundle
+from dirdet.engines.onnx_module import import_onnxruntime
 from dirdet.engines.providers import CPU, CUDA
 from dirdet.errors import EngineError
 from dirdet.tensors import Candidates, CanvasBatch
@@ -114,7 +115,7 @@ def trunk_session(path: Path, device: torch.device, *, half: bool) -> Any:  # no
     Raises:
         EngineError: this ONNX Runtime cannot use it.
     """
-    ort: Any = importlib.import_module("onnxruntime")
+    ort = import_onnxruntime("the trunk")
     options = ort.SessionOptions()
     options.log_severity_level = 3
     wanted = CUDA if device.type == "cuda" else CPU

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 import torch
 from numpy.typing import NDArray
 
 from dirdet.bundle import ROI_STAGE, TRUNK, Bundle
 from dirdet.engines.base import Engine
 from dirdet.engines.factory import make_engine
+from dirdet.engines.onnx_module import import_onnxruntime
 from dirdet.tensors import Candidates, CanvasBatch
 from dirdet_export.anatomy import CANVAS_MULTIPLE, Limits
 from dirdet_export.quiet import expected_warnings
@@ -73,7 +73,7 @@ class TwoPartEngine:
 
 
 def _onnx_trunk(path: Path) -> Trunk:
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    session = import_onnxruntime("parity").InferenceSession(str(path), providers=["CPUExecutionProvider"])
     names = [each.name for each in session.get_inputs()]
     return lambda *arrays: session.run(None, dict(zip(names, arrays, strict=True)))
 

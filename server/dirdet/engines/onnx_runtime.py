@@ -1,6 +1,5 @@
 """The embedded engine: a bundle's detector.onnx in this process, by ONNX Runtime."""
 
-import importlib
 import logging
 from pathlib import Path
 from typing import Any
@@ -8,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from dirdet.bundle import DETECTOR, Bundle
+from dirdet.engines.onnx_module import import_onnxruntime
 from dirdet.engines.onnx_operators import explain_missing_operator
 from dirdet.engines.providers import CPU, CUDA, Provider, ProviderName, choose_provider
-from dirdet.errors import BundleError, EngineError, EngineMemoryError, MissingExtraError, install_hint
+from dirdet.errors import BundleError, EngineError, EngineMemoryError
 from dirdet.tensors import Candidates, CanvasBatch
 from dirdet.triton.python_models.memory import tells_lack_of_memory
 
@@ -39,7 +39,7 @@ class OnnxRuntimeEngine:
             BundleError: detector.onnx cannot be loaded, or its inputs or outputs are not those of a detector.
             EngineError: the provider asked for is not available.
         """
-        ort = _import_onnxruntime()
+        ort = import_onnxruntime("detecting")
         path = bundle.file(DETECTOR)
         chosen = choose_provider(ort, provider)
         reason = chosen.reason
@@ -104,16 +104,6 @@ class OnnxRuntimeEngine:
 
     def close(self) -> None:
         """Nothing to do: the session goes with the object."""
-
-
-def _import_onnxruntime() -> Any:  # noqa: ANN401 - onnxruntime has no types
-    try:
-        return importlib.import_module("onnxruntime")
-    except ModuleNotFoundError as exc:
-        raise MissingExtraError(
-            f"detecting needs ONNX Runtime, which is not installed: {install_hint('cpu')} or, "
-            "with an NVIDIA GPU, '.[gpu]'"
-        ) from exc
 
 
 def _load(ort: Any, path: Path, chosen: Provider, threads: int) -> Any:  # noqa: ANN401 - as above

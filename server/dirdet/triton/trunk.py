@@ -1,14 +1,14 @@
 """What trunk.onnx gives: names, types and shapes, asked of ONNX Runtime."""
 
-import importlib
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from dirdet.bundle import TRUNK, Bundle, CanvasSize
+from dirdet.engines.onnx_module import import_onnxruntime
 from dirdet.engines.onnx_operators import explain_missing_operator
-from dirdet.errors import BundleError, MissingExtraError, install_hint
+from dirdet.errors import BundleError
 from dirdet.triton.tensors import Tensor, tensor_of
 
 NUMPY_TYPES = {"tensor(float)": "float32", "tensor(int64)": "int64", "tensor(uint8)": "uint8"}
@@ -34,12 +34,7 @@ def trunk_outputs(bundle: Bundle) -> TrunkOutputs:
         MissingExtraError: ONNX Runtime is not installed.
         BundleError: there is no trunk.onnx, or it cannot be run.
     """
-    try:
-        ort: Any = importlib.import_module("onnxruntime")
-    except ModuleNotFoundError as exc:
-        raise MissingExtraError(
-            f"a model repository needs ONNX Runtime to look at {TRUNK}, and it is not installed: {install_hint('cpu')}"
-        ) from exc
+    ort = import_onnxruntime(f"a model repository, to look at {TRUNK},")
     path = bundle.file(TRUNK)
     try:
         session = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -109,6 +110,7 @@ class TritonPythonModel:
 
 
 def _import_onnxruntime(model: str) -> Any:  # noqa: ANN401 - onnxruntime has no types
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # as `dirdet.engines.onnx_module`, which is not there
     try:
         return importlib.import_module("onnxruntime")
     except ImportError as exc:
