@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from dirdet.access.install import install_access
 from dirdet.access.settings import Access
 from dirdet.detector import Detector
+from dirdet.drain import Drain, Drained
 from dirdet.failures import install_handlers
 from dirdet.head import HeadAsGet
 from dirdet.limits import ServerLimits
@@ -16,6 +17,7 @@ from dirdet.openapi import document
 from dirdet.routes.about import about_routes
 from dirdet.routes.detect import detect_routes
 from dirdet.routes.docs import add_docs
+from dirdet.served import ServedDetector
 from dirdet.service import DetectionService
 
 DESCRIPTION = (
@@ -33,11 +35,24 @@ def create_app(detector: Detector, *, limits: ServerLimits | None = None, access
         limits: what a request may bring; the documented ones unless given.
         access: who may ask; everybody unless given.
     """
+    service = DetectionService(limits or ServerLimits())
+    service.serve(ServedDetector(detector, service.limits))
+    return app_over(service, access=access)
+
+
+def app_over(service: DetectionService, drain: Drain | None = None, *, access: Access | None = None) -> FastAPI:
+    """The API over a service, which may get its detector later and is closed when the app stops.
+
+    Args:
+        service: answers the requests.
+        drain: ends the app without losing a request; only who stops it needs one.
+        access: who may ask; everybody unless given.
+    """
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
         yield
-        detector.engine.close()
+        service.close()
 
     app = FastAPI(
         title="dirdet",
@@ -48,11 +63,12 @@ def create_app(detector: Detector, *, limits: ServerLimits | None = None, access
         redoc_url=None,
         redirect_slashes=False,
     )
-    service = DetectionService(detector, limits or ServerLimits())
+    drain = drain or Drain()
     app.include_router(detect_routes(service))
-    app.include_router(about_routes(service))
+    app.include_router(about_routes(service, drain))
     add_docs(app)
     app.add_middleware(HeadAsGet)
+    app.add_middleware(Drained, drain=drain)  # the last is the outermost
     install_handlers(app)
     access = access or Access()
     install_access(app, access)

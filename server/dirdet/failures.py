@@ -9,12 +9,14 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from dirdet.errors import DirdetError
+from dirdet.errors import DeadlineError, DirdetError, NotReadyError, OverloadedError, StoppingError
 from dirdet.head import allowed
 from dirdet.problems import ParameterProblem, headers_of, parameter_problem, plain_problem, problem_of, problem_response
 from dirdet.query import repeated, unknown
 
 log = logging.getLogger(__name__)
+
+REFUSALS = (OverloadedError, NotReadyError, StoppingError, DeadlineError)
 
 
 def install_handlers(app: FastAPI) -> None:
@@ -30,7 +32,8 @@ def _expected(_: Request, exc: Exception) -> Response:
     error = cast(DirdetError, exc)
     problem = problem_of(error)
     if problem.status >= 500:
-        log.error("%s", error)
+        # What is refused under load would fill the log, just then.
+        log.log(logging.DEBUG if isinstance(error, REFUSALS) else logging.ERROR, "%s", error)
     return problem_response(problem, headers=headers_of(error))
 
 

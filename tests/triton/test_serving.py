@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def test_the_command_serves_by_triton(server: TritonServer) -> None:
     command = [sys.executable, "-c", "from dirdet.cli import main; main()", "serve", "--port", "0"]
-    command += ["--triton", server.address, "--triton-shared-memory", "--triton-deadline", "60"]
+    command += ["--triton", server.address, "--triton-shared-memory", "--timeout-s", "60"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         try:
