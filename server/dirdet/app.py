@@ -13,6 +13,7 @@ from dirdet.drain import Drain, Drained
 from dirdet.failures import install_handlers
 from dirdet.head import HeadAsGet
 from dirdet.limits import ServerLimits
+from dirdet.lingering import Lingering
 from dirdet.openapi import document
 from dirdet.routes.about import about_routes
 from dirdet.routes.detect import detect_routes
@@ -63,12 +64,13 @@ def app_over(service: DetectionService, drain: Drain | None = None, *, access: A
         redoc_url=None,
         redirect_slashes=False,
     )
-    drain = drain or Drain()
+    drain = Drain() if drain is None else drain
     app.include_router(detect_routes(service))
     app.include_router(about_routes(service, drain))
     add_docs(app)
     app.add_middleware(HeadAsGet)
-    app.add_middleware(Drained, drain=drain)  # the last is the outermost
+    app.add_middleware(Drained, drain=drain)
+    app.add_middleware(Lingering)  # the last is the outermost
     install_handlers(app)
     access = access or Access()
     install_access(app, access)

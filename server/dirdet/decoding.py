@@ -1,6 +1,7 @@
 """Threads that decode, resize and draw: few, so that the engine keeps its cores, and never on the event loop."""
 
 import asyncio
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Generic, TypeVar
@@ -31,6 +32,8 @@ class WorkerThreads:
     def __init__(self, threads: int) -> None:
         """No thread is started yet."""
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix="decoding")
+        self._lock = threading.Lock()
+        self._busy = 0
 
     async def run(self, work: Callable[[], T]) -> T:
         """The work's result.
@@ -38,12 +41,29 @@ class WorkerThreads:
         Raises:
             Exception: what the work raises.
         """
-        job = _Job(work)
+        job = _Job(self._counted(work))
         future = self._executor.submit(job)
         try:
             return await asyncio.wrap_future(future)
         finally:
             job.work = None
+
+    def _counted(self, work: Callable[[], T]) -> Callable[[], T]:
+        def counted() -> T:
+            with self._lock:
+                self._busy += 1
+            try:
+                return work()
+            finally:
+                with self._lock:
+                    self._busy -= 1
+
+        return counted
+
+    @property
+    def busy(self) -> int:
+        """How many threads are at work, for somebody or for nobody any more."""
+        return self._busy
 
     def close(self) -> None:
         """Begins nothing any more; does not wait for what is under way."""

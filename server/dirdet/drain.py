@@ -43,8 +43,9 @@ class Drain:
         """Whether new requests are refused."""
         return self._stopping
 
-    def __len__(self) -> int:
-        """Requests under way."""
+    @property
+    def under_way(self) -> int:
+        """Requests that were accepted and are not answered yet."""
         return len(self._under_way)
 
     def stop(self) -> None:
@@ -83,7 +84,7 @@ class Drain:
 
 
 class Drained:
-    """ASGI middleware that keeps a `Drain` informed and does what it says; the outermost, to see every request."""
+    """ASGI middleware that keeps a `Drain` informed and does what it says; outside of all that answers."""
 
     def __init__(self, app: ASGIApp, *, drain: Drain) -> None:
         """Wraps the app."""

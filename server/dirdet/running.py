@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 # Seconds that a body which is still coming has to arrive once the server is told to stop; then it is refused.
 UPLOAD_GRACE_S = 1.0
+# Seconds that a request has to come on a connection which was taken last, and to be refused.
+LAST_WORDS_S = 0.1
 # Seconds that the last bytes of answers have to be read by their callers, of the time there is for stopping.
 FLUSH_S = 1
 
@@ -77,11 +79,12 @@ class AppServer:
         await asyncio.wait([serving, stopping], return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
         await self._end_requests()
+        await self._end_connections()
         self._server.should_exit = True
         await serving
         if not loading.done():
             log.info("stopped while the detector was loaded")
-            _leave(0)  # it runs in a thread, which nothing can end
+            leave(0)  # it runs in a thread, which nothing can end
         if failures:
             raise failures[0]
 
@@ -94,27 +97,33 @@ class AppServer:
 
     async def _end_requests(self) -> None:
         """Lets what was accepted end, by itself while there is time."""
-        if self._drain:
-            log.info("stopping: %d requests under way; another Ctrl-C ends them", len(self._drain))
+        if self._drain.under_way:
+            log.info("stopping: %d requests under way; another Ctrl-C ends them", self._drain.under_way)
         end_s = anyio.current_time() + max(self._drain_timeout_s - FLUSH_S, self._drain_timeout_s / 2)
         self._drain.stop()
-        with anyio.move_on_at(min(end_s, anyio.current_time() + UPLOAD_GRACE_S)):
+        with anyio.move_on_after(min(end_s - anyio.current_time(), UPLOAD_GRACE_S)):
             await self._drain.emptied()
         self._drain.refuse_uploads()
-        with anyio.move_on_at(end_s):
+        with anyio.move_on_after(end_s - anyio.current_time()):
             await self._drain.emptied()
-        if self._drain:
-            log.warning("stopping: %d requests were not finished in time and are refused", len(self._drain))
+        if self._drain.under_way:
+            log.warning("stopping: %d requests were not finished in time and are refused", self._drain.under_way)
         self._drain.refuse_all()
+
+    async def _end_connections(self) -> None:
+        """Takes no new connection, and lets those that are here be answered; uvicorn would close them at once."""
+        for server in getattr(self._server, "servers", []):  # none if it could not start
+            server.close()
+        await anyio.sleep(LAST_WORDS_S)
 
     def _signalled(self, number: int) -> None:
         if self._stop.is_set():
-            log.warning("stopped at once; %d requests were under way", len(self._drain))
-            _leave(128 + number)
+            log.warning("stopped at once; %d requests were under way", self._drain.under_way)
+            leave(128 + number)
         self._stop.set()
 
 
-def _leave(status: int) -> None:
+def leave(status: int) -> None:
     """Ends the process without waiting for threads."""
     with suppress(Exception):
         logging.shutdown()

@@ -71,6 +71,11 @@ class DetectionService:
         if self._served is not None:
             self._served.close()
 
+    @property
+    def busy(self) -> bool:
+        """Whether a thread is at work, for somebody or for nobody any more."""
+        return self._decoding.busy > 0 or (self._served is not None and self._served.lane.busy_s > 0)
+
     @asynccontextmanager
     async def seated(self, timeout_s: float, *, announced_bytes: int) -> AsyncGenerator[Seat]:
         """A seat for a request of whose body nothing is read yet; at its deadline the block ends.

@@ -16,7 +16,7 @@ from dirdet.detector import Detector
 from dirdet.drain import Drain
 from dirdet.engines.factory import make_engine
 from dirdet.errors import ListenError, ParameterError
-from dirdet.running import AppServer
+from dirdet.running import AppServer, leave
 from dirdet.served import ServedDetector
 from dirdet.service import DetectionService
 from dirdet.shipped import open_bundle
@@ -66,6 +66,9 @@ def serve(bundle: Bundle, settings: ServeSettings, listener: socket.socket) -> N
 
     app = app_over(service, drain)
     AppServer(app, drain, listener=listener, drain_timeout_s=settings.drain_timeout_s).run(load)
+    if service.busy:
+        log.warning("stopped in the middle of work that nobody waits for any more")
+        leave(0)  # a thread cannot be ended, and one inside of ONNX Runtime would take the process down
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -23,6 +23,8 @@ from dirdet.together import together
 
 # Threads that turn candidates into detections.
 FINISHERS = 2
+# Seconds that a batch under way has to end when the lane is closed.
+CLOSE_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,7 @@ class EmbeddedLane:
 
     def close(self) -> None:
         """See `Lane.close`."""
-        self._scheduler.close()
+        self._scheduler.close(within_s=CLOSE_S)
 
     async def _one(self, picture: PlacedPicture, settings: Settings, deadline: Deadline) -> list[Detection]:
         bucket = _Bucket(picture.fit.canvas_hw, settings.nms_iou_threshold)

@@ -116,8 +116,12 @@ class BatchScheduler(Generic[Key, Value, Answer]):
         with self._changed:
             return time.monotonic() - min(self._begun_s.values()) if self._begun_s else 0.0
 
-    def close(self) -> None:
-        """Ends the threads after the batches under way; what waits is answered with an error."""
+    def close(self, *, within_s: float = 0.0) -> bool:
+        """Ends the threads after the batches under way; what waits is answered with an error.
+
+        Returns:
+            Whether the threads ended within the time; they end later if not.
+        """
         with self._changed:
             self._closed = True
             waiting = list(self._queue.entries())
@@ -127,6 +131,10 @@ class BatchScheduler(Generic[Key, Value, Answer]):
         for entry in waiting:
             if entry.value.future.set_running_or_notify_cancel():
                 entry.value.future.set_exception(OverloadedError("the detector has been stopped"))
+        end_s = time.monotonic() + within_s
+        for thread in self._threads:
+            thread.join(max(end_s - time.monotonic(), 0))
+        return not any(thread.is_alive() for thread in self._threads)
 
     def _work(self, number: int) -> None:
         while True:
