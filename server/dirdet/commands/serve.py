@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import sys
+from functools import partial
 from typing import Any
 
 import click
@@ -20,6 +21,7 @@ from dirdet.running import AppServer, leave
 from dirdet.served import ServedDetector
 from dirdet.service import DetectionService
 from dirdet.shipped import open_bundle
+from dirdet.workers import Workers
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +40,10 @@ def command(**options: Any) -> None:  # noqa: ANN401 - see read_settings
             bundle = open_bundle(settings.folder)
             host, port = listener.getsockname()[:2]
             log.info("listening on http://%s:%d (documentation at /docs)", _in_url(host), port)
-            serve(bundle, settings, listener)
+            if settings.workers > 1:
+                Workers(settings.workers, partial(serve, bundle, settings, listener)).run()
+            else:
+                serve(bundle, settings, listener)
     except KeyboardInterrupt:
         pass
     log.info("stopped")
