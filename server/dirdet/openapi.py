@@ -7,6 +7,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
 from dirdet.access.documented import document_keys
+from dirdet.deadline import HEADER
 from dirdet.problems import MEDIA_TYPE, Problem
 from dirdet.uploads import FIELD, MULTIPART, RAW_TYPES
 
@@ -16,6 +17,16 @@ REFERENCE = "#/components/schemas/{model}"
 BINARY = {"type": "string", "format": "binary", "contentMediaType": "application/octet-stream"}
 
 BODY: dict[str, Any] = {
+    "parameters": [
+        {
+            "name": HEADER,
+            "in": "header",
+            "required": False,
+            "schema": {"type": "integer", "minimum": 1},
+            "description": "milliseconds in which the request is to be answered, its body's way included; a maximum "
+            "and what counts without it are the server's",
+        }
+    ],
     "requestBody": {
         "required": True,
         "content": {
@@ -35,7 +46,7 @@ BODY: dict[str, Any] = {
             },
             **{media_type: {"schema": BINARY} for media_type in RAW_TYPES},
         },
-    }
+    },
 }
 
 

@@ -13,6 +13,7 @@ import uvicorn
 from anyio import to_thread
 from fastapi import FastAPI
 
+from dirdet.connections import TimedConnection
 from dirdet.drain import Drain
 
 log = logging.getLogger(__name__)
@@ -50,7 +51,7 @@ class AppServer:
             listener: listens already.
             drain_timeout_s: between the signal and the end.
         """
-        config = uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=FLUSH_S)
+        config = uvicorn.Config(app, log_config=None, http=TimedConnection, timeout_graceful_shutdown=FLUSH_S)
         self._server = _Server(config)
         self._drain = drain
         self._listener = listener

@@ -14,13 +14,14 @@ import uvicorn
 from fastapi import FastAPI
 
 from dirdet.commands.serve import listen
+from dirdet.connections import TimedConnection
 
 
 @contextmanager
 def running(app: FastAPI) -> Generator[tuple[str, int]]:
     """Host and port of a real uvicorn with the app."""
     with listen("127.0.0.1", 0) as listener:
-        server = uvicorn.Server(uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=1))
+        server = uvicorn.Server(uvicorn.Config(app, log_config=None, http=TimedConnection, timeout_graceful_shutdown=1))
         thread = threading.Thread(target=lambda: asyncio.run(server.serve([listener])))
         thread.start()
         try:

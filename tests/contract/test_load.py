@@ -1,6 +1,7 @@
 """More than the server can do: who is refused, how quickly, and that nothing is left of those who go away."""
 
 import gc
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ from PIL import Image
 
 from dirdet.app import app_over
 from dirdet.bundle import Manifest
+from dirdet.connections import TimedConnection
 from dirdet.detector import Detector
 from dirdet.engines.base import Engine
 from dirdet.limits import ServerLimits
@@ -250,6 +252,23 @@ class TestWithManyPlaces:
         until(lambda: open_files() <= files)
         assert threading.active_count() <= threads + 1
         assert service.admission.body_bytes == 0
+
+
+@pytest.mark.parametrize("before", [b"", b"POST /det", b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n"])
+def test_a_connection_on_which_no_request_comes_is_closed(
+    service: DetectionService, before: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(TimedConnection, "head_s", 0.3)
+    with running(app_over(service)) as where, socket.create_connection(where, timeout=5) as connection:
+        begun = time.monotonic()
+        connection.sendall(before)
+        if before.endswith(b"\r\n\r\n"):  # answered; the next never comes whole
+            assert connection.recv(1000).startswith(b"HTTP/1.1 200")
+            begun = time.monotonic()
+            connection.sendall(b"POST /det")
+        while connection.recv(1000):
+            pass
+        assert 0.2 < time.monotonic() - begun < 4  # uvicorn's own for a connection between requests is 5 s
 
 
 def test_an_engine_that_failed_is_not_ready_until_it_detects_again(
