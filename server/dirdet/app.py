@@ -9,11 +9,10 @@ from fastapi import FastAPI
 from dirdet.access.install import install_access
 from dirdet.access.settings import Access
 from dirdet.detector import Detector
-from dirdet.drain import Drain, Drained
+from dirdet.drain import Drain
 from dirdet.failures import install_handlers
 from dirdet.head import HeadAsGet
 from dirdet.limits import ServerLimits
-from dirdet.lingering import Lingering
 from dirdet.openapi import document
 from dirdet.routes.about import about_routes
 from dirdet.routes.detect import detect_routes
@@ -69,10 +68,8 @@ def app_over(service: DetectionService, drain: Drain | None = None, *, access: A
     app.include_router(about_routes(service, drain))
     add_docs(app)
     app.add_middleware(HeadAsGet)
-    app.add_middleware(Drained, drain=drain)
-    app.add_middleware(Lingering)  # the last is the outermost
     install_handlers(app)
     access = access or Access()
-    install_access(app, access)
+    install_access(app, access, drain)
     document(app, keys=access.keys is not None)
     return app

@@ -5,8 +5,9 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager, suppress
+from typing import Any
 
 import anyio
 import uvicorn
@@ -42,7 +43,15 @@ class AppServer:
     The first SIGINT or SIGTERM begins the drain; the second ends the process at once, with 128 and its number.
     """
 
-    def __init__(self, app: FastAPI, drain: Drain, *, listener: socket.socket, drain_timeout_s: float) -> None:
+    def __init__(
+        self,
+        app: FastAPI,
+        drain: Drain,
+        *,
+        listener: socket.socket,
+        drain_timeout_s: float,
+        uvicorn_settings: Mapping[str, Any] | None = None,
+    ) -> None:
         """Does not serve yet.
 
         Args:
@@ -50,8 +59,15 @@ class AppServer:
             drain: what the app has under way.
             listener: listens already.
             drain_timeout_s: between the signal and the end.
+            uvicorn_settings: further arguments of `uvicorn.Config`.
         """
-        config = uvicorn.Config(app, log_config=None, http=TimedConnection, timeout_graceful_shutdown=FLUSH_S)
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            http=TimedConnection,
+            timeout_graceful_shutdown=FLUSH_S,
+            **(uvicorn_settings or {}),
+        )
         self._server = _Server(config)
         self._drain = drain
         self._listener = listener

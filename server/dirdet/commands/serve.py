@@ -6,10 +6,12 @@ import signal
 import socket
 import sys
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import click
 
+from dirdet.access.command_options import AccessValues, read_access, refuse_unguarded
+from dirdet.access.log_filter import keep_keys_out
 from dirdet.app import app_over
 from dirdet.bundle import Bundle
 from dirdet.commands.serve_options import ServeSettings, read_settings, serve_options
@@ -28,18 +30,22 @@ log = logging.getLogger(__name__)
 
 @click.command()
 @serve_options
-def command(**options: Any) -> None:  # noqa: ANN401 - see read_settings
+def command(**options: Any) -> None:  # noqa: ANN401 - see read_settings and AccessValues
     """Serves a detector over HTTP until Ctrl-C, which lets it finish what it has accepted; a second one does not."""
-    settings = read_settings(**options)
+    access_values = cast(AccessValues, {name: options.pop(name) for name in AccessValues.__annotations__})
+    settings = read_settings(access=read_access(access_values), **options)
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    keep_keys_out()
     # As Ctrl-C does, until the server listens to signals.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         # First: a port in use should be told before a network is loaded.
         with listen(settings.host, settings.port) as listener:
-            bundle = open_bundle(settings.folder)
             host, port = listener.getsockname()[:2]
-            log.info("listening on http://%s:%d (documentation at /docs)", _in_url(host), port)
+            refuse_unguarded(settings.access, bound=host)
+            bundle = open_bundle(settings.folder)
+            address = f"{settings.access.scheme}://{_in_url(host)}:{port}"
+            log.info("listening on %s (documentation at /docs)", address)
             if settings.workers > 1:
                 Workers(settings.workers, partial(serve, bundle, settings, listener)).run()
             else:
@@ -69,8 +75,13 @@ def serve(bundle: Bundle, settings: ServeSettings, listener: socket.socket) -> N
         service.serve(served)
         log.info("ready")
 
-    app = app_over(service, drain)
-    AppServer(app, drain, listener=listener, drain_timeout_s=settings.drain_timeout_s).run(load)
+    AppServer(
+        app_over(service, drain, access=settings.access),
+        drain,
+        listener=listener,
+        drain_timeout_s=settings.drain_timeout_s,
+        uvicorn_settings=settings.access.uvicorn_settings(),
+    ).run(load)
     if service.busy:
         log.warning("stopped in the middle of work that nobody waits for any more")
         leave(0)  # a thread cannot be ended, and one inside of ONNX Runtime would take the process down

@@ -7,6 +7,8 @@ from typing import Any, TypeVar
 
 import click
 
+from dirdet.access.command_options import access_options
+from dirdet.access.settings import Access
 from dirdet.cores import decoding_threads, usable_cores
 from dirdet.detector import MAX_BATCH
 from dirdet.engines.triton_target import TritonTarget
@@ -34,6 +36,7 @@ class ServeSettings:
         limits: of requests, and of all of them together.
         drain_timeout_s: from the signal to the end of the process.
         workers: processes that share the port.
+        access: who is let in.
     """
 
     host: str
@@ -44,6 +47,7 @@ class ServeSettings:
     limits: ServerLimits
     drain_timeout_s: float
     workers: int
+    access: Access
 
 
 def _group(*options: Callable[[F], F]) -> Callable[[F], F]:
@@ -135,7 +139,7 @@ load_options = _group(
     ),
 )  # fmt: skip
 
-serve_options = _group(listen_options, detector_options, triton_options, batch_options, load_options)
+serve_options = _group(listen_options, access_options, detector_options, triton_options, batch_options, load_options)
 
 
 def read_settings(
@@ -151,6 +155,7 @@ def read_settings(
     workers: int,
     max_batch_delay_ms: float,
     drain_timeout_s: float,
+    access: Access,
     **limits: Any,  # noqa: ANN401 - int and float, each checked by its option
 ) -> ServeSettings:
     """What the options mean together; `limits` are those that `ServerLimits` has by the same names.
@@ -183,4 +188,5 @@ def read_settings(
         ),
         drain_timeout_s=drain_timeout_s,
         workers=workers,
+        access=access,
     )
