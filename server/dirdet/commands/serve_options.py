@@ -1,5 +1,6 @@
 """The options of `dirdet serve` in groups, and what they mean together."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,21 @@ F = TypeVar("F", bound=Callable[..., Any])
 DRAIN_TIMEOUT_S = 30.0
 # Requests that wait for Triton at once: enough for it to join them, few enough to bound this process's memory.
 REMOTE_INFERENCES = 32
-_POSITIVE = click.FloatRange(min=0, min_open=True)
+
+
+class _Time(click.FloatRange):
+    """A time in a range; unlike click's own, without NaN."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:  # noqa: ANN401
+        """The number."""
+        number = float(super().convert(value, param, ctx))
+        if math.isnan(number):
+            self.fail(f"{value} is not in the range {self._describe_range()}.", param, ctx)
+        return number
+
+
+# A day: what is longer is a slip of the keyboard.
+_SECONDS = _Time(min=0, max=86_400, min_open=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,18 +125,18 @@ batch_options = _group(
         help="Pictures of one inference in this process.",
     ),
     click.option(
-        "--max-batch-delay-ms", type=click.FloatRange(min=0), default=1000 * MAX_BATCH_DELAY_S, show_default=True,
+        "--max-batch-delay-ms", type=_Time(min=0, max=1000), default=1000 * MAX_BATCH_DELAY_S, show_default=True,
         help="How long a picture waits for others that are being decoded, while the engine is idle.",
     ),
 )  # fmt: skip
 
 load_options = _group(
     click.option(
-        "--timeout-s", type=_POSITIVE, default=TIMEOUT_S, show_default=True,
+        "--timeout-s", type=_SECONDS, default=TIMEOUT_S, show_default=True,
         help="Time in which a request is answered, its body's way included; then it gets 504.",
     ),
     click.option(
-        "--max-timeout-s", type=_POSITIVE, default=MAX_TIMEOUT_S, show_default=True,
+        "--max-timeout-s", type=_SECONDS, default=MAX_TIMEOUT_S, show_default=True,
         help="Time that a request may ask for by its header X-Request-Timeout-Ms.",
     ),
     click.option(
@@ -134,7 +149,7 @@ load_options = _group(
         help="MiB of the bodies under way; beyond it a request gets 503.",
     ),
     click.option(
-        "--drain-timeout-s", type=_POSITIVE, default=DRAIN_TIMEOUT_S, show_default=True,
+        "--drain-timeout-s", type=_SECONDS, default=DRAIN_TIMEOUT_S, show_default=True,
         help="Time that requests under way have to end once the server is told to stop.",
     ),
 )  # fmt: skip
