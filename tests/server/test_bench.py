@@ -10,6 +10,7 @@ from dirdet.bench.machine import machine
 from dirdet.bench.report import compared, table, written
 from dirdet.bench.turns import Ratio, in_turns, ratio
 from dirdet.commands.bench import command
+from dirdet.commands.bench_overload import command as overload
 from dirdet.errors import ParameterError
 
 
@@ -57,5 +58,15 @@ def test_the_measurements_are_listed_without_being_imported():
     assert listed.exit_code == 0
     assert "A training step with DIR" in listed.output
     context = click.Context(command)
-    assert {"train", "detector"} <= set(command.list_commands(context))
+    assert {"train", "detector", "overload"} <= set(command.list_commands(context))
     assert command.get_command(context, "nothing") is None
+
+
+def test_overload_tells_what_a_gateway_makes_of_twice_its_capacity(tmp_path: Path) -> None:
+    out = tmp_path / "overload.json"
+    done = CliRunner().invoke(overload, ["--seconds", "1", "--timeout-s", "1", "--canvas-ms", "40", "--out", str(out)])
+    assert done.exit_code == 0, done.output
+    told = json.loads(out.read_text())
+    assert told["capacity_per_s"] > 0
+    assert set(told["statuses"]) <= {"200", "503", "504"}
+    assert told["statuses"]["200"] > 0

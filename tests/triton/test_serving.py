@@ -20,10 +20,12 @@ def test_the_command_serves_by_triton(server: TritonServer) -> None:
         assert process.stderr is not None
         try:
             log = ""
-            while not (found := re.search(r"listening on (http://\S+)", log)):
+            while not log.endswith("INFO ready\n"):
                 line = process.stderr.readline()
                 assert line, log
                 log += line
+            found = re.search(r"listening on (http://\S+)", log)
+            assert found is not None
             assert f"engine: Triton at {server.address}, ready" in log
             with httpx.Client(base_url=found[1], timeout=60) as client:
                 assert client.get("/health/ready").status_code == 200

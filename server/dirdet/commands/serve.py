@@ -67,13 +67,13 @@ def serve(bundle: Bundle, settings: ServeSettings, listener: socket.socket) -> N
         engine = make_engine(bundle, triton=settings.triton, threads=settings.inference_threads)
         served = ServedDetector(Detector(bundle.manifest, engine), settings.limits, service.observer)
         served.warm_up()
+        ready = engine.ready()
         if settings.triton is not None:
-            state = "ready" if engine.ready() else "not ready yet"
-            log.info("engine: Triton at %s, %s", settings.triton.address, state)
+            log.info("engine: Triton at %s, %s", settings.triton.address, "ready" if ready else "not ready yet")
         manifest = bundle.manifest
         log.info("detector: %s (%s), %d classes", manifest.name, manifest.architecture, len(manifest.categories))
         service.serve(served)
-        log.info("ready")
+        log.info("ready" if ready else "waiting for the engine")
 
     AppServer(
         app_over(service, drain, access=settings.access),
