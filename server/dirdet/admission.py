@@ -12,8 +12,8 @@ from dirdet.limits import ServerLimits
 from dirdet.observing import SILENT, Observer
 from dirdet.pace import Pace
 
-# Of a request's time, what the pictures before it may take by the pace so far; the rest is for its own, and for error.
-SHARE_FOR_WAITING = 0.8
+# Of a request's time, what it may take by the pace so far; the rest is for error.
+EXPECTED_SHARE = 0.8
 
 
 class Admission:
@@ -68,11 +68,13 @@ class Admission:
         Raises:
             OverloadedError: says how long those before it take.
         """
-        wait_s = self._waiting * self._pace.per_picture_s
-        if wait_s > SHARE_FOR_WAITING * max(deadline.left_s, 0):
+        # Its own batch takes its time too, and may be full; where nobody waits, even the slowest engine is worth a try.
+        batch = min(self._waiting, self._limits.max_batch)
+        wait_s = (self._waiting + batch) * self._pace.per_picture_s
+        if wait_s > EXPECTED_SHARE * max(deadline.left_s, 0):
             self._refuse(
                 "wait",
-                f"the {self._waiting} pictures before this request take about {wait_s:.1f} s; it has "
+                f"with the {self._waiting} pictures before it, this request would take about {wait_s:.1f} s; it has "
                 f"{deadline.timeout_s:g} s",
             )
 

@@ -226,7 +226,7 @@ class TestWithManyPlaces:
         patient = [post(address, picture) for _ in range(40)]
         until(lambda: service.admission.places >= 35)
         begun = time.monotonic()
-        headers = refused(Connection(address, "Content-Length: 9", "X-Request-Timeout-Ms: 500"), 503, "before this")
+        headers = refused(Connection(address, "Content-Length: 9", "X-Request-Timeout-Ms: 500"), 503, "before it")
         assert time.monotonic() - begun < 1
         assert int(headers["retry-after"]) >= 1
         assert {connection.answer()[0] for connection in patient} == {200}
