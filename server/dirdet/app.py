@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from dirdet.access.install import install_access
 from dirdet.access.settings import Access
 from dirdet.detector import Detector
+from dirdet.drain import Drain
 from dirdet.failures import install_handlers
 from dirdet.head import HeadAsGet
 from dirdet.limits import ServerLimits
@@ -17,6 +18,7 @@ from dirdet.routes.about import about_routes
 from dirdet.routes.detect import detect_routes
 from dirdet.routes.docs import add_docs
 from dirdet.routes.open_inference import open_inference_routes
+from dirdet.served import ServedDetector
 from dirdet.service import DetectionService
 
 DESCRIPTION = (
@@ -34,11 +36,24 @@ def create_app(detector: Detector, *, limits: ServerLimits | None = None, access
         limits: what a request may bring; the documented ones unless given.
         access: who may ask; everybody unless given.
     """
+    service = DetectionService(limits or ServerLimits())
+    service.serve(ServedDetector(detector, service.limits))
+    return app_over(service, access=access)
+
+
+def app_over(service: DetectionService, drain: Drain | None = None, *, access: Access | None = None) -> FastAPI:
+    """The API over a service, which may get its detector later and is closed when the app stops.
+
+    Args:
+        service: answers the requests.
+        drain: ends the app without losing a request; only who stops it needs one.
+        access: who may ask; everybody unless given.
+    """
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
         yield
-        detector.engine.close()
+        service.close()
 
     app = FastAPI(
         title="dirdet",
@@ -52,14 +67,14 @@ def create_app(detector: Detector, *, limits: ServerLimits | None = None, access
         # Short names for the clients that are generated from the document.
         generate_unique_id_function=lambda route: route.name,
     )
-    service = DetectionService(detector, limits or ServerLimits())
+    drain = Drain() if drain is None else drain
     app.include_router(detect_routes(service))
-    app.include_router(about_routes(service))
-    app.include_router(open_inference_routes(service))
+    app.include_router(about_routes(service, drain))
+    app.include_router(open_inference_routes(service, drain))
     add_docs(app)
     app.add_middleware(HeadAsGet)
     install_handlers(app)
     access = access or Access()
-    install_access(app, access)
+    install_access(app, access, drain)
     document(app, keys=access.keys is not None)
     return app

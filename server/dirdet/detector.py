@@ -3,9 +3,9 @@
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-import anyio
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -16,10 +16,10 @@ from dirdet.detections import Detection, detections_of
 from dirdet.engines.base import Engine, RemoteEngine
 from dirdet.engines.factory import make_engine
 from dirdet.engines.providers import ProviderName
-from dirdet.errors import EngineError
 from dirdet.options import DetectOptions, Settings, settle
 from dirdet.shipped import open_bundle
 from dirdet.tensors import Candidates, CanvasBatch
+from dirdet.together import together
 
 # Canvases of one inference: bounds memory, and beyond a few a batch gains nothing.
 MAX_BATCH = 8
@@ -85,7 +85,7 @@ class Detector:
         answers: list[list[Detection]] = [[] for _ in pictures]
         for members in _inferences(pictures):
             shared = [pictures[index] for index in members]
-            candidates = self.engine.detect(batch_of(shared, settings))
+            candidates = self.engine.detect(canvas_batch(shared, [settings] * len(shared)))
             for index, found in zip(members, self._found(candidates, shared, settings), strict=True):
                 answers[index] = found
         return answers
@@ -106,33 +106,26 @@ class Detector:
             EngineError: it did not answer.
         """
         answers: list[list[Detection]] = [[] for _ in pictures]
-        errors: list[EngineError] = []
 
         async def infer(members: Sequence[int]) -> None:
             shared = [pictures[index] for index in members]
-            try:
-                candidates = await engine.detect_within(batch_of(shared, settings), timeout_s=timeout_s)
-            except EngineError as exc:
-                errors.append(exc)
-                tasks.cancel_scope.cancel()
-                return
+            candidates = await engine.detect_within(canvas_batch(shared, [settings] * len(shared)), timeout_s=timeout_s)
             for index, found in zip(members, self._found(candidates, shared, settings), strict=True):
                 answers[index] = found
 
-        async with anyio.create_task_group() as tasks:
-            for members in _inferences(pictures):
-                tasks.start_soon(infer, members)
-        if errors:
-            raise errors[0]
+        await together([partial(infer, members) for members in _inferences(pictures)])
         return answers
+
+    def detections(self, candidates: Candidates, position: int, fit: Fit, settings: Settings) -> list[Detection]:
+        """The wanted ones of the candidates of one canvas of a batch, most confident first."""
+        return detections_of(candidates, position, fit=fit, manifest=self.manifest, settings=settings)
 
     def _found(
         self, candidates: Candidates, pictures: Sequence[PlacedPicture], settings: Settings
     ) -> list[list[Detection]]:
         """The detections of each picture of one inference."""
         return [
-            detections_of(candidates, position, fit=picture.fit, manifest=self.manifest, settings=settings)
-            for position, picture in enumerate(pictures)
+            self.detections(candidates, position, picture.fit, settings) for position, picture in enumerate(pictures)
         ]
 
     def detect(self, pictures: Sequence[Image.Image], options: DetectOptions | None = None) -> list[list[Detection]]:
@@ -145,12 +138,16 @@ class Detector:
         settings = self.settle(options or DetectOptions())
         return self.detect_placed([self.place(picture) for picture in pictures], settings)
 
+    def blanks(self) -> list[PlacedPicture]:
+        """An empty picture on a canvas of every size, smallest first."""
+        sizes = [(size.height, size.width) for size in self.manifest.canvases]
+        return [PlacedPicture(np.zeros((*hw, 3), np.uint8), Fit(hw, hw, hw)) for hw in sizes]
+
     def warm_up(self) -> None:
         """Detects on an empty canvas of every size, so that the first request does not pay for what is set up once."""
-        for size in self.manifest.canvases:
-            hw = (size.height, size.width)
-            blank = PlacedPicture(np.zeros((*hw, 3), np.uint8), Fit(hw, hw, hw))
-            self.detect_placed([blank], self.settle(DetectOptions()))
+        settings = self.settle(DetectOptions())
+        for blank in self.blanks():
+            self.detect_placed([blank], settings)
 
 
 def _inferences(pictures: Sequence[PlacedPicture]) -> Iterator[list[int]]:
@@ -163,12 +160,17 @@ def _inferences(pictures: Sequence[PlacedPicture]) -> Iterator[list[int]]:
             yield indices[start : start + MAX_BATCH]
 
 
-def batch_of(pictures: Sequence[PlacedPicture], settings: Settings) -> CanvasBatch:
-    """What an engine is given for pictures, at least one, on canvases of one size."""
+def canvas_batch(pictures: Sequence[PlacedPicture], settings: Sequence[Settings]) -> CanvasBatch:
+    """What an engine is given for pictures on canvases of one size.
+
+    Args:
+        pictures: at least one.
+        settings: of each; of one `nms_iou_threshold`.
+    """
     return CanvasBatch(
         canvas=np.stack([picture.canvas for picture in pictures]),  # [B, H, W, 3]
         picture_hw=np.array([picture.fit.resized_hw for picture in pictures], np.int64),  # [B, 2]
-        score_threshold=np.full(len(pictures), settings.score_threshold, np.float32),
-        iou_weight=np.full(len(pictures), settings.iou_weight, np.float32),
-        nms_iou_threshold=settings.nms_iou_threshold,
+        score_threshold=np.array([each.score_threshold for each in settings], np.float32),
+        iou_weight=np.array([each.iou_weight for each in settings], np.float32),
+        nms_iou_threshold=settings[0].nms_iou_threshold,
     )

@@ -53,7 +53,28 @@ class EngineError(DirdetError):
 
 
 class DeadlineError(EngineError):
-    """An engine that did not answer in the time that the request had."""
+    """A request that could not be answered in the time that it had."""
+
+
+class OverloadedError(DirdetError):
+    """A request that is refused because there is no room for it now, or that would not be answered in its time.
+
+    Attributes:
+        retry_after_s: when it may be worth asking again.
+    """
+
+    def __init__(self, message: str, *, retry_after_s: float = 1.0) -> None:
+        """Says for want of what."""
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class NotReadyError(DirdetError):
+    """A detector that is not loaded yet."""
+
+
+class StoppingError(DirdetError):
+    """A server that has been told to stop, and takes no more requests."""
 
 
 class EngineMemoryError(EngineError):

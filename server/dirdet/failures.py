@@ -9,16 +9,21 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from dirdet.errors import DirdetError
+from dirdet.errors import DeadlineError, DirdetError, NotReadyError, OverloadedError, StoppingError
 from dirdet.head import allowed
 from dirdet.problems import ParameterProblem, headers_of, parameter_problem, plain_problem, problem_of, problem_response
 from dirdet.query import repeated, unknown
 
 log = logging.getLogger(__name__)
 
+REFUSALS = (OverloadedError, NotReadyError, StoppingError, DeadlineError)
+
 
 def install_handlers(app: FastAPI) -> None:
-    """Answers every exception with a problem; none shows internals."""
+    """Answers every exception with a problem; none shows internals.
+
+    The handlers are coroutines, although they await nothing: Starlette gives a function a thread, and a refusal none.
+    """
     app.add_exception_handler(DirdetError, _expected)
     app.add_exception_handler(RequestValidationError, _bad_query)
     app.add_exception_handler(HTTPException, _plain)
@@ -26,15 +31,16 @@ def install_handlers(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _unexpected)
 
 
-def _expected(_: Request, exc: Exception) -> Response:
+async def _expected(_: Request, exc: Exception) -> Response:
     error = cast(DirdetError, exc)
     problem = problem_of(error)
     if problem.status >= 500:
-        log.error("%s", error)
+        # What is refused under load would fill the log, just then.
+        log.log(logging.DEBUG if isinstance(error, REFUSALS) else logging.ERROR, "%s", error)
     return problem_response(problem, headers=headers_of(error))
 
 
-def _bad_query(request: Request, exc: Exception) -> Response:
+async def _bad_query(request: Request, exc: Exception) -> Response:
     wrong = repeated(request.query_params)
     named = {each.parameter for each in wrong}
     for error in cast(RequestValidationError, exc).errors():
@@ -47,7 +53,7 @@ def _bad_query(request: Request, exc: Exception) -> Response:
     return problem_response(parameter_problem(wrong))
 
 
-def _plain(request: Request, exc: Exception) -> Response:
+async def _plain(request: Request, exc: Exception) -> Response:
     error = cast(HTTPException, exc)
     headers = dict(error.headers or {})
     if "Allow" in headers:
@@ -59,12 +65,12 @@ def _plain(request: Request, exc: Exception) -> Response:
     return problem_response(plain_problem(error.status_code, detail), headers=headers)
 
 
-def _gone(_: Request, exc: Exception) -> Response:  # noqa: ARG001
+async def _gone(_: Request, exc: Exception) -> Response:  # noqa: ARG001
     """The client went away: nobody reads this, and it is no error of ours."""
     return problem_response(plain_problem(400, "the client closed the connection"))
 
 
-def _unexpected(request: Request, exc: Exception) -> Response:
+async def _unexpected(request: Request, exc: Exception) -> Response:
     instance = uuid4().urn
     log.error("%s %s failed, %s: %r", request.method, request.url.path, instance, exc)
     return problem_response(

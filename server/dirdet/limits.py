@@ -1,10 +1,21 @@
-"""How much one request may ask of the server."""
+"""How much one request may ask of the server, and all of them together."""
 
 from dataclasses import dataclass, field
 
+from dirdet.cores import decoding_threads, usable_cores
+from dirdet.detector import MAX_BATCH
+from dirdet.errors import ParameterError
 from dirdet.pictures import PictureLimits
 
-DEADLINE_S = 10.0
+TIMEOUT_S = 30.0
+MAX_TIMEOUT_S = 120.0
+MAX_QUEUE = 256
+MAX_QUEUE_BYTES = 512 * 2**20
+MAX_BATCH_DELAY_S = 0.002
+
+
+def _decoders() -> int:
+    return decoding_threads(usable_cores())
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,14 +26,44 @@ class ServerLimits:
         picture: of each picture.
         max_pictures: in one request.
         max_request_bytes: the whole body.
+        max_queue: pictures of all requests that are received, wait or are under way.
+        max_queue_bytes: bytes of all their bodies, received or announced.
+        timeout_s: seconds that a request has from its first byte on, unless it says otherwise.
+        max_timeout_s: seconds that a request may ask for.
         decoders: pictures that are decoded at the same time; one of 100 megapixels takes up to 700 MB meanwhile.
         inferences: that run at the same time; in this process each already uses every core.
-        deadline_s: seconds in which a remote engine has to answer a request, from the end of its body on.
+        max_batch: canvases of one inference in this process.
+        max_batch_delay_s: how long a canvas waits for others while the engine is idle and others are being decoded.
     """
 
     picture: PictureLimits = field(default_factory=PictureLimits)
     max_pictures: int = 64
     max_request_bytes: int = 128 * 2**20
-    decoders: int = 2
+    max_queue: int = MAX_QUEUE
+    max_queue_bytes: int = MAX_QUEUE_BYTES
+    timeout_s: float = TIMEOUT_S
+    max_timeout_s: float = MAX_TIMEOUT_S
+    decoders: int = field(default_factory=_decoders)
     inferences: int = 1
-    deadline_s: float = DEADLINE_S
+    max_batch: int = MAX_BATCH
+    max_batch_delay_s: float = MAX_BATCH_DELAY_S
+
+    def __post_init__(self) -> None:
+        """Refuses bounds that one request alone could break.
+
+        Raises:
+            ParameterError: names the bound.
+        """
+        if self.max_queue < self.max_pictures:
+            raise ParameterError(
+                "max_queue", f"expected at least a request's {self.max_pictures}, got {self.max_queue}"
+            )
+        if self.max_queue_bytes < self.max_request_bytes:
+            least = f"{self.max_request_bytes / 2**20:g} MiB"
+            raise ParameterError(
+                "max_queue_bytes", f"expected at least a request's {least}, got {self.max_queue_bytes / 2**20:g} MiB"
+            )
+        if self.timeout_s > self.max_timeout_s:
+            raise ParameterError(
+                "timeout_s", f"expected at most the {self.max_timeout_s:g} s one may ask for, got {self.timeout_s:g} s"
+            )

@@ -8,6 +8,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
 from dirdet.access.documented import document_keys
+from dirdet.deadline import HEADER
 from dirdet.examples import EXAMPLES, PARAMETERS, problem_examples
 from dirdet.open_inference.schemas import InferRequest
 from dirdet.problems import MEDIA_TYPE, Problem, plain_problem
@@ -19,7 +20,16 @@ REFERENCE = "#/components/schemas/{model}"
 # OpenAPI 3.1 says it by the media type; the documentation page still looks for the format.
 BINARY = {"type": "string", "format": "binary", "contentMediaType": "application/octet-stream"}
 
+TIMEOUT: dict[str, Any] = {
+    "name": HEADER,
+    "in": "header",
+    "required": False,
+    "schema": {"type": "integer", "minimum": 1},
+    "description": "milliseconds in which the request is to be answered, its body's way included; at most, and without "
+    "it, what the server allows",
+}
 BODY: dict[str, Any] = {
+    "parameters": [TIMEOUT],
     "requestBody": {
         "required": True,
         "content": {
@@ -39,7 +49,7 @@ BODY: dict[str, Any] = {
             },
             **{media_type: {"schema": BINARY} for media_type in RAW_TYPES},
         },
-    }
+    },
 }
 
 

@@ -3,12 +3,13 @@
 import re
 import warnings
 from dataclasses import dataclass
-from typing import IO
+from typing import IO, Protocol, cast
 
 import numpy as np
 from PIL import ExifTags, Image
 
-from dirdet.errors import BrokenPictureError, NotAPictureError, PictureTooLargeError
+from dirdet.errors import BrokenPictureError, DirdetError, NotAPictureError, PictureTooLargeError
+from dirdet.jpeg_scans import count_scans
 
 # What Pillow may open, and how the bytes of each begin. "BM" alone also begins English words: a bitmap's header
 # is followed by the size of its second header, one of a few.
@@ -39,6 +40,22 @@ UPRIGHT = {
 }
 
 
+class Readable(Protocol):
+    """What is read of a file: an open one, or `dirdet.watched_file.WatchedFile`."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Bytes from where the file is."""
+        ...
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        """Goes elsewhere in the file."""
+        ...
+
+    def tell(self) -> int:
+        """Where the file is."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class PictureLimits:
     """How much of a picture is accepted.
@@ -46,10 +63,12 @@ class PictureLimits:
     Attributes:
         max_bytes: of the file.
         max_pixels: width times height, read from the header before anything is decoded.
+        max_jpeg_scans: of a JPEG; photographs have up to about ten. Each may cost as much as decoding all pixels.
     """
 
     max_bytes: int = 32 * 2**20
     max_pixels: int = 100_000_000
+    max_jpeg_scans: int = 100
 
 
 DEFAULT_LIMITS = PictureLimits()
@@ -66,13 +85,13 @@ def too_many_bytes(limits: PictureLimits) -> PictureTooLargeError:
     return PictureTooLargeError(f"the picture has more than {limits.max_bytes / 2**20:g} MiB, the most accepted")
 
 
-def open_picture(file: IO[bytes], *, limits: PictureLimits = DEFAULT_LIMITS) -> Image.Image:
+def open_picture(file: Readable, *, limits: PictureLimits = DEFAULT_LIMITS) -> Image.Image:
     """Reads a picture's header only: the result has a size and a type, its pixels are still encoded.
 
     Raises:
         NotAPictureError: the bytes are no JPEG, PNG, WebP, BMP or TIFF.
         BrokenPictureError: they begin as one of these, and the header cannot be read.
-        PictureTooLargeError: the header says more pixels than the limit.
+        PictureTooLargeError: the header says more pixels than the limit, or a JPEG has too many scans.
     """
     start = file.read(MAGIC_BYTES)
     file.seek(0)
@@ -81,12 +100,14 @@ def open_picture(file: IO[bytes], *, limits: PictureLimits = DEFAULT_LIMITS) -> 
         what = f"begins with {start[:8]!r}" if start else "is empty"
         raise NotAPictureError(f"expected a {READ_TYPES} picture; the file {what}")
     try:
-        picture = Image.open(file, formats=[kind])
+        picture = Image.open(cast(IO[bytes], file), formats=[kind])  # Pillow needs no more of it
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as exc:
         # Pillow's own limit, above ours, keeps the size to itself.
         raise PictureTooLargeError(
             f"the picture has far more pixels than the {limits.max_pixels / 1e6:g} megapixels that are accepted"
         ) from exc
+    except DirdetError:  # the file's own, which has been told to end
+        raise
     except Exception as exc:  # a parser of untrusted bytes: Pillow raises a dozen types here
         raise BrokenPictureError(f"the {kind} picture's header is broken or truncated") from exc
     width, height = picture.size
@@ -97,10 +118,21 @@ def open_picture(file: IO[bytes], *, limits: PictureLimits = DEFAULT_LIMITS) -> 
         )
     if width < 1 or height < 1:
         raise BrokenPictureError(f"the {kind} picture has no pixels: {width} x {height}")
+    if kind == "JPEG":
+        _check_scans(file, limits)
     return picture
 
 
-def read_picture(file: IO[bytes], *, limits: PictureLimits = DEFAULT_LIMITS) -> Image.Image:
+def _check_scans(file: Readable, limits: PictureLimits) -> None:
+    position = file.tell()
+    file.seek(0)
+    scans = count_scans(file.read(), at_most=limits.max_jpeg_scans)
+    file.seek(position)
+    if scans > limits.max_jpeg_scans:
+        raise PictureTooLargeError(f"the JPEG has more than {limits.max_jpeg_scans} scans, the most accepted")
+
+
+def read_picture(file: Readable, *, limits: PictureLimits = DEFAULT_LIMITS) -> Image.Image:
     """A picture as a viewer shows it: first frame, EXIF-upright, RGB, transparency on white.
 
     Args:
@@ -110,7 +142,8 @@ def read_picture(file: IO[bytes], *, limits: PictureLimits = DEFAULT_LIMITS) -> 
     Raises:
         NotAPictureError: no picture, or of a pixel type that is not read.
         BrokenPictureError: truncated or broken.
-        PictureTooLargeError: more pixels than the limit.
+        PictureTooLargeError: more pixels or scans than the limit.
+        DirdetError: raised by the file itself (`dirdet.watched_file`).
     """
     picture = open_picture(file, limits=limits)
     kind = picture.format
@@ -120,7 +153,7 @@ def read_picture(file: IO[bytes], *, limits: PictureLimits = DEFAULT_LIMITS) -> 
         _forget_xmp(picture)
         turn = UPRIGHT.get(_orientation(picture))
         rgb = _to_rgb(picture)
-    except NotAPictureError:
+    except DirdetError:
         raise
     except Exception as exc:  # as above
         raise BrokenPictureError(f"the {kind} picture is broken or truncated: {exc}") from exc

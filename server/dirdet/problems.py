@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from http import HTTPStatus
+from math import ceil
 from typing import Any
 
 from fastapi import Response
@@ -74,7 +75,10 @@ KINDS: dict[type[errors.DirdetError], _Kind] = {
     errors.RateLimitError: _Kind(429, "too-many-requests", "Too many requests"),
     errors.EngineError: _Kind(503, "engine-unavailable", "The detector does not answer", RETRY_AFTER_S),
     errors.EngineMemoryError: _Kind(503, "out-of-memory", "The detector has no memory left", RETRY_AFTER_S),
-    errors.DeadlineError: _Kind(504, "deadline-exceeded", "The detector did not answer in time"),
+    errors.OverloadedError: _Kind(503, "overloaded", "The server has no room for the request now", RETRY_AFTER_S),
+    errors.NotReadyError: _Kind(503, "not-ready", "The detector is not loaded yet", RETRY_AFTER_S),
+    errors.StoppingError: _Kind(503, "stopping", "The server is stopping", RETRY_AFTER_S),
+    errors.DeadlineError: _Kind(504, "deadline-exceeded", "The request was not answered in time"),
 }
 
 
@@ -99,6 +103,8 @@ def headers_of(error: errors.DirdetError) -> dict[str, str]:
         return {"WWW-Authenticate": 'Bearer realm="dirdet", error="insufficient_scope"'}
     if isinstance(error, errors.RateLimitError):
         return {"Retry-After": str(error.retry_after_s)}
+    if isinstance(error, errors.OverloadedError):
+        return {"Retry-After": str(max(ceil(error.retry_after_s), 1))}
     kind = _kind_of(error)
     return {} if kind is None or kind.retry_after_s is None else {"Retry-After": str(kind.retry_after_s)}
 

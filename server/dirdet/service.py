@@ -1,122 +1,186 @@
-"""Uploads to answers without blocking the event loop: decoding and inference each in threads of their own."""
+"""Uploads to answers without blocking the event loop: admission, decoding, the detector, in this order."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import TypeVar
 
 import anyio
 from anyio import to_thread
 from PIL import Image
 
+from dirdet.admission import Admission, Seat, within_deadline
 from dirdet.answers import PictureAnswer, PictureFailure
+from dirdet.deadline import Deadline
+from dirdet.decoding import WorkerThreads
 from dirdet.detections import Detection
-from dirdet.detector import Detector, PlacedPicture
+from dirdet.detector import PlacedPicture
 from dirdet.draw import draw_detections, encode
-from dirdet.engines.base import RemoteEngine
-from dirdet.errors import DeadlineError, PictureError
+from dirdet.errors import NotReadyError, PictureError
 from dirdet.limits import ServerLimits
+from dirdet.observing import SILENT, Observer
 from dirdet.options import Settings
 from dirdet.pictures import read_picture
+from dirdet.served import ServedDetector
 from dirdet.tensors import Candidates, CanvasBatch
+from dirdet.together import together
 from dirdet.uploads import Upload
+from dirdet.watched_file import WatchedFile
+
+T = TypeVar("T")
+# Threads that write answers down: too long for the event loop, short beside a detection.
+WRITERS = 2
+DECODING = "while a picture was decoded"
 
 
 class DetectionService:
-    """A detector behind a bounded number of threads.
+    """A detector behind bounds on everything.
 
     Attributes:
-        detector: what detects.
         limits: what is accepted.
+        admission: who may come in.
     """
 
-    def __init__(self, detector: Detector, limits: ServerLimits) -> None:
-        """No thread is started yet."""
-        self.detector = detector
+    def __init__(self, limits: ServerLimits, observer: Observer = SILENT) -> None:
+        """No detector yet, and no thread."""
         self.limits = limits
-        self._decoding = anyio.CapacityLimiter(limits.decoders)
-        self._inferring = anyio.CapacityLimiter(limits.inferences)
+        self.admission = Admission(limits, observer)
+        self.observer = observer
+        self._served: ServedDetector | None = None
+        self._decoding = WorkerThreads(limits.decoders)
+        self._writing = anyio.CapacityLimiter(WRITERS)
 
-    async def detect(self, uploads: Sequence[Upload], settings: Settings) -> list[PictureAnswer | PictureFailure]:
+    @property
+    def served(self) -> ServedDetector:
+        """The detector; a request looks once and keeps it to its end.
+
+        Raises:
+            NotReadyError: it is not loaded yet.
+        """
+        if self._served is None:
+            raise NotReadyError("the detector is still being loaded")
+        return self._served
+
+    def serve(self, served: ServedDetector) -> None:
+        """From now on requests are answered by this detector."""
+        self._served = served
+
+    def close(self) -> None:
+        """Ends everything; nothing is answered any more."""
+        self._decoding.close()
+        if self._served is not None:
+            self._served.close()
+
+    @property
+    def busy(self) -> bool:
+        """Whether a thread is at work, for somebody or for nobody any more."""
+        return self._decoding.busy > 0 or (self._served is not None and self._served.lane.busy_s > 0)
+
+    @asynccontextmanager
+    async def seated(self, timeout_s: float, *, announced_bytes: int) -> AsyncGenerator[Seat]:
+        """A seat for a request of whose body nothing is read yet; at its deadline the block ends.
+
+        Raises:
+            OverloadedError: there is no room.
+            DeadlineError: the time was over.
+        """
+        with self.admission.admit(Deadline.after(timeout_s), announced_bytes=announced_bytes) as seat:
+            async with within_deadline(seat):
+                yield seat
+
+    async def detect(
+        self, served: ServedDetector, uploads: Sequence[Upload], settings: Settings, seat: Seat
+    ) -> list[PictureAnswer | PictureFailure]:
         """One answer or failure for every upload, in their order.
 
         Raises:
+            OverloadedError: there is no room for so many pictures.
             EngineError: the engine did not answer, or not in time.
         """
-        deadline = anyio.current_time() + self.limits.deadline_s
-        placed: list[PlacedPicture | PictureError | None] = [None] * len(uploads)
-
-        async def place(index: int, upload: Upload) -> None:
-            try:
-                placed[index] = await to_thread.run_sync(self._place, upload, limiter=self._decoding)
-            except PictureError as exc:
-                placed[index] = exc
-
-        async with anyio.create_task_group() as tasks:
-            for index, upload in enumerate(uploads):
-                tasks.start_soon(place, index, upload)
+        seat.begin(len(uploads))
+        if served.lane.one_by_one:
+            return await together([partial(self._one, served, upload, settings, seat) for upload in uploads])
+        placed = await together([partial(self._placed, served, upload, seat) for upload in uploads])
         good = [picture for picture in placed if isinstance(picture, PlacedPicture)]
-        found = iter(await self._infer(good, settings, deadline=deadline) if good else [])
-        answers: list[PictureAnswer | PictureFailure] = []
-        for upload, picture in zip(uploads, placed, strict=True):
-            if isinstance(picture, PlacedPicture):
-                height, width = picture.fit.picture_hw
-                answers.append(PictureAnswer(upload.name, width, height, next(found)))
-            elif picture is not None:
-                answers.append(PictureFailure(upload.name, picture))
-        return answers
+        found = iter(await served.lane.detect(good, settings, seat.deadline) if good else [])
+        seat.answered(len(uploads))
+        return [
+            _answer(upload, picture, next(found)) if isinstance(picture, PlacedPicture) else picture
+            for upload, picture in zip(uploads, placed, strict=True)
+        ]
 
-    async def draw(self, upload: Upload, settings: Settings, media_type: str) -> bytes:
+    async def draw(
+        self, served: ServedDetector, upload: Upload, settings: Settings, media_type: str, seat: Seat
+    ) -> bytes:
         """The upload's picture with its detections drawn on it, encoded.
 
         Raises:
             PictureError: it cannot be read.
-            EngineError: the engine did not answer.
-        """
-        if upload.error is not None:
-            raise upload.error
-        deadline = anyio.current_time() + self.limits.deadline_s
-        picture = await to_thread.run_sync(self._read, upload, limiter=self._decoding)
-        placed = await to_thread.run_sync(self.detector.place, picture, limiter=self._decoding)
-        [detections] = await self._infer([placed], settings, deadline=deadline)
-        return await to_thread.run_sync(
-            lambda: encode(draw_detections(picture, detections), media_type), limiter=self._decoding
-        )
-
-    async def infer(self, batch: CanvasBatch) -> Candidates:
-        """The engine's own answer to canvases, in their turn among the pictures'.
-
-        Raises:
+            OverloadedError: there is no room for it.
             EngineError: the engine did not answer, or not in time.
         """
-        engine, timeout_s = self.detector.engine, self.limits.deadline_s
-        if not isinstance(engine, RemoteEngine):
-            return await to_thread.run_sync(engine.detect, batch, limiter=self._inferring)
+        seat.begin(1)
+        async with served.ahead:
+            picture, placed = await self._decoding.run(partial(self._read_and_place, served, upload, seat.deadline))
+            [detections] = await served.lane.detect([placed], settings, seat.deadline)
+            drawn = await self._decoding.run(lambda: encode(draw_detections(picture, detections), media_type))
+        seat.answered()
+        return drawn
+
+    async def infer(self, served: ServedDetector, batch: CanvasBatch, seat: Seat) -> Candidates:
+        """The engine's own answer to canvases.
+
+        Raises:
+            OverloadedError: there is no room for so many.
+            EngineError: the engine did not answer, or not in time.
+        """
+        canvases = len(batch.canvas)
+        seat.begin(canvases)
+        candidates = await served.lane.infer(batch, seat.deadline)
+        seat.answered(canvases)
+        return candidates
+
+    async def write(self, work: Callable[[], T]) -> T:
+        """The result of writing an answer down, which of many pictures takes a while."""
+        return await to_thread.run_sync(work, limiter=self._writing)
+
+    async def _one(
+        self, served: ServedDetector, upload: Upload, settings: Settings, seat: Seat
+    ) -> PictureAnswer | PictureFailure:
+        """One picture on its own way, from its decoding to its answer."""
+        async with served.ahead:
+            with served.lane.coming():
+                placed = await self._placed(served, upload, seat)
+            if isinstance(placed, PictureFailure):
+                answer = placed
+            else:
+                [detections] = await served.lane.detect([placed], settings, seat.deadline)
+                answer = _answer(upload, placed, detections)
+        seat.answered()
+        return answer
+
+    async def _placed(self, served: ServedDetector, upload: Upload, seat: Seat) -> PlacedPicture | PictureFailure:
         try:
-            with anyio.fail_after(timeout_s):
-                async with self._inferring:
-                    return await engine.detect_within(batch, timeout_s=timeout_s)
-        except TimeoutError as exc:
-            raise DeadlineError(f"the detector did not answer within {timeout_s:g} s") from exc
+            _, placed = await self._decoding.run(partial(self._read_and_place, served, upload, seat.deadline))
+        except PictureError as exc:
+            return PictureFailure(upload.name, exc)
+        return placed
 
-    async def _infer(
-        self, pictures: Sequence[PlacedPicture], settings: Settings, *, deadline: float
-    ) -> list[list[Detection]]:
-        """Detections of each picture; `deadline`, by the event loop's clock, is for remote engines."""
-        engine = self.detector.engine
-        if not isinstance(engine, RemoteEngine):
-            return await to_thread.run_sync(self.detector.detect_placed, pictures, settings, limiter=self._inferring)
-        try:
-            with anyio.fail_after(deadline - anyio.current_time()):
-                async with self._inferring:
-                    timeout_s = deadline - anyio.current_time()
-                    if timeout_s <= 0:  # a place can become free in the very moment of the deadline
-                        raise TimeoutError
-                    return await self.detector.detect_remotely(engine, pictures, settings, timeout_s=timeout_s)
-        except TimeoutError as exc:
-            raise DeadlineError(f"the detector did not answer within {self.limits.deadline_s:g} s") from exc
-
-    def _read(self, upload: Upload) -> Image.Image:
-        return read_picture(upload.file, limits=self.limits.picture)
-
-    def _place(self, upload: Upload) -> PlacedPicture:
+    def _read_and_place(
+        self, served: ServedDetector, upload: Upload, deadline: Deadline
+    ) -> tuple[Image.Image, PlacedPicture]:
+        """In a decoding thread."""
         if upload.error is not None:
             raise upload.error
-        return self.detector.place(self._read(upload))
+        begun_s = time.monotonic()
+        watched = WatchedFile(upload.file, partial(deadline.check, DECODING))
+        picture = read_picture(watched, limits=self.limits.picture)
+        placed = served.detector.place(picture)
+        self.observer.stage_ended("decode", time.monotonic() - begun_s)
+        return picture, placed
+
+
+def _answer(upload: Upload, picture: PlacedPicture, detections: list[Detection]) -> PictureAnswer:
+    height, width = picture.fit.picture_hw
+    return PictureAnswer(upload.name, width, height, detections)

@@ -36,6 +36,19 @@ class CanvasBatch:
             nms_iou_threshold=self.nms_iou_threshold,
         )
 
+    @classmethod
+    def joined(cls, parts: Sequence["CanvasBatch"]) -> "CanvasBatch":
+        """The rows of several, at least one, that share canvas size and NMS threshold, as one."""
+        if len(parts) == 1:
+            return parts[0]
+        return cls(
+            canvas=np.concatenate([part.canvas for part in parts]),
+            picture_hw=np.concatenate([part.picture_hw for part in parts]),
+            score_threshold=np.concatenate([part.score_threshold for part in parts]),
+            iou_weight=np.concatenate([part.iou_weight for part in parts]),
+            nms_iou_threshold=parts[0].nms_iou_threshold,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
@@ -89,3 +102,9 @@ class Candidates:
             name: None if values[0] is None else np.concatenate(values) for name, values in columns.items()
         }
         return cls(**arrays)
+
+    def part(self, rows: slice) -> "Candidates":
+        """The answers to some rows of the batch."""
+        columns = {each.name: getattr(self, each.name) for each in fields(self)}
+        arrays: dict[str, Any] = {name: None if values is None else values[rows] for name, values in columns.items()}
+        return Candidates(**arrays)

@@ -10,6 +10,7 @@ from fastapi import Request
 from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
+from dirdet.admission import Seat
 from dirdet.errors import (
     DirdetError,
     NoPictureError,
@@ -26,7 +27,10 @@ FIELD = "image"
 RAW_TYPES = ("image/jpeg", "image/png", "image/webp", "image/bmp", "image/tiff")
 # Written by mistake or of old for types we read.
 RAW_ALIASES = ("image/jpg", "image/x-ms-bmp")
+RAW_READ = frozenset((*RAW_TYPES, *RAW_ALIASES))
 MULTIPART = "multipart/form-data"
+# Parts of a form that are no files: all are refused, by the name of the first.
+MAX_OTHER_FIELDS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +49,11 @@ class Upload:
 
 
 @asynccontextmanager
-async def read_uploads(request: Request, limits: ServerLimits) -> AsyncGenerator[list[Upload]]:
-    """The request's pictures, at least one; their files are closed at the end.
+async def read_uploads(request: Request, limits: ServerLimits, seat: Seat) -> AsyncGenerator[list[Upload]]:
+    """The request's pictures, at least one; their files are closed at the end, and `seat` is told of every byte.
 
     Raises:
+        OverloadedError: there is no room for a body that was not announced.
         NoPictureError: there is none.
         UnsupportedBodyError: the body is neither multipart/form-data nor a picture's type.
         RequestError: the body is not what its type says.
@@ -56,16 +61,16 @@ async def read_uploads(request: Request, limits: ServerLimits) -> AsyncGenerator
         PictureTooLargeError: a raw body above a picture's limit; in multipart the upload carries the error.
         ParameterError: a form field that is not known.
     """
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    media_type = _media_type(request)
     if media_type == MULTIPART:
-        parser = _PicturesParser(request, limits)
+        parser = _PicturesParser(request, limits, seat)
         form = await _parse(parser)
         try:
             yield _uploads(form, parser.too_large, limits)
         finally:
             await form.close()
-    elif media_type in (*RAW_TYPES, *RAW_ALIASES):
-        yield [await _raw(request, limits)]
+    elif media_type in RAW_READ:
+        yield [await _raw(request, limits, seat)]
     else:
         await _refuse_if_empty(request)
         expected = f"{MULTIPART} with a field {FIELD!r}, or {', '.join(RAW_TYPES)}"
@@ -79,17 +84,38 @@ async def _refuse_if_empty(request: Request) -> None:
     raise NoPictureError(f"the request has no body; expected a picture or a form with a field {FIELD!r}")
 
 
-def _announced_bytes(request: Request) -> int:
-    """What the body's length is said to be, 0 if nothing is said."""
+def announced_bytes(request: Request, limits: ServerLimits) -> int:
+    """What the body's length is said to be, 0 if nothing is said.
+
+    Raises:
+        RequestTooLargeError: more than a request may have.
+        PictureTooLargeError: the body is one picture, and more than that may have.
+    """
     announced = request.headers.get("content-length", "")
-    return int(announced) if announced.isdecimal() else 0
-
-
-async def _raw(request: Request, limits: ServerLimits) -> Upload:
-    if _announced_bytes(request) > limits.picture.max_bytes:
+    if not announced.isdecimal():
+        return 0
+    # A number of 20 digits is above every limit; int() of thousands is work.
+    length = int(announced[:20])
+    if length > limits.max_request_bytes and _media_type(request) not in RAW_READ:
+        raise too_many_request_bytes(limits)
+    if length > limits.picture.max_bytes and _media_type(request) in RAW_READ:
         raise too_many_bytes(limits.picture)
+    return length
+
+
+def too_many_request_bytes(limits: ServerLimits) -> RequestTooLargeError:
+    """The error for a body above `limits.max_request_bytes`."""
+    return RequestTooLargeError(f"at most {limits.max_request_bytes / 2**20:g} MiB are accepted in one request")
+
+
+def _media_type(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+async def _raw(request: Request, limits: ServerLimits, seat: Seat) -> Upload:
     file = BytesIO()
     async for chunk in request.stream():
+        seat.received(len(chunk))
         file.write(chunk)
         if file.tell() > limits.picture.max_bytes:
             raise too_many_bytes(limits.picture)
@@ -106,27 +132,28 @@ class _PicturesParser(MultiPartParser):
         too_large: positions of the parts above the limit.
     """
 
-    def __init__(self, request: Request, limits: ServerLimits) -> None:
-        super().__init__(request.headers, self._checked(request), max_files=limits.max_pictures)
+    def __init__(self, request: Request, limits: ServerLimits, seat: Seat) -> None:
+        super().__init__(
+            request.headers, self._checked(request), max_files=limits.max_pictures, max_fields=MAX_OTHER_FIELDS
+        )
         # Never to disk: a container may have no writable one, and the body's limit bounds the memory.
         self.spool_max_size = limits.picture.max_bytes + 1
         self.too_large: set[int] = set()
         self._complete = False
         self._limits = limits
+        self._seat = seat
         self._part = -1
         self._part_bytes = 0
 
     async def _checked(self, request: Request) -> AsyncGenerator[bytes]:
         """The body; an error here, inside the parser's reach, makes it close the files it has begun."""
         limit = self._limits.max_request_bytes
-        too_large = RequestTooLargeError(f"at most {limit / 2**20:g} MiB are accepted in one request")
-        if _announced_bytes(request) > limit:
-            raise too_large
         total = 0
         async for chunk in request.stream():
+            self._seat.received(len(chunk))
             total += len(chunk)
             if total > limit:
-                raise too_large
+                raise too_many_request_bytes(self._limits)
             yield chunk
         if not self._complete:
             raise RequestError(f"the {MULTIPART} body ends before its closing boundary")

@@ -12,7 +12,8 @@ from dirdet.bench.report import compared, latency_table, percentiles_ms, table, 
 from dirdet.bench.triton_ways import WARM_UP, Load, time_ways
 from dirdet.bench.turns import Ratio, in_turns, ratio
 from dirdet.commands.bench import command
-from dirdet.detector import Detector, batch_of
+from dirdet.commands.bench_overload import command as overload
+from dirdet.detector import Detector, canvas_batch
 from dirdet.errors import ParameterError
 from dirdet.options import DetectOptions
 
@@ -61,13 +62,13 @@ def test_the_measurements_are_listed_without_being_imported():
     assert listed.exit_code == 0
     assert "A training step with DIR" in listed.output
     context = click.Context(command)
-    assert {"train", "detector", "triton"} <= set(command.list_commands(context))
+    assert {"train", "detector", "triton", "overload"} <= set(command.list_commands(context))
     assert command.get_command(context, "nothing") is None
 
 
 def test_requests_at_once_are_timed_one_by_one(engine: Any, detector: Detector, rectangles: Any):
     placed = [detector.place(rectangles(red=(40 * number, 60, 40 * number + 90, 200))) for number in range(3)]
-    batches = [batch_of([each], detector.settle(DetectOptions())) for each in placed]
+    batches = [canvas_batch([each], [detector.settle(DetectOptions())]) for each in placed]
     found = time_ways({"a": engine, "b": engine}, Load(batches, requests=5, concurrency=2), range(WARM_UP + 2))
     assert {name: len(taken) for name, taken in found.seconds.items()} == {"a": 2, "b": 2}
     assert {name: len(taken) for name, taken in found.latencies_s.items()} == {"a": 10, "b": 10}
@@ -77,3 +78,13 @@ def test_requests_at_once_are_timed_one_by_one(engine: Any, detector: Detector, 
 def test_percentiles_of_requests():
     assert percentiles_ms([0.001] * 98 + [0.5] * 3) == {"p50": 1, "p95": 1, "p99": 500}
     assert "| x | 2.00 ms | 2.00 ms | 2.00 ms |" in latency_table({"x": [0.002]})
+
+
+def test_overload_tells_what_a_gateway_makes_of_twice_its_capacity(tmp_path: Path) -> None:
+    out = tmp_path / "overload.json"
+    done = CliRunner().invoke(overload, ["--seconds", "1", "--timeout-s", "1", "--canvas-ms", "40", "--out", str(out)])
+    assert done.exit_code == 0, done.output
+    told = json.loads(out.read_text())
+    assert told["capacity_per_s"] > 0
+    assert set(told["statuses"]) <= {"200", "503", "504"}
+    assert told["statuses"]["200"] > 0

@@ -35,8 +35,10 @@ def test_it_serves_the_bundle_until_it_is_stopped(
                 line = process.stderr.readline()
                 assert line, log
                 log += line
-            assert "ExecutionProvider (" in log
             with httpx.Client(base_url=found[1], timeout=60) as client:
+                while not log.endswith("ready\n"):
+                    log += process.stderr.readline()
+                assert "ExecutionProvider (" in log
                 assert client.get("/health/ready").status_code == 200
                 answer = client.post("/detect", files={"image": ("a.jpg", encode(rectangles(), "JPEG"))})
                 assert answer.status_code == 200

@@ -19,17 +19,19 @@ class Gateway:
     """
 
     def __init__(self, triton: str, *options: str) -> None:
-        """Starts it, in a group of processes of its own, and waits until it listens."""
+        """Starts it, in a group of processes of its own, and waits until it is ready."""
         command = [sys.executable, "-c", "from dirdet.cli import main; main()", "serve", "--port", "0"]
         self._process = subprocess.Popen(
             [*command, "--triton", triton, *options], stderr=subprocess.PIPE, text=True, start_new_session=True
         )
         assert self._process.stderr is not None
         self.log = ""
-        while not (found := re.search(r"listening on (http://\S+)", self.log)):
+        while not re.search("INFO ready$", self.log, re.MULTILINE):
             line = self._process.stderr.readline()
             assert line, self.log
             self.log += line
+        found = re.search(r"listening on (http://\S+)", self.log)
+        assert found is not None, self.log
         self.url = found[1]
 
     @property

@@ -23,7 +23,7 @@ from .server import TritonServer, regions_of, running
 Remote = Callable[..., Detector]
 BOX_TOLERANCE_PX = 0.5
 FIGURE_TOLERANCE = 0.01
-LIMITS = ServerLimits(inferences=32, deadline_s=60)
+LIMITS = ServerLimits(inferences=32, timeout_s=60)
 
 
 def figures(found: list[Detection]) -> NDArray[np.float64]:

@@ -49,7 +49,7 @@ def idle(bundle: Bundle, make_server: Callable[..., TritonServer], tmp_path: Pat
 
 def test_what_the_gateway_adds(idle: TritonServer, tmp_path: Path) -> None:
     out = tmp_path / "gateway.json"
-    with serving(idle.address, "--triton-deadline", "60") as gateway:
+    with serving(idle.address, "--timeout-s", "60") as gateway:
         result = bench("--triton", idle.address, "--gateway", gateway.url, "--rounds", "3", "--json", str(out))
     assert result.exit_code == 0, result.output
     assert "The gateway adds" in result.stdout

@@ -29,7 +29,7 @@ SLACK_S = 2.0
 RECOVERY_S = 5.0
 # Of a busy machine's first inferences.
 START_S = 60.0
-LIMITS = ServerLimits(inferences=32, deadline_s=DEADLINE_S)
+LIMITS = ServerLimits(inferences=32, timeout_s=DEADLINE_S)
 PNG = {"content-type": "image/png"}
 
 
@@ -148,7 +148,7 @@ def test_past_its_deadline_a_request_gets_504(
     detector = remote(server.address)
 
     async def scenario() -> None:
-        async with gateway(detector, ServerLimits(inferences=32, deadline_s=0.02)) as client:
+        async with gateway(detector, ServerLimits(inferences=32, timeout_s=0.02)) as client:
             answer = await client.post("/detect", content=picture, headers=PNG)
             assert answer.status_code == 504
             assert answer.json()["type"] == "urn:dirdet:problem:deadline-exceeded"

@@ -7,6 +7,7 @@ from starlette.types import ASGIApp
 from dirdet.access.guard import KEY_HEADER, Guard
 from dirdet.access.headers import AnswerHeaders
 from dirdet.access.settings import Access
+from dirdet.drain import Drain, Drained
 from dirdet.linger import Lingering
 
 # What a page may send and read beyond what every page may.
@@ -14,9 +15,10 @@ SENT = ("Authorization", KEY_HEADER)
 READ = ("RateLimit", "RateLimit-Policy", "Retry-After", "WWW-Authenticate")
 
 
-def install_access(app: FastAPI, access: Access) -> None:
+def install_access(app: FastAPI, access: Access, drain: Drain) -> None:
     """Lets in only whom `access` lets in; called after the app's other middleware is added."""
     app.add_middleware(Guard, keys=access.keys)
+    app.add_middleware(Drained, drain=drain)  # outside of the guard: who stops asks nobody for a key
     build = app.build_middleware_stack
 
     # Outside of what `add_middleware` reaches, so that an answer of 500 can be read by a page too; and a preflight,
@@ -31,6 +33,6 @@ def install_access(app: FastAPI, access: Access) -> None:
                 allow_headers=SENT,
                 expose_headers=READ,
             )
-        return Lingering(AnswerHeaders(stack))
+        return Lingering(AnswerHeaders(stack), drain=drain)
 
     app.build_middleware_stack = with_headers

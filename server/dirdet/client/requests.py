@@ -9,7 +9,7 @@ import httpx
 from dirdet.client.errors import ClientError, NoAnswerError, TimedOutError
 from dirdet.client.pictures import SentPicture
 from dirdet.client.retries import Deadline
-from dirdet.client.settings import CONNECT_S, MOST_TIMEOUT_MS, TIMEOUT_HEADER, DetectParameters, Settings, query_of
+from dirdet.client.settings import CONNECT_S, TIMEOUT_HEADER, DetectParameters, Settings, query_of
 
 FIELD = "image"
 
@@ -31,7 +31,7 @@ class Call:
             "url": settings.url(self.path),
             "params": self.query,
             "files": files or None,
-            "headers": {TIMEOUT_HEADER: str(min(deadline.left_ms, MOST_TIMEOUT_MS))},
+            "headers": {TIMEOUT_HEADER: str(deadline.left_ms)},
         }
 
 

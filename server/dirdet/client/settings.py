@@ -18,8 +18,6 @@ CONNECT_S = 5.0
 KEY_VARIABLE = "DIRDET_API_KEY"
 # Of the caller's time, what is left when the request is sent.
 TIMEOUT_HEADER = "X-Request-Timeout-Ms"
-# More than this a gateway refuses to be told; the caller waits longer all the same.
-MOST_TIMEOUT_MS = 120_000
 # What the gateway takes in one request (`dirdet.limits.ServerLimits`), the bytes less room for the form's own.
 MOST_PICTURES = 64
 MOST_BYTES = 127 * 2**20

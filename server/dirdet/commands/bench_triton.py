@@ -12,7 +12,7 @@ from dirdet.bench.gateway_cost import WARM_UP as GATEWAY_WARM_UP
 from dirdet.bench.machine import machine
 from dirdet.bench.report import latency_table, percentiles_ms, table, written
 from dirdet.bench.triton_ways import WARM_UP, Load, time_ways
-from dirdet.detector import Detector, batch_of
+from dirdet.detector import Detector, canvas_batch
 from dirdet.engines.factory import make_engine
 from dirdet.engines.triton import import_client
 from dirdet.engines.triton_target import TritonTarget
@@ -69,7 +69,7 @@ def command(
         detector = Detector(bundle.manifest, engines[chosen[0]])
         placed = [detector.place(_read(path)) for path in pictures]
         settings = detector.settle(DetectOptions())
-        batches = [batch_of([each], settings) for each in placed]
+        batches = [canvas_batch([each], [settings]) for each in placed]
         if gateway is not None:
             total = rounds + GATEWAY_WARM_UP
             seconds = time_gateway(

@@ -1,107 +1,90 @@
-"""Serves a detector over HTTP, in this process."""
+"""Serves a detector over HTTP, in this process or before NVIDIA Triton."""
 
 import logging
 import os
 import signal
 import socket
 import sys
-from pathlib import Path
-from typing import Unpack
+from functools import partial
+from typing import Any, cast
 
 import click
-import uvicorn
 
-from dirdet.access.command_options import AccessValues, access_options, read_access, refuse_unguarded
+from dirdet.access.command_options import AccessValues, read_access, refuse_unguarded
 from dirdet.access.log_filter import keep_keys_out
-from dirdet.app import create_app
+from dirdet.app import app_over
+from dirdet.bundle import Bundle
+from dirdet.commands.serve_options import ServeSettings, read_settings, serve_options
 from dirdet.detector import Detector
+from dirdet.drain import Drain
 from dirdet.engines.factory import make_engine
-from dirdet.engines.triton_target import TritonTarget
 from dirdet.errors import ListenError, ParameterError
-from dirdet.limits import DEADLINE_S, ServerLimits
+from dirdet.running import AppServer, leave
+from dirdet.served import ServedDetector
+from dirdet.service import DetectionService
 from dirdet.shipped import open_bundle
+from dirdet.workers import Workers
 
 log = logging.getLogger(__name__)
 
-# Seconds that requests under way have to end once the server is told to stop.
-SHUTDOWN_S = 10
-# Requests that wait for Triton at once: enough for it to join them, few enough to bound this process's memory.
-REMOTE_INFERENCES = 32
-
 
 @click.command()
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 is every one.")
-@click.option(
-    "--port", default=8000, show_default=True, envvar="PORT", show_envvar=True, type=click.IntRange(0, 65535),
-    help="Port to listen on; 0 takes a free one.",
-)  # fmt: skip
-@click.option(
-    "--detector", "folder", type=click.Path(path_type=Path), default=None,
-    help="Folder of a bundle; the one that comes with the package unless given.",
-)  # fmt: skip
-@click.option(
-    "--triton", metavar="HOST:PORT",
-    help="Detect on NVIDIA Triton, at its gRPC endpoint, where `dirdet triton` put the detector's models.",
-)  # fmt: skip
-@click.option("--triton-model", metavar="NAME", help="Triton's model; the bundle's ensemble unless given.")
-@click.option(
-    "--triton-shared-memory", is_flag=True,
-    help="Hand canvases over in this machine's shared memory, which Triton must see too.",
-)  # fmt: skip
-@click.option(
-    "--triton-deadline", type=click.FloatRange(min=0, min_open=True), default=DEADLINE_S,
-    show_default=True, metavar="SECONDS", help="Time in which Triton has to answer a request; then it gets 504.",
-)  # fmt: skip
-@access_options
-def command(
-    *,
-    host: str,
-    port: int,
-    folder: Path | None,
-    triton: str | None,
-    triton_model: str | None,
-    triton_shared_memory: bool,
-    triton_deadline: float,
-    **access_values: Unpack[AccessValues],
-) -> None:
-    """Serves a detector over HTTP until Ctrl-C."""
-    if triton is None and triton_model is not None:
-        raise ParameterError("--triton-model", "says which model of a Triton; --triton says which Triton")
-    if triton is None and triton_shared_memory:
-        raise ParameterError("--triton-shared-memory", "is shared with a Triton; --triton says which")
-    target = None if triton is None else TritonTarget(triton, triton_model, triton_shared_memory)
+@serve_options
+def command(**options: Any) -> None:  # noqa: ANN401 - see read_settings and AccessValues
+    """Serves a detector over HTTP until Ctrl-C, which lets it finish what it has accepted; a second one does not."""
+    access_values = cast(AccessValues, {name: options.pop(name) for name in AccessValues.__annotations__})
+    settings = read_settings(access=read_access(access_values), **options)
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     keep_keys_out()
-    # As Ctrl-C does; also before uvicorn listens to signals, and when it raises them again at the end.
+    # As Ctrl-C does, until the server listens to signals.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    access = read_access(access_values)
     try:
-        listener = listen(host, port)  # first: a port in use should be told before a network is loaded
-        with listener:
-            refuse_unguarded(access, bound=listener.getsockname()[0])
-            bundle = open_bundle(folder)
-            detector = Detector(bundle.manifest, make_engine(bundle, triton=target))
-            limits = ServerLimits()
-            if target is None:
-                detector.warm_up()
-            else:
-                limits = ServerLimits(inferences=REMOTE_INFERENCES, deadline_s=triton_deadline)
-                log.info("engine: Triton at %s, %s", triton, "ready" if detector.engine.ready() else "not ready yet")
-            manifest = detector.manifest
-            log.info("detector: %s (%s), %d classes", manifest.name, manifest.architecture, len(manifest.categories))
-            config = uvicorn.Config(
-                create_app(detector, limits=limits, access=access),
-                log_config=None,
-                timeout_graceful_shutdown=SHUTDOWN_S,
-                **access.uvicorn_settings(),
-            )
-            bound_host, bound_port = listener.getsockname()[:2]
-            address = f"{access.scheme}://{_in_url(bound_host)}:{bound_port}"
+        # First: a port in use should be told before a network is loaded.
+        with listen(settings.host, settings.port) as listener:
+            host, port = listener.getsockname()[:2]
+            refuse_unguarded(settings.access, bound=host)
+            bundle = open_bundle(settings.folder)
+            address = f"{settings.access.scheme}://{_in_url(host)}:{port}"
             log.info("listening on %s (documentation at /docs)", address)
-            uvicorn.Server(config).run(sockets=[listener])
+            if settings.workers > 1:
+                Workers(settings.workers, partial(serve, bundle, settings, listener)).run()
+            else:
+                serve(bundle, settings, listener)
     except KeyboardInterrupt:
         pass
     log.info("stopped")
+
+
+def serve(bundle: Bundle, settings: ServeSettings, listener: socket.socket) -> None:
+    """Serves a bundle on a socket until a signal.
+
+    Raises:
+        DirdetError: the detector cannot be loaded.
+    """
+    service, drain = DetectionService(settings.limits), Drain()
+
+    def load() -> None:
+        engine = make_engine(bundle, triton=settings.triton, threads=settings.inference_threads)
+        served = ServedDetector(Detector(bundle.manifest, engine), settings.limits, service.observer)
+        served.warm_up()
+        ready = engine.ready()
+        if settings.triton is not None:
+            log.info("engine: Triton at %s, %s", settings.triton.address, "ready" if ready else "not ready yet")
+        manifest = bundle.manifest
+        log.info("detector: %s (%s), %d classes", manifest.name, manifest.architecture, len(manifest.categories))
+        service.serve(served)
+        log.info("ready" if ready else "waiting for the engine")
+
+    AppServer(
+        app_over(service, drain, access=settings.access),
+        drain,
+        listener=listener,
+        drain_timeout_s=settings.drain_timeout_s,
+        uvicorn_settings=settings.access.uvicorn_settings(),
+    ).run(load)
+    if service.busy:
+        log.warning("stopped in the middle of work that nobody waits for any more")
+        leave(0)  # a thread cannot be ended, and one inside of ONNX Runtime would take the process down
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -7,8 +7,16 @@ from dirdet.engines.providers import ProviderName
 from dirdet.engines.triton_target import TritonTarget
 
 
-def make_engine(bundle: Bundle, *, provider: ProviderName = "auto", triton: TritonTarget | None = None) -> Engine:
+def make_engine(
+    bundle: Bundle, *, provider: ProviderName = "auto", threads: int = 0, triton: TritonTarget | None = None
+) -> Engine:
     """The engine that runs in this process, or, with a target, the one that asks Triton; short of memory, in halves.
+
+    Args:
+        bundle: what is to be detected with.
+        provider: of the engine in this process.
+        threads: of one inference in this process; 0 lets the engine choose.
+        triton: which Triton, if any.
 
     Raises:
         DirdetError: it cannot start; the text says why.
@@ -20,4 +28,4 @@ def make_engine(bundle: Bundle, *, provider: ProviderName = "auto", triton: Trit
         return HalvingRemoteEngine(TritonEngine(bundle, triton))
     from dirdet.engines.onnx_runtime import OnnxRuntimeEngine
 
-    return HalvingEngine(OnnxRuntimeEngine(bundle, provider=provider))
+    return HalvingEngine(OnnxRuntimeEngine(bundle, provider=provider, threads=threads))

@@ -1,12 +1,14 @@
 """The embedded engine: a bundle's detector.onnx in this process, by ONNX Runtime."""
 
 import logging
+import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from dirdet.bundle import DETECTOR, Bundle
+from dirdet.cores import usable_cores
 from dirdet.engines.onnx_module import import_onnxruntime
 from dirdet.engines.onnx_operators import explain_missing_operator
 from dirdet.engines.providers import CPU, CUDA, Provider, ProviderName, choose_provider
@@ -32,7 +34,7 @@ class OnnxRuntimeEngine:
         Args:
             bundle: has a detector.onnx.
             provider: which execution provider; auto takes the best that the machine offers.
-            threads: of one inference; 0 is one per core.
+            threads: of one inference; 0 is one per core that this process may use.
 
         Raises:
             MissingExtraError: ONNX Runtime is not installed.
@@ -114,7 +116,7 @@ def _load(ort: Any, path: Path, chosen: Provider, threads: int) -> Any:  # noqa:
         EngineError: the provider does not start here.
     """
     options = ort.SessionOptions()
-    options.intra_op_num_threads = threads
+    options.intra_op_num_threads = threads or _threads()
     options.log_severity_level = 3  # errors: warnings about a graph's details tell nothing to who serves it
     providers: list[str] | None = None
     try:
@@ -136,6 +138,12 @@ def _load(ort: Any, path: Path, chosen: Provider, threads: int) -> Any:  # noqa:
     if started != chosen.name:  # ONNX Runtime itself goes on without a provider that fails
         raise EngineError(f"ONNX Runtime could not start {chosen.name} on this machine and took {started}")
     return session
+
+
+def _threads() -> int:
+    """0, ONNX Runtime's own choice, where all of the machine is ours; it does not see what a container is granted."""
+    cores = usable_cores()
+    return 0 if cores >= (os.cpu_count() or 1) else cores
 
 
 def _first_line(exc: Exception) -> str:

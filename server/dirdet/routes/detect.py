@@ -7,6 +7,7 @@ from fastapi.responses import JSONResponse
 
 from dirdet.access.guard import count_pictures
 from dirdet.answers import PictureFailure, detect_answer, problem_of_pictures
+from dirdet.deadline import HEADER, read_timeout_s
 from dirdet.disconnect import cancelled_when_gone
 from dirdet.draw import FORMATS
 from dirdet.negotiation import negotiate
@@ -16,7 +17,7 @@ from dirdet.problems import parameter_problem, problem_response
 from dirdet.query import repeated
 from dirdet.schemas import DetectAnswer
 from dirdet.service import DetectionService
-from dirdet.uploads import read_uploads
+from dirdet.uploads import announced_bytes, read_uploads
 
 JSON = "application/json"
 RESPONSES: dict[int | str, dict[str, Any]] = {
@@ -33,8 +34,8 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
             415: "Not a picture, or not a type of body that is read",
             422: "A broken or truncated picture, several of which none can be read, or a bad parameter, which is named",
             500: "An error of the server",
-            503: "The detector does not answer; Retry-After says when to ask again",
-            504: "The detector did not answer in time",
+            503: "No room for the request now, or the detector does not answer; Retry-After says when to ask again",
+            504: "The request was not answered in the time that it had",
         }
     ),
 }
@@ -53,15 +54,24 @@ def detect_routes(service: DetectionService) -> APIRouter:
         if wrong := repeated(request.query_params):
             return problem_response(parameter_problem(wrong))
         media_type = negotiate(request.headers.get("accept"), [JSON, *FORMATS])
-        settings = service.detector.settle(query)
-        async with read_uploads(request, service.limits) as uploads, cancelled_when_gone(request):
+        limits = service.limits
+        timeout_s = read_timeout_s(request.headers.get(HEADER), default_s=limits.timeout_s, max_s=limits.max_timeout_s)
+        served = service.served
+        settings = served.detector.settle(query)
+        async with (
+            service.seated(timeout_s, announced_bytes=announced_bytes(request, limits)) as seat,
+            read_uploads(request, limits, seat) as uploads,
+            cancelled_when_gone(request),
+        ):
             count_pictures(request, len(uploads))
             if media_type in FORMATS:
-                return Response(await service.draw(uploads[0], settings, media_type), media_type=media_type)
-            answers = await service.detect(uploads, settings)
-        failures = [answer for answer in answers if isinstance(answer, PictureFailure)]
-        if len(failures) == len(answers):
-            return problem_response(problem_of_pictures(failures))
-        return JSONResponse(detect_answer(service.detector.manifest, answers))
+                drawn = await service.draw(served, uploads[0], settings, media_type, seat)
+                return Response(drawn, media_type=media_type)
+            answers = await service.detect(served, uploads, settings, seat)
+            failures = [answer for answer in answers if isinstance(answer, PictureFailure)]
+            if len(failures) == len(answers):
+                return problem_response(problem_of_pictures(failures))
+            manifest = served.detector.manifest
+            return await service.write(lambda: JSONResponse(detect_answer(manifest, answers)))
 
     return router

@@ -8,8 +8,11 @@ from anyio import to_thread
 from fastapi import APIRouter, Request, Response
 
 from dirdet.access.guard import count_pictures
+from dirdet.deadline import HEADER as TIMEOUT
+from dirdet.deadline import read_timeout_s
 from dirdet.detector import MAX_BATCH
 from dirdet.disconnect import cancelled_when_gone
+from dirdet.drain import Drain
 from dirdet.open_inference.answer import VERSION, infer_answer, wanted_outputs
 from dirdet.open_inference.body import read_body
 from dirdet.open_inference.canvases import canvas_batch
@@ -28,16 +31,17 @@ from dirdet.open_inference.schemas import (
 )
 from dirdet.open_inference.tensors import output_arrays, protocol_tensors
 from dirdet.service import DetectionService
+from dirdet.uploads import announced_bytes
 
 PLATFORM = "dirdet"
 # JSON tensors that are read at once: each takes many times its own size meanwhile.
 READERS = 2
 
 
-def open_inference_routes(service: DetectionService) -> APIRouter:
-    """The paths, bound to the service that answers them."""
+def open_inference_routes(service: DetectionService, drain: Drain) -> APIRouter:
+    """The paths, bound to the service that answers them and to what ends it."""
     router = APIRouter(prefix="/v2", tags=["open inference protocol"], route_class=ProtocolRoute)
-    model = ServedModel(service)
+    model = ServedModel(service, drain)
 
     @router.get("", responses=errors(500))
     async def server_metadata() -> ServerMetadata:  # pyright: ignore[reportUnusedFunction]
@@ -50,9 +54,9 @@ def open_inference_routes(service: DetectionService) -> APIRouter:
         return ServerLive(live=True)
 
     @router.get("/health/ready", responses=errors(500, 503))
-    def server_ready() -> ServerReady:  # pyright: ignore[reportUnusedFunction]
+    async def server_ready() -> ServerReady:  # pyright: ignore[reportUnusedFunction]
         """Whether an inference sent now would be answered."""
-        model.check_ready()
+        await model.check_ready()
         return ServerReady(ready=True)
 
     @router.get("/models/{name}", responses=errors(404, 500))
@@ -70,10 +74,10 @@ def open_inference_routes(service: DetectionService) -> APIRouter:
 
     @router.get("/models/{name}/ready", responses=errors(404, 500, 503))
     @router.get("/models/{name}/versions/{version}/ready", include_in_schema=False)
-    def model_ready(name: str, request: Request) -> ModelReady:  # pyright: ignore[reportUnusedFunction]
+    async def model_ready(name: str, request: Request) -> ModelReady:  # pyright: ignore[reportUnusedFunction]
         """Whether an inference sent now would be answered."""
         model.named(request)
-        model.check_ready()
+        await model.check_ready()
         return ModelReady(name=name, ready=True)
 
     router.include_router(infer_routes(service, model))
@@ -99,14 +103,17 @@ def infer_routes(service: DetectionService, model: ServedModel) -> APIRouter:
         manifest = model.named(request)
         inputs, outputs = protocol_tensors(manifest)
         length = header_length(request.headers.get(HEADER_LENGTH))
-        body = await read_body(request, max_bytes=service.limits.max_request_bytes)
-        async with cancelled_when_gone(request):
-            inference = await to_thread.run_sync(partial(read_inference, body, length), limiter=reading)
-            wanted = wanted_outputs(inference, [each.name for each in outputs])
-            batch = canvas_batch(inference.arrays, inputs, manifest, max_batch=MAX_BATCH)
-            count_pictures(request, len(batch.canvas))
-            candidates = await service.infer(batch)
-            arrays = output_arrays(candidates, len(batch.canvas))
-            return await to_thread.run_sync(partial(infer_answer, name, inference, wanted, arrays))
+        limits = service.limits
+        timeout_s = read_timeout_s(request.headers.get(TIMEOUT), default_s=limits.timeout_s, max_s=limits.max_timeout_s)
+        async with service.seated(timeout_s, announced_bytes=announced_bytes(request, limits)) as seat:
+            body = await read_body(request, seat, max_bytes=limits.max_request_bytes)
+            async with cancelled_when_gone(request):
+                inference = await to_thread.run_sync(partial(read_inference, body, length), limiter=reading)
+                wanted = wanted_outputs(inference, [each.name for each in outputs])
+                batch = canvas_batch(inference.arrays, inputs, manifest, max_batch=MAX_BATCH)
+                count_pictures(request, len(batch.canvas))
+                candidates = await service.infer(service.served, batch, seat)
+                arrays = output_arrays(candidates, len(batch.canvas))
+                return await service.write(partial(infer_answer, name, inference, wanted, arrays))
 
     return router

@@ -1,0 +1,138 @@
+"""Twice as many requests as the gateway can answer, and pictures of many sizes: what it makes of both."""
+
+import asyncio
+import json
+import multiprocessing
+import time
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+from statistics import median, quantiles
+
+import click
+import numpy as np
+import uvicorn
+from PIL import Image
+
+from dirdet.app import create_app
+from dirdet.bench.callers import closed_loop, open_loop
+from dirdet.bench.known_speed import sleeping_detector
+from dirdet.bench.machine import machine
+from dirdet.commands.serve import listen
+from dirdet.detector import Detector
+from dirdet.files import write_whole
+from dirdet.limits import ServerLimits
+
+SINGLE_HW = (256, 320)
+# Of about as many pixels, so that decoding costs the same; they need three canvases.
+MIXED_HW = ((256, 320), (320, 256), (286, 286), (240, 340), (340, 240), (290, 282))
+PACKAGES = ("dirdet", "numpy", "onnxruntime", "pillow", "starlette", "uvicorn")
+
+
+@click.command("overload")
+@click.option(
+    "--engine", "kind", type=click.Choice(["known", "shipped"]), default="known", show_default=True,
+    help="An engine that sleeps, or the detector that comes with the package.",
+)  # fmt: skip
+@click.option("--batch-ms", default=10.0, show_default=True, help="Of the known engine, for every batch.")
+@click.option("--canvas-ms", default=15.0, show_default=True, help="Of the known engine, for every canvas.")
+@click.option("--seconds", default=10.0, show_default=True, help="Of each measurement.")
+@click.option(
+    "--times", default=2.0, show_default=True, help="Requests that come, as a multiple of what can be answered."
+)
+@click.option("--timeout-s", default=2.0, show_default=True, help="Time that each request has.")
+@click.option("--out", type=click.Path(path_type=Path), help="Also write everything into this JSON file.")
+def command(
+    kind: str, batch_ms: float, canvas_ms: float, seconds: float, times: float, timeout_s: float, out: Path | None
+) -> None:
+    """Measures a gateway of its own on a loopback port, in a process of its own.
+
+    Capacity is what callers get who ask again when they are answered. Goodput is what is answered in time per second
+    while TIMES as much comes.
+    """
+    facts: dict[str, object] = {"engine": kind, "machine": machine(PACKAGES)}
+    with gateway(kind, batch_ms / 1000, canvas_ms / 1000) as port:
+        facts |= asyncio.run(_measured(port, seconds=seconds, times=times, timeout_s=timeout_s))
+    for name, value in facts.items():
+        click.echo(f"{name}: {value}")
+    if out is not None:
+        write_whole(out, lambda file: file.write((json.dumps(facts, indent=1) + "\n").encode()))
+
+
+async def _measured(port: int, *, seconds: float, times: float, timeout_s: float) -> dict[str, object]:
+    single, mixed = _pictures([SINGLE_HW] * len(MIXED_HW)), _pictures(MIXED_HW)
+    callers = 24
+    await closed_loop(port, mixed, callers=callers, seconds=2)
+    rates: dict[str, list[float]] = {"single": [], "mixed": []}
+    for _ in range(3):  # in turns, so that what else the machine does meets both
+        for name, bodies in (("single", single), ("mixed", mixed)):
+            rates[name].append(await closed_loop(port, bodies, callers=callers, seconds=seconds / 3))
+    capacity = median(rates["single"])
+    begun_s = time.perf_counter()
+    calls = await open_loop(port, single, per_second=times * capacity, seconds=seconds, timeout_s=timeout_s)
+    in_time = sum(each.status == 200 and each.ended_s <= begun_s + seconds for each in calls)
+    after = await closed_loop(port, single, callers=callers, seconds=seconds / 3)
+    answered = [each.seconds for each in calls if each.status == 200]
+    shed = [each.seconds for each in calls if each.status == 503]
+    statuses = {each.status for each in calls}
+    return {
+        "capacity_per_s": capacity,
+        "capacity_after_per_s": after,
+        "mixed_sizes_of_single": median(rates["mixed"]) / capacity,
+        "came_per_s": times * capacity,
+        "goodput_of_capacity": in_time / (seconds * (capacity + after) / 2),
+        "statuses": {status: sum(each.status == status for each in calls) for status in sorted(statuses)},
+        "answered_s": _percentiles(answered),
+        "timeout_s": timeout_s,
+        "shed_s": _percentiles(shed),
+    }
+
+
+def _percentiles(seconds: Sequence[float]) -> dict[str, float]:
+    if len(seconds) < 2:
+        return {}
+    cuts = quantiles(seconds, n=100, method="inclusive")
+    return {
+        "p50": round(cuts[49], 4),
+        "p95": round(cuts[94], 4),
+        "p99": round(cuts[98], 4),
+        "max": round(max(seconds), 4),
+    }
+
+
+def _pictures(sizes_hw: Sequence[tuple[int, int]]) -> list[bytes]:
+    made: list[bytes] = []
+    for number, (height, width) in enumerate(sizes_hw):
+        noise = np.random.default_rng(number).integers(0, 256, (8, 10, 3), np.uint8)
+        file = BytesIO()
+        Image.fromarray(noise).resize((width, height)).save(file, "JPEG")
+        made.append(file.getvalue())
+    return made
+
+
+@contextmanager
+def gateway(kind: str, per_batch_s: float, per_canvas_s: float) -> Generator[int]:
+    """The port of a gateway in another process, which ends with the block."""
+    context = multiprocessing.get_context("spawn")
+    port = context.Value("i", 0)
+    process = context.Process(target=_serve, args=(kind, per_batch_s, per_canvas_s, port), daemon=True)
+    process.start()
+    try:
+        while not port.value:
+            if not process.is_alive():
+                raise click.ClickException("the gateway ended before it answered")
+            time.sleep(0.05)
+        yield port.value
+    finally:
+        process.kill()
+        process.join()
+
+
+def _serve(kind: str, per_batch_s: float, per_canvas_s: float, port: object) -> None:
+    detector = sleeping_detector(per_batch_s, per_canvas_s) if kind == "known" else Detector.open()
+    detector.warm_up()
+    with listen("127.0.0.1", 0) as listener:
+        app = create_app(detector, limits=ServerLimits())
+        port.value = listener.getsockname()[1]  # pyright: ignore[reportAttributeAccessIssue]
+        asyncio.run(uvicorn.Server(uvicorn.Config(app, log_config=None)).serve([listener]))

@@ -1,0 +1,42 @@
+"""What somebody who measures the gateway is told, as it happens."""
+
+from typing import Protocol
+
+
+class Observer(Protocol):
+    """Told of events from several threads, so that it must be quick and safe to call from any."""
+
+    def queue_changed(self, pictures: int, body_bytes: int) -> None:
+        """So many pictures wait or are under way, and so many bytes of bodies are held or announced."""
+        ...
+
+    def shed(self, reason: str) -> None:
+        """A request was refused for want of room: `queue`, `bytes`, `wait`, `loading` or `draining`."""
+        ...
+
+    def stage_ended(self, stage: str, seconds: float) -> None:
+        """A picture's `decode`, `queue` (waiting for its batch) or `infer`, or a request's `body`, took so long."""
+        ...
+
+    def batch_ended(self, canvas_hw: tuple[int, int], size: int, seconds: float, *, failed: bool) -> None:
+        """The engine computed a batch of so many canvases."""
+        ...
+
+
+class Silent:
+    """An observer that tells nobody."""
+
+    def queue_changed(self, pictures: int, body_bytes: int) -> None:
+        """See `Observer`."""
+
+    def shed(self, reason: str) -> None:
+        """See `Observer`."""
+
+    def stage_ended(self, stage: str, seconds: float) -> None:
+        """See `Observer`."""
+
+    def batch_ended(self, canvas_hw: tuple[int, int], size: int, seconds: float, *, failed: bool) -> None:
+        """See `Observer`."""
+
+
+SILENT: Observer = Silent()

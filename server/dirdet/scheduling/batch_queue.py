@@ -1,0 +1,105 @@
+"""What waits for an engine, in buckets that do not mix: which of it goes next, and when."""
+
+from collections.abc import Hashable, Iterator
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+Key = TypeVar("Key", bound=Hashable)
+Value = TypeVar("Value")
+
+
+@dataclass(eq=False, slots=True)
+class Entry(Generic[Key, Value]):
+    """One thing that waits.
+
+    Attributes:
+        key: its bucket; only entries of one bucket form a batch.
+        value: what is to be computed.
+        since_s: when it was put in, by the clock of who calls.
+        number: of the order in which entries came.
+    """
+
+    key: Key
+    value: Value
+    since_s: float
+    number: int = field(default=-1)
+
+
+class BatchQueue(Generic[Key, Value]):
+    """Batches by bucket, the longest waiting first; it has neither a clock nor threads.
+
+    A bucket is ripe when it fills a batch, when its first entry has waited `max_delay_s`, or when nothing else is
+    coming that could join it. Of the ripe buckets goes the one whose first entry came first, so that no bucket starves.
+    """
+
+    def __init__(self, *, max_batch: int, max_delay_s: float) -> None:
+        """Empty.
+
+        Args:
+            max_batch: entries of a batch, at most.
+            max_delay_s: how long an entry waits for others while nothing hinders it from going.
+        """
+        self._max_batch = max_batch
+        self._max_delay_s = max_delay_s
+        # Of a bucket, its entries by number: a dict keeps their order and forgets one at no cost.
+        self._buckets: dict[Key, dict[int, Entry[Key, Value]]] = {}
+        self._length = 0
+        self._next = 0
+
+    def __len__(self) -> int:
+        """Entries that wait."""
+        return self._length
+
+    def put(self, key: Key, value: Value, now_s: float) -> Entry[Key, Value]:
+        """Lets a value wait in its bucket."""
+        entry = Entry(key, value, now_s, self._next)
+        self._next += 1
+        self._buckets.setdefault(key, {})[entry.number] = entry
+        self._length += 1
+        return entry
+
+    def discard(self, entry: Entry[Key, Value]) -> bool:
+        """Forgets an entry; False if it does not wait any more."""
+        bucket = self._buckets.get(entry.key, {})
+        if bucket.pop(entry.number, None) is None:
+            return False
+        self._length -= 1
+        if not bucket:
+            del self._buckets[entry.key]
+        return True
+
+    def take(self, now_s: float, *, more_coming: bool) -> list[Entry[Key, Value]]:
+        """The next batch, in the order in which its entries came; empty while none is ripe.
+
+        Args:
+            now_s: the time.
+            more_coming: something that is not here yet may soon be put in.
+        """
+        ripe = (bucket for bucket in self._buckets.values() if not more_coming or self._is_ripe(bucket, now_s))
+        bucket = min(ripe, key=_first_number, default=None)
+        if bucket is None:
+            return []
+        batch = [entry for entry, _ in zip(bucket.values(), range(self._max_batch), strict=False)]
+        for entry in batch:
+            self.discard(entry)
+        return batch
+
+    def ripens_at_s(self) -> float | None:
+        """When, if nothing is put in, the next bucket is ripe although more is coming; None while nothing waits."""
+        return min((_first(bucket).since_s + self._max_delay_s for bucket in self._buckets.values()), default=None)
+
+    def entries(self) -> Iterator[Entry[Key, Value]]:
+        """Everything that waits."""
+        for bucket in self._buckets.values():
+            yield from bucket.values()
+
+    def _is_ripe(self, bucket: dict[int, Entry[Key, Value]], now_s: float) -> bool:
+        return len(bucket) >= self._max_batch or now_s >= _first(bucket).since_s + self._max_delay_s
+
+
+def _first(bucket: dict[int, Entry[Key, Value]]) -> Entry[Key, Value]:
+    return next(iter(bucket.values()))
+
+
+def _first_number(bucket: dict[int, Entry[Key, Value]]) -> int:
+    return next(iter(bucket))

@@ -1,0 +1,55 @@
+"""The way from canvases to detections, whichever engine is at its end."""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from dirdet.deadline import Deadline
+from dirdet.detections import Detection
+from dirdet.detector import PlacedPicture
+from dirdet.options import Settings
+from dirdet.tensors import Candidates, CanvasBatch
+
+
+class Lane(Protocol):
+    """Detects for many requests at once, each of which may be cancelled at any time."""
+
+    @property
+    def one_by_one(self) -> bool:
+        """Whether a request's pictures are handed over each as soon as it is decoded, rather than together."""
+        ...
+
+    @property
+    def busy_s(self) -> float:
+        """For how long the engine has been at what it does now."""
+        ...
+
+    def coming(self) -> AbstractContextManager[None]:
+        """Meanwhile a picture is on its way, for which others may wait a little."""
+        ...
+
+    async def detect(
+        self, pictures: Sequence[PlacedPicture], settings: Settings, deadline: Deadline
+    ) -> list[list[Detection]]:
+        """Detections of each picture, most confident first.
+
+        Raises:
+            DeadlineError: the time was over.
+            EngineError: the engine did not answer.
+            OverloadedError: the lane is closed.
+        """
+        ...
+
+    async def infer(self, batch: CanvasBatch, deadline: Deadline) -> Candidates:
+        """The engine's own answer to canvases, in their turn among the pictures'.
+
+        Raises:
+            DeadlineError: the time was over.
+            EngineError: the engine did not answer.
+            OverloadedError: the lane is closed.
+        """
+        ...
+
+    def close(self) -> None:
+        """Who still waits is told so; the engine stays open."""
+        ...

@@ -1,0 +1,175 @@
+"""Batches across requests: threads that take from a queue what an engine computes next."""
+
+import threading
+import time
+from collections.abc import Callable, Generator, Hashable, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from dirdet.deadline import Deadline
+from dirdet.errors import OverloadedError
+from dirdet.observing import SILENT, Observer
+from dirdet.scheduling.batch_queue import BatchQueue, Entry
+
+Key = TypeVar("Key", bound=Hashable)
+Value = TypeVar("Value")
+Answer = TypeVar("Answer")
+
+
+@dataclass(eq=False, slots=True)
+class _Job(Generic[Value, Answer]):
+    """A value, who waits for its answer, and until when."""
+
+    value: Value
+    future: "Future[Answer]"
+    deadline: Deadline
+
+
+class BatchScheduler(Generic[Key, Value, Answer]):
+    """Computes values in batches of one key; safe to call from any thread and any event loop.
+
+    Every value is answered exactly once: by its own answer, by the error of its batch, or by `DeadlineError` if its
+    time is over before its batch begins. A future that is cancelled before that is never computed and leaves at once.
+    """
+
+    def __init__(
+        self,
+        compute: Callable[[Key, Sequence[Value]], Sequence[Answer]],
+        *,
+        max_batch: int,
+        max_delay_s: float,
+        bound: int,
+        threads: int = 1,
+        observer: Observer = SILENT,
+    ) -> None:
+        """Starts the threads; they do not keep the process alive.
+
+        Args:
+            compute: answers the values of one batch, in their order.
+            max_batch: values of a batch, at most.
+            max_delay_s: how long a value waits for others to join it while a thread is free and others are coming.
+            bound: values that may wait.
+            threads: batches that are computed at the same time.
+            observer: is told how long values wait.
+        """
+        self._compute = compute
+        self._bound = bound
+        self._observer = observer
+        self._queue: BatchQueue[Key, _Job[Value, Answer]] = BatchQueue(max_batch=max_batch, max_delay_s=max_delay_s)
+        self._changed = threading.Condition()
+        self._coming = 0
+        self._closed = False
+        self._begun_s: dict[int, float] = {}
+        self._threads = [
+            threading.Thread(target=self._work, args=(number,), name=f"inference-{number}", daemon=True)
+            for number in range(threads)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def submit(self, key: Key, value: Value, deadline: Deadline) -> "Future[Answer]":
+        """Lets a value wait for its batch.
+
+        Raises:
+            OverloadedError: too many wait, or the scheduler is closed.
+        """
+        job = _Job(value, Future[Answer](), deadline)
+        with self._changed:
+            if self._closed:
+                raise OverloadedError("the detector has been stopped")
+            if len(self._queue) >= self._bound:
+                raise OverloadedError(f"{self._bound} pictures wait for the detector, the most there may be")
+            entry = self._queue.put(key, job, time.monotonic())
+            self._changed.notify()
+
+        def withdraw(future: "Future[Answer]") -> None:
+            if future.cancelled():
+                with self._changed:
+                    self._queue.discard(entry)
+
+        job.future.add_done_callback(withdraw)
+        return job.future
+
+    @contextmanager
+    def coming(self) -> Generator[None]:
+        """Meanwhile a value is on its way, for which another may wait a little."""
+        with self._changed:
+            self._coming += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._coming -= 1
+                if not self._coming:
+                    self._changed.notify()
+
+    def __len__(self) -> int:
+        """Values that wait."""
+        with self._changed:
+            return len(self._queue)
+
+    @property
+    def busy_s(self) -> float:
+        """For how long the oldest of the batches under way has been computed; 0 if there is none."""
+        with self._changed:
+            return time.monotonic() - min(self._begun_s.values()) if self._begun_s else 0.0
+
+    def close(self, *, within_s: float = 0.0) -> bool:
+        """Ends the threads after the batches under way; what waits is answered with an error.
+
+        Returns:
+            Whether the threads ended within the time; they end later if not.
+        """
+        with self._changed:
+            self._closed = True
+            waiting = list(self._queue.entries())
+            for entry in waiting:
+                self._queue.discard(entry)
+            self._changed.notify_all()
+        for entry in waiting:
+            if entry.value.future.set_running_or_notify_cancel():
+                entry.value.future.set_exception(OverloadedError("the detector has been stopped"))
+        end_s = time.monotonic() + within_s
+        for thread in self._threads:
+            thread.join(max(end_s - time.monotonic(), 0))
+        return not any(thread.is_alive() for thread in self._threads)
+
+    def _work(self, number: int) -> None:
+        while True:
+            with self._changed:
+                while not (entries := self._queue.take(time.monotonic(), more_coming=self._coming > 0)):
+                    if self._closed:
+                        return
+                    ripens_at_s = self._queue.ripens_at_s()
+                    self._changed.wait(None if ripens_at_s is None else max(ripens_at_s - time.monotonic(), 0))
+                self._begun_s[number] = time.monotonic()
+            self._answer(entries)
+            del entries  # else the last batch's canvases stay until the next comes
+            with self._changed:
+                del self._begun_s[number]
+
+    def _answer(self, entries: Sequence[Entry[Key, _Job[Value, Answer]]]) -> None:
+        jobs: list[_Job[Value, Answer]] = []
+        for entry in entries:
+            job = entry.value
+            if not job.future.set_running_or_notify_cancel():
+                continue
+            self._observer.stage_ended("queue", time.monotonic() - entry.since_s)
+            if job.deadline.left_s <= 0:
+                job.future.set_exception(job.deadline.missed("while it waited for the detector"))
+            else:
+                jobs.append(job)
+        if not jobs:
+            return
+        try:
+            answers = list(self._compute(entries[0].key, [job.value for job in jobs]))
+            if len(answers) != len(jobs):
+                raise RuntimeError(f"expected {len(jobs)} answers of a batch, found {len(answers)}")
+        except BaseException as exc:  # whatever it is, those who wait must hear of it
+            for job in jobs:
+                job.future.set_exception(exc)
+            return
+        for job, answer in zip(jobs, answers, strict=True):
+            job.future.set_result(answer)

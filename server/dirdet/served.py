@@ -1,0 +1,82 @@
+"""A detector at work: with it the lane to its engine, and what knows whether it answers. One object, to be replaced."""
+
+import anyio
+from anyio import to_thread
+
+from dirdet.deadline import Deadline
+from dirdet.detector import Detector
+from dirdet.engines.base import RemoteEngine
+from dirdet.errors import EngineError
+from dirdet.limits import ServerLimits
+from dirdet.observing import SILENT, Observer
+from dirdet.options import DetectOptions
+from dirdet.readiness import Readiness
+from dirdet.scheduling.embedded import EmbeddedLane
+from dirdet.scheduling.lane import Lane
+from dirdet.scheduling.remote import RemoteLane
+
+# Seconds that a health check waits for a probe.
+PROBE_S = 2.0
+# Pictures that are decoded ahead of the engine, in batches: enough to keep it busy, few enough to bound the canvases in
+# memory and the work that is done for callers who go away.
+BATCHES_AHEAD = 4
+
+
+class ServedDetector:
+    """Detects for many requests at once.
+
+    Attributes:
+        detector: the detector.
+        lane: the way to its engine.
+        readiness: whether it answers now.
+        ahead: to be held by a picture from its decoding to its answer, where the lane takes pictures one by one.
+    """
+
+    def __init__(self, detector: Detector, limits: ServerLimits, observer: Observer = SILENT) -> None:
+        """Takes a detector that is loaded, and closes its engine at the end."""
+        self.detector = detector
+        self.readiness = Readiness(self._probe)
+        self.ahead = anyio.CapacityLimiter(BATCHES_AHEAD * limits.max_batch * limits.inferences)
+        engine = detector.engine
+        self.lane: Lane = (
+            RemoteLane(detector, engine, limits, self.readiness, observer)
+            if isinstance(engine, RemoteEngine)
+            else EmbeddedLane(detector, limits, self.readiness, observer)
+        )
+        self._limits = limits
+
+    def warm_up(self) -> None:
+        """Detects once on every canvas; an engine in another process is not waited for, and proves itself when asked.
+
+        Raises:
+            EngineError: that does not succeed.
+        """
+        if not isinstance(self.detector.engine, RemoteEngine):
+            self.detector.warm_up()
+            self.readiness.succeeded()
+
+    async def check_ready(self) -> None:
+        """Returns if a picture that is sent now would be answered.
+
+        Raises:
+            EngineError: it would not.
+        """
+        if not await to_thread.run_sync(self.detector.engine.ready):
+            raise EngineError("the engine is not ready")
+        busy_s = self.lane.busy_s
+        if busy_s > self._limits.max_timeout_s:
+            raise EngineError(f"the engine has been at one inference for {busy_s:.0f} s")
+        await self.readiness.check()
+
+    def close(self) -> None:
+        """Ends its threads and the engine; who still waits is told so."""
+        self.lane.close()
+        self.detector.engine.close()
+
+    async def _probe(self) -> None:
+        """Detects on an empty canvas of the smallest size, in its turn among the pictures."""
+        deadline = Deadline.after(min(PROBE_S, self._limits.timeout_s))
+        with anyio.move_on_after(deadline.left_s):
+            await self.lane.detect([self.detector.blanks()[0]], self.detector.settle(DetectOptions()), deadline)
+            return
+        raise EngineError("a detection on an empty picture was not answered in time")

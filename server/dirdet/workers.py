@@ -1,0 +1,120 @@
+"""Several processes on one listening socket: a parent that starts them, replaces those that die, and ends with them."""
+
+import logging
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from types import FrameType
+
+from dirdet.errors import DirdetError
+
+log = logging.getLogger(__name__)
+
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+# Seconds before a worker that died is replaced, so that one which dies at once does not keep the machine busy.
+RESTART_S = 1.0
+# What a worker ends with that met an error which another would meet too, and has told it.
+TOLD = 1
+
+
+class WorkersError(DirdetError):
+    """Workers that cannot do their work."""
+
+
+class Workers:
+    """Forked processes that do the same work; to be used before this process has any thread.
+
+    A terminal's Ctrl-C reaches the parent alone, which passes every signal on; the workers end with the parent,
+    however that ends.
+    """
+
+    def __init__(self, number: int, work: Callable[[], None]) -> None:
+        """Starts nothing yet.
+
+        Args:
+            number: of processes, all the time.
+            work: of each; returns when the process gets SIGINT or SIGTERM.
+        """
+        self._number = number
+        self._work = work
+        self._pids: set[int] = set()
+        self._stopping = False
+        self._failed = False
+        self._alive = os.pipe()
+
+    def run(self) -> None:
+        """Returns when this process was told to stop and all workers have ended.
+
+        Raises:
+            WorkersError: a worker met an error that the others meet too.
+        """
+        for number in STOP_SIGNALS:
+            signal.signal(number, self._pass_on)
+        for _ in range(self._number):
+            self._start()
+        while self._pids:
+            pid, status = os.wait()
+            self._pids.discard(pid)
+            if not self._stopping:
+                self._ended(pid, os.waitstatus_to_exitcode(status))
+        if self._failed:
+            raise WorkersError("the workers could not start; what each of them says stands above")
+
+    def _ended(self, pid: int, code: int) -> None:
+        if code == TOLD:
+            self._failed = True
+            self._pass_on(signal.SIGTERM, None)
+            return
+        log.warning("worker %d ended with %d; another takes its place", pid, code)
+        time.sleep(RESTART_S)
+        if not self._stopping:
+            self._start()
+
+    def _start(self) -> None:
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)  # a child must not answer as the parent does
+        pid = os.fork()
+        if pid:
+            self._pids.add(pid)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
+            return
+        status = TOLD
+        try:
+            self._begin_worker()
+            self._work()
+            status = 0
+        except KeyboardInterrupt:
+            status = 0
+        except DirdetError as exc:
+            log.error("%s", exc)
+        except BaseException:
+            log.exception("a worker met an error it did not expect")
+            status = 70  # EX_SOFTWARE of sysexits.h: another may fare better
+        finally:
+            logging.shutdown()
+            os._exit(status)
+
+    def _begin_worker(self) -> None:
+        """In the child: away from the terminal's signals, and with an eye on the parent."""
+        os.setpgid(0, 0)
+        for number in STOP_SIGNALS:
+            signal.signal(number, signal.default_int_handler)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
+        for handler in logging.getLogger().handlers:
+            handler.setFormatter(logging.Formatter(f"%(asctime)s [{os.getpid()}] %(levelname)s %(message)s"))
+        reading, writing = self._alive
+        os.close(writing)
+
+        def end_with_parent() -> None:
+            os.read(reading, 1)  # nothing is ever written: it returns when the parent is gone
+            os.kill(os.getpid(), signal.SIGTERM)
+
+        threading.Thread(target=end_with_parent, daemon=True).start()
+
+    def _pass_on(self, number: int, _: FrameType | None) -> None:
+        self._stopping = True
+        for pid in self._pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)

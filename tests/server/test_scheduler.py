@@ -1,0 +1,214 @@
+"""The scheduler with real threads: every value answered exactly once, by its own answer, whatever else happens."""
+
+import threading
+import time
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dirdet.deadline import Deadline
+from dirdet.errors import DeadlineError, OverloadedError
+from dirdet.scheduling.scheduler import BatchScheduler
+
+Answer = tuple[str, int]
+
+
+class Computer:
+    """Answers a value with itself and its key; stops at a gate, and remembers what it was given."""
+
+    def __init__(self) -> None:
+        self.gate = threading.Event()
+        self.gate.set()
+        self.entered = threading.Semaphore(0)
+        self.batches: list[tuple[str, list[int]]] = []
+        self.breaks_at: set[int] = set()
+
+    def __call__(self, key: str, values: Sequence[int]) -> list[Answer]:
+        self.batches.append((key, list(values)))
+        self.entered.release()
+        assert self.gate.wait(10)
+        if self.breaks_at & set(values):
+            raise RuntimeError("broken")
+        return [(key, value) for value in values]
+
+
+@contextmanager
+def scheduler(
+    computer: Callable[[str, Sequence[int]], Sequence[Answer]],
+    *,
+    max_batch: int = 4,
+    delay_s: float = 0.0,
+    bound: int = 99,
+) -> Generator[BatchScheduler[str, int, Answer]]:
+    made: BatchScheduler[str, int, Answer] = BatchScheduler(
+        computer, max_batch=max_batch, max_delay_s=delay_s, bound=bound
+    )
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+def soon() -> Deadline:
+    return Deadline.after(10)
+
+
+def test_one_alone_does_not_wait_for_others() -> None:
+    with scheduler(Computer(), delay_s=60) as made:
+        assert made.submit("a", 1, soon()).result(5) == ("a", 1)
+
+
+def test_while_another_is_coming_it_waits_and_goes_when_that_is_here() -> None:
+    computer = Computer()
+    with scheduler(computer, delay_s=60) as made:
+        with made.coming():
+            first = made.submit("a", 1, soon())
+            time.sleep(0.05)
+            assert not first.done()
+            second = made.submit("a", 2, soon())
+        assert [first.result(5), second.result(5)] == [("a", 1), ("a", 2)]
+    assert computer.batches == [("a", [1, 2])]
+
+
+def test_it_waits_no_longer_than_the_delay() -> None:
+    with scheduler(Computer(), delay_s=0.05) as made, made.coming():
+        assert made.submit("a", 1, soon()).result(5) == ("a", 1)
+
+
+def test_what_waits_while_the_engine_is_busy_goes_by_bucket_and_age() -> None:
+    computer = Computer()
+    computer.gate.clear()
+    with scheduler(computer) as made:
+        futures = [made.submit("a", 0, soon())]
+        assert computer.entered.acquire(timeout=5)
+        assert made.busy_s > 0
+        futures += [made.submit("ab"[number % 2], number, soon()) for number in range(1, 8)]
+        computer.gate.set()
+        assert [future.result(5) for future in futures] == [("ab"[number % 2], number) for number in range(8)]
+    assert computer.batches == [("a", [0]), ("b", [1, 3, 5, 7]), ("a", [2, 4, 6])]
+
+
+def test_what_is_cancelled_or_late_before_its_turn_is_not_computed() -> None:
+    computer = Computer()
+    computer.gate.clear()
+    with scheduler(computer) as made:
+        first = made.submit("a", 0, soon())
+        assert computer.entered.acquire(timeout=5)
+        cancelled, late, good = (made.submit("a", n, Deadline.after(t)) for n, t in ((1, 9), (2, 0.01), (3, 9)))
+        assert cancelled.cancel()
+        assert len(made) == 2
+        time.sleep(0.02)
+        computer.gate.set()
+        assert first.result(5) == ("a", 0)
+        assert good.result(5) == ("a", 3)
+        with pytest.raises(DeadlineError, match=r"0\.01 s"):
+            late.result(5)
+    assert computer.batches == [("a", [0]), ("a", [3])]
+
+
+def test_beyond_the_bound_it_refuses_and_takes_again_when_there_is_room() -> None:
+    computer = Computer()
+    computer.gate.clear()
+    with scheduler(computer, bound=2) as made:
+        futures = [made.submit("a", 0, soon())]
+        assert computer.entered.acquire(timeout=5)
+        futures += [made.submit("a", 1, soon()), made.submit("b", 2, soon())]
+        with pytest.raises(OverloadedError, match="2 pictures wait"):
+            made.submit("a", 3, soon())
+        computer.gate.set()
+        for future in futures:
+            future.result(5)
+        assert made.submit("a", 3, soon()).result(5) == ("a", 3)
+
+
+def test_a_broken_batch_is_told_to_its_own_and_the_next_goes_on() -> None:
+    computer = Computer()
+    computer.breaks_at = {1}
+    with scheduler(computer) as made:
+        with pytest.raises(RuntimeError, match="broken"):
+            made.submit("a", 1, soon()).result(5)
+        assert made.submit("a", 2, soon()).result(5) == ("a", 2)
+
+
+def test_too_few_answers_are_an_error_for_all() -> None:
+    def too_few(key: str, values: Sequence[int]) -> list[Answer]:
+        return [(key, value) for value in values][1:]
+
+    with scheduler(too_few) as made, pytest.raises(RuntimeError, match="expected 1 answers"):
+        made.submit("a", 1, soon()).result(5)
+
+
+def test_closed_it_tells_those_who_wait() -> None:
+    computer = Computer()
+    computer.gate.clear()
+    with scheduler(computer) as made:
+        first = made.submit("a", 0, soon())
+        assert computer.entered.acquire(timeout=5)
+        second = made.submit("a", 1, soon())
+    with pytest.raises(OverloadedError, match="stopped"):
+        second.result(5)
+    with pytest.raises(OverloadedError, match="stopped"):
+        made.submit("a", 2, soon())
+    computer.gate.set()
+    assert first.result(5) == ("a", 0)
+
+
+@settings(max_examples=40)
+@given(
+    works=st.lists(
+        st.tuples(
+            st.sampled_from("abc"),
+            st.sampled_from(["wait", "cancel", "late", "break"]),
+            st.sampled_from([0, 0, 0, 0.001]),
+        ),
+        max_size=60,
+    ),
+    max_batch=st.integers(1, 5),
+    delay_s=st.sampled_from([0, 0.001, 0.01]),
+    bound=st.integers(1, 40),
+)
+def test_whatever_happens_each_is_answered_once_and_none_is_mixed(
+    works: list[tuple[str, str, float]], max_batch: int, delay_s: float, bound: int
+) -> None:
+    computer = Computer()
+    computer.breaks_at = {number for number, (_, what, _) in enumerate(works) if what == "break"}
+    answered: list[int] = []
+    futures: dict[int, Future[Answer]] = {}
+    cancelled: set[int] = set()
+    with scheduler(computer, max_batch=max_batch, delay_s=delay_s, bound=bound) as made:
+        for number, (key, what, pause_s) in enumerate(works):
+            with made.coming():
+                time.sleep(pause_s)
+                try:
+                    future = made.submit(key, number, Deadline.after(-1 if what == "late" else 10))
+                except OverloadedError:
+                    assert bound <= 40
+                    continue
+                assert len(made) <= bound
+            futures[number] = future
+            future.add_done_callback(lambda _, number=number: answered.append(number))
+            if what == "cancel" and future.cancel():
+                cancelled.add(number)
+        for number, future in futures.items():
+            key, what, _ = works[number]
+            if number in cancelled:
+                assert future.cancelled()
+                continue
+            try:
+                assert future.result(10) == (key, number)
+                assert what != "late"
+            except DeadlineError:
+                assert what == "late"
+            except RuntimeError:
+                [batch] = [values for _, values in computer.batches if number in values]
+                assert computer.breaks_at & set(batch)
+    assert sorted(answered) == sorted(futures)
+    computed = [number for _, values in computer.batches for number in values]
+    assert len(computed) == len(set(computed))
+    assert not cancelled & set(computed)
+    assert all(len(values) <= max_batch for _, values in computer.batches)
+    assert all(works[number][0] == key for key, values in computer.batches for number in values)
