@@ -7,11 +7,11 @@ from anyio import to_thread
 from PIL import Image
 
 from dirdet.answers import PictureAnswer, PictureFailure
-from dirdet.detections import Detection
 from dirdet.detector import Detector, PlacedPicture
 from dirdet.draw import draw_detections, encode
 from dirdet.engines.base import RemoteEngine
 from dirdet.errors import DeadlineError, PictureError
+from dirdet.found import Found
 from dirdet.limits import ServerLimits
 from dirdet.options import Settings
 from dirdet.pictures import read_picture
@@ -75,9 +75,9 @@ class DetectionService:
         deadline = anyio.current_time() + self.limits.deadline_s
         picture = await to_thread.run_sync(self._read, upload, limiter=self._decoding)
         placed = await to_thread.run_sync(self.detector.place, picture, limiter=self._decoding)
-        [detections] = await self._infer([placed], settings, deadline=deadline)
+        [found] = await self._infer([placed], settings, deadline=deadline)
         return await to_thread.run_sync(
-            lambda: encode(draw_detections(picture, detections), media_type), limiter=self._decoding
+            lambda: encode(draw_detections(picture, found.detections), media_type), limiter=self._decoding
         )
 
     async def infer(self, batch: CanvasBatch) -> Candidates:
@@ -96,10 +96,8 @@ class DetectionService:
         except TimeoutError as exc:
             raise DeadlineError(f"the detector did not answer within {timeout_s:g} s") from exc
 
-    async def _infer(
-        self, pictures: Sequence[PlacedPicture], settings: Settings, *, deadline: float
-    ) -> list[list[Detection]]:
-        """Detections of each picture; `deadline`, by the event loop's clock, is for remote engines."""
+    async def _infer(self, pictures: Sequence[PlacedPicture], settings: Settings, *, deadline: float) -> list[Found]:
+        """What is found in each picture; `deadline`, by the event loop's clock, is for remote engines."""
         engine = self.detector.engine
         if not isinstance(engine, RemoteEngine):
             return await to_thread.run_sync(self.detector.detect_placed, pictures, settings, limiter=self._inferring)

@@ -80,7 +80,7 @@ def command(
         with listener:
             refuse_unguarded(access, bound=listener.getsockname()[0])
             bundle = open_bundle(folder)
-            detector = Detector(bundle.manifest, make_engine(bundle, triton=target))
+            detector = Detector(bundle.manifest, make_engine(bundle, triton=target), model_card=bundle.model_card())
             limits = ServerLimits()
             if target is None:
                 detector.warm_up()

@@ -1,12 +1,14 @@
 """POST /detect."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
+from anyio import to_thread
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
 
 from dirdet.access.guard import count_pictures
-from dirdet.answers import PictureFailure, detect_answer, problem_of_pictures
+from dirdet.answers import PictureAnswer, PictureFailure, detect_answer, problem_of_pictures
 from dirdet.disconnect import cancelled_when_gone
 from dirdet.draw import FORMATS
 from dirdet.negotiation import negotiate
@@ -62,6 +64,12 @@ def detect_routes(service: DetectionService) -> APIRouter:
         failures = [answer for answer in answers if isinstance(answer, PictureFailure)]
         if len(failures) == len(answers):
             return problem_response(problem_of_pictures(failures))
-        return JSONResponse(detect_answer(service.detector.manifest, answers))
+        if settings.candidates:  # thousands of objects, perhaps: others are answered meanwhile
+            return await to_thread.run_sync(_answer, service, answers)
+        return _answer(service, answers)
 
     return router
+
+
+def _answer(service: DetectionService, answers: Sequence[PictureAnswer | PictureFailure]) -> Response:
+    return JSONResponse(detect_answer(service.detector.manifest, answers))
