@@ -17,6 +17,7 @@ from dirdet.routes.about import about_routes
 from dirdet.routes.detect import detect_routes
 from dirdet.routes.docs import add_docs
 from dirdet.routes.open_inference import open_inference_routes
+from dirdet.routes.page import add_page
 from dirdet.service import DetectionService
 
 DESCRIPTION = (
@@ -57,6 +58,7 @@ def create_app(detector: Detector, *, limits: ServerLimits | None = None, access
     app.include_router(about_routes(service))
     app.include_router(open_inference_routes(service))
     add_docs(app)
+    add_page(app)
     app.add_middleware(HeadAsGet)
     install_handlers(app)
     access = access or Access()

@@ -1,0 +1,30 @@
+// The page's state, and who wants to know when it has changed: told once a frame, however often it changes.
+
+/** initial: a flat object; values are replaced, never changed in place. */
+export function createStore(initial) {
+  let state = Object.freeze({ ...initial });
+  let asked = false;
+  const listeners = [];
+
+  function tell() {
+    asked = false;
+    const now = state;
+    for (const listener of listeners) listener(now);
+  }
+
+  return {
+    get: () => state,
+    set(changes) {
+      const changed = Object.entries(changes).some(([name, value]) => state[name] !== value);
+      if (!changed) return;
+      state = Object.freeze({ ...state, ...changes });
+      if (!asked) {
+        asked = true;
+        requestAnimationFrame(tell);
+      }
+    },
+    onChange(listener) {
+      listeners.push(listener);
+    },
+  };
+}
