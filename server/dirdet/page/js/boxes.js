@@ -14,32 +14,36 @@ export function boxOf(candidate, confidence, row, { gained, lost }) {
 
 /**
  * boxes: [{ row, kind, candidate, text }], most confident first; scale: screen pixels a picture's pixel.
- * Returns the elements, the most confident last and so on top, and a Map of them by row.
+ * Returns a Map by row of { frame, label }, SVG elements; labels are to lie over all frames, the first on top.
  */
 export function drawBoxes(boxes, { scale, bounds }) {
   const placed = boxes.map(({ candidate, text }) => ({ ...onScreen(candidate.box, scale), text }));
   const places = placeLabels(placed, bounds);
-  const byRow = new Map();
+  const drawn = new Map();
   boxes.forEach(({ row, kind, candidate, text }, position) => {
     const colour = colourOf(candidate.class_id);
     const { x, y, width, height } = placed[position];
-    const sides = { x, y, width, height };
-    const place = places[position];
-    const group = draw(
-      "g",
-      { class: `box ${kind}${place.free ? "" : " crowded"}`, "data-row": row },
-      draw("rect", { ...sides, class: "casing" }),
-      draw("rect", { ...sides, class: "line", style: { stroke: colour } }),
-      draw(
-        "g",
-        { class: "label", transform: `translate(${place.x} ${place.y})` },
-        draw("rect", { width: widthOf(text), height: LABEL.height, rx: 3, style: { fill: colour } }),
-        draw("text", { x: LABEL.padding, y: LABEL.height - 5 }, text),
-      ),
-    );
-    byRow.set(row, group);
+    drawn.set(row, {
+      frame: frame({ x, y, width, height }, kind, colour, row),
+      label: label(places[position], text, colour),
+    });
   });
-  return { elements: [...byRow.values()].reverse(), byRow };
+  return drawn;
+}
+
+function frame(sides, kind, colour, row) {
+  const casing = draw("rect", { ...sides, class: "casing" });
+  const line = draw("rect", { ...sides, class: "line", style: { stroke: colour } });
+  return draw("g", { class: `box ${kind}`, "data-row": row }, casing, line);
+}
+
+function label({ x, y, free }, text, colour) {
+  return draw(
+    "g",
+    { class: `label${free ? "" : " crowded"}`, transform: `translate(${x} ${y})` },
+    draw("rect", { width: widthOf(text), height: LABEL.height, rx: 3, style: { fill: colour } }),
+    draw("text", { x: LABEL.padding, y: LABEL.height - 5 }, text),
+  );
 }
 
 /** A thin line around a candidate that was suppressed. */

@@ -119,13 +119,22 @@ function refuseIfTooLarge(file, maxBytes) {
   throw { status: 413, title: "The picture is too large", detail, retryAfterS: null };
 }
 
-// Browsers show no TIFF, and not every one turns every type by its EXIF orientation.
+// Browsers show no TIFF, and turn by its EXIF orientation a JPEG, but not every other type: the server shows those.
 async function makeVisible(picture, answer) {
   const shown = await sizeOf(picture.url);
-  if (shown?.width === answer.width && shown.height === answer.height) return;
+  const same = shown?.width === answer.width && shown.height === answer.height;
+  if (same && !(await mayBeTurned(picture.file))) return;
   const seen = await asSeen(picture.file, { signal: picture.stop.signal });
   URL.revokeObjectURL(picture.url);
   picture.url = URL.createObjectURL(seen);
+}
+
+const ENDS_BYTES = 65536; // EXIF lies at a file's beginning or end
+
+/** Whether a PNG or a WebP has EXIF, by the names of their chunks; a JPEG calls it otherwise. */
+async function mayBeTurned(file) {
+  const ends = new Blob([file.slice(0, ENDS_BYTES), file.slice(-ENDS_BYTES)]);
+  return /eXIf|EXIF/.test(await ends.text());
 }
 
 function sizeOf(url) {

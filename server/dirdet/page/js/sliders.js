@@ -6,7 +6,7 @@ const STEP = 0.01;
 const SETTINGS = [
   { name: "score_threshold", title: "Score above", hint: "the classifier’s probability" },
   { name: "min_iou", title: "Iou at least", hint: "how well it is predicted to fit", fits: true },
-  { name: "nms_iou_threshold", title: "NMS overlap", hint: "above it one of two goes" },
+  { name: "nms_iou_threshold", title: "NMS overlap", hint: "above it only the best stays" },
   { name: "iou_weight", title: "Iou weight", hint: "0: score alone, 1: iou alone", fits: true },
 ];
 

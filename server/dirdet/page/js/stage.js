@@ -17,8 +17,9 @@ export function createStage({ point, pick, step }) {
   const veil = make("canvas", { class: "veil", "aria-hidden": "true" });
   const svg = draw("svg", { class: "boxes", "aria-hidden": "true" });
   const ghosts = draw("g");
-  const layer = draw("g");
-  svg.append(ghosts, layer);
+  const frames = draw("g");
+  const names = draw("g");
+  svg.append(ghosts, frames, names);
   const frame = make("div", { class: "frame" }, photo, veil, svg);
   stage.append(frame);
   let shown = null;
@@ -65,8 +66,10 @@ export function createStage({ point, pick, step }) {
     const boxes = [...result.kept, ...result.lost].map((row) =>
       boxOf(candidates[row], result.confidence[row], row, result),
     );
-    const { elements, byRow } = drawBoxes(boxes, { scale, bounds });
-    layer.replaceChildren(...elements);
+    const byRow = drawBoxes(boxes, { scale, bounds });
+    const last = [...byRow.values()].reverse(); // the most confident on top
+    frames.replaceChildren(...last.map((each) => each.frame));
+    names.replaceChildren(...last.map((each) => each.label));
     svg.classList.toggle("bare", !labels);
     drawn = { byRow, scale, boxes };
     paintVeil(picture.answer, result.kept, shown.masks);
@@ -89,9 +92,9 @@ export function createStage({ point, pick, step }) {
   function highlight() {
     const hot = shown.pointed ?? shown.picked;
     svg.classList.toggle("has-hot", drawn.byRow.has(hot));
-    for (const [row, element] of drawn.byRow) {
-      element.classList.toggle("hot", row === hot);
-      element.classList.toggle("picked", row === shown.picked);
+    for (const [row, { frame, label }] of drawn.byRow) {
+      for (const part of [frame, label]) part.classList.toggle("hot", row === hot);
+      frame.classList.toggle("picked", row === shown.picked);
     }
     const { candidates } = shown.picture.answer;
     const gone = [...shown.result.by].filter(([, winner]) => winner === hot).map(([row]) => row);
@@ -102,9 +105,9 @@ export function createStage({ point, pick, step }) {
     show,
     redraw: () => shown && (redrawAll(), highlight()),
     /** Where a box is on the screen; null where it is not drawn. */
-    placeOf: (row) => drawn.byRow.get(row)?.querySelector(".line").getBoundingClientRect() ?? null,
+    placeOf: (row) => drawn.byRow.get(row)?.frame.lastChild.getBoundingClientRect() ?? null,
     reveal(row) {
-      drawn.byRow.get(row)?.querySelector(".line").scrollIntoView?.({ block: "nearest", inline: "nearest" });
+      drawn.byRow.get(row)?.frame.lastChild.scrollIntoView({ block: "nearest", inline: "nearest" });
     },
   };
 }
