@@ -94,7 +94,12 @@ def open_page(browser: Any) -> Iterator[Open]:
             if message.type == "error" and "Failed to load resource" not in message.text:
                 watched.faults.append(message.text)
 
+        def failed(request: Any) -> None:
+            if request.failure not in ("net::ERR_INTERNET_DISCONNECTED", "net::ERR_ABORTED"):
+                watched.faults.append(f"{request.url}: {request.failure}")
+
         page.on("request", note)
+        page.on("requestfailed", failed)
         page.on("console", heard)
         page.on("pageerror", lambda error: watched.faults.append(str(error)))
         page.goto(f"{address}/")

@@ -19,31 +19,48 @@ export function boxOf(candidate, confidence, row, { gained, lost }) {
 export function drawBoxes(boxes, { scale, bounds }) {
   const placed = boxes.map(({ candidate, text }) => ({ ...onScreen(candidate.box, scale), text }));
   const places = placeLabels(placed, bounds);
-  const drawn = new Map();
-  boxes.forEach(({ row, kind, candidate, text }, position) => {
-    const colour = colourOf(candidate.class_id);
-    const { x, y, width, height } = placed[position];
-    drawn.set(row, {
-      frame: frame({ x, y, width, height }, kind, colour, row),
-      label: label(places[position], text, colour),
-    });
-  });
-  return drawn;
-}
-
-function frame(sides, kind, colour, row) {
-  const casing = draw("rect", { ...sides, class: "casing" });
-  const line = draw("rect", { ...sides, class: "line", style: { stroke: colour } });
-  return draw("g", { class: `box ${kind}`, "data-row": row }, casing, line);
-}
-
-function label({ x, y, free }, text, colour) {
-  return draw(
-    "g",
-    { class: `label${free ? "" : " crowded"}`, transform: `translate(${x} ${y})` },
-    draw("rect", { width: widthOf(text), height: LABEL.height, rx: 3, style: { fill: colour } }),
-    draw("text", { x: LABEL.padding, y: LABEL.height - 5 }, text),
+  return new Map(
+    boxes.map(({ row, kind, candidate, text }, position) => {
+      const parts = partsOf(candidate, row, placed[position], scale);
+      parts.frame.setAttribute("class", `box ${kind}`);
+      write(parts, text, places[position]);
+      return [row, parts];
+    }),
   );
+}
+
+// Made once a candidate and scale: a slider that moves must not make hundreds of them anew.
+const made = new WeakMap();
+
+function partsOf(candidate, row, { x, y, width, height }, scale) {
+  const before = made.get(candidate);
+  if (before?.scale === scale) return before;
+  const colour = colourOf(candidate.class_id);
+  const sides = { x, y, width, height };
+  const plate = draw("rect", { height: LABEL.height, rx: 3, style: { fill: colour } });
+  const words = draw("text", { x: LABEL.padding, y: LABEL.height - 5 });
+  const parts = {
+    scale,
+    frame: draw(
+      "g",
+      { "data-row": row },
+      draw("rect", { ...sides, class: "casing" }),
+      draw("rect", { ...sides, class: "line", style: { stroke: colour } }),
+    ),
+    label: draw("g", {}, plate, words),
+    plate,
+    words,
+  };
+  made.set(candidate, parts);
+  return parts;
+}
+
+function write({ label, plate, words }, text, { x, y, free }) {
+  label.setAttribute("class", `label${free ? "" : " crowded"}`);
+  label.setAttribute("transform", `translate(${x} ${y})`);
+  if (words.textContent === text) return;
+  plate.setAttribute("width", widthOf(text));
+  words.textContent = text;
 }
 
 /** A thin line around a candidate that was suppressed. */

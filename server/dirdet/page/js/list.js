@@ -48,9 +48,7 @@ export function createList({ point, pick, step }) {
     const plain = candidates.every((each) => each.iou === null);
     const names = plain ? ["score"] : [...FITS, "confidence"];
     byId("columns").replaceChildren(make("span"), ...names.map((name) => make("span", {}, SHORT[name])));
-    options = new Map(
-      rows.map((row) => [row, optionOf(row, candidates[row], result, names)]),
-    );
+    options = new Map(rows.map((row) => [row, optionOf(row, candidates[row], result, names)]));
     list.replaceChildren(...options.values());
   }
 
@@ -67,21 +65,26 @@ export function kindOf(row, { gained, lost }) {
   return gained.has(row) ? "gained" : lost.has(row) ? "lost" : "same";
 }
 
+// Rows are made once a candidate: a slider that moves must not make hundreds of them anew.
+const made = new WeakMap();
+
 function optionOf(row, candidate, result, names) {
   const confidence = result.confidence[row];
   const kind = kindOf(row, result);
-  const figures = { ...candidate, confidence };
+  if (!made.has(candidate)) made.set(candidate, newOption(row, candidate, names));
+  const { option, mark, last } = made.get(candidate);
+  option.className = `row ${kind}`;
+  option.setAttribute("aria-label", sentenceOf(candidate, confidence, kind));
+  mark.textContent = MARKS[kind];
+  if (last) last.textContent = fraction(confidence);
+  return option;
+}
+
+function newOption(row, candidate, names) {
   const swatch = make("span", { class: "swatch", style: { backgroundColor: colourOf(candidate.class_id) } });
-  return make(
-    "li",
-    {
-      id: `row-${row}`,
-      role: "option",
-      class: `row ${kind}`,
-      "data-row": row,
-      "aria-label": sentenceOf(candidate, confidence, kind),
-    },
-    make("span", { class: "row-label" }, swatch, MARKS[kind] ? make("b", { class: "mark" }, MARKS[kind]) : "", candidate.label),
-    ...names.map((name) => make("span", { class: `figure ${name}` }, fraction(figures[name]))),
-  );
+  const mark = make("b", { class: "mark" });
+  const figures = names.map((name) => make("span", { class: `figure ${name}` }, fraction(candidate[name])));
+  const label = make("span", { class: "row-label" }, swatch, mark, candidate.label);
+  const option = make("li", { id: `row-${row}`, role: "option", "data-row": row }, label, ...figures);
+  return { option, mark, last: names.at(-1) === "confidence" ? figures.at(-1) : null };
 }
