@@ -4,7 +4,6 @@ import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -16,13 +15,24 @@ from dirdet.commands.serve import listen
 from dirdet.detector import Detector
 from dirdet.shipped import default_bundle
 
+from .watched import Watched
+
 # `make test-browser` sets it: there a missing browser is a failure, not a reason to skip.
 REQUIRED = "DIRDET_TEST_BROWSER"
 NAMES = ("chromium", "chromium-browser", "google-chrome")
-FLAGS = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync --use-fake-device-for-media-stream --use-fake-ui-for-media-stream"
-).split()
+# Long, since a busy machine is no fault of the page.
+TIMEOUT_MS = 60_000
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+]
 
 Serve = Callable[[FastAPI | Detector], str]
 Open = Callable[..., Any]
@@ -51,62 +61,20 @@ def browser() -> Iterator[Any]:
         browser.close()
 
 
-@dataclass
-class Watched:
-    """A page and what it did: nothing may go wrong unseen, nothing may go elsewhere.
-
-    Attributes:
-        page: Playwright's.
-        sent: method and path of every request.
-        faults: errors of scripts and of the policy.
-    """
-
-    page: Any
-    sent: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
-    faults: list[str] = field(default_factory=list[str])
-
-    def count(self, method: str, path: str) -> int:
-        return self.sent.count((method, path))
-
-
 @pytest.fixture
 def open_page(browser: Any) -> Iterator[Open]:
-    """Opens the page of a server: `open_page(address, color_scheme="dark", ...)`; options are Playwright's context's."""
-    opened: list[tuple[str, Watched]] = []
+    """Opens the page of a server: `open_page(address, color_scheme="dark", ...)`; options of Playwright's context."""
+    opened: list[Watched] = []
 
     def open_(address: str, **options: Any) -> Watched:
-        options = {"viewport": {"width": 1280, "height": 800}} | options
-        page = browser.new_context(**options).new_page()
-        page.set_default_timeout(20_000)
-        watched = Watched(page)
-        opened.append((address, watched))
-
-        def note(request: Any) -> None:
-            if request.url.startswith("blob:"):
-                return
-            host, slash, path = request.url.removeprefix("http://").partition("/")
-            watched.sent.append((request.method, slash + path.partition("?")[0]))
-            if f"http://{host}" != address:
-                watched.faults.append(f"asked {request.url}")
-
-        def heard(message: Any) -> None:
-            # A refusal of the server's is also an error to the console.
-            if message.type == "error" and "Failed to load resource" not in message.text:
-                watched.faults.append(message.text)
-
-        def failed(request: Any) -> None:
-            if request.failure not in ("net::ERR_INTERNET_DISCONNECTED", "net::ERR_ABORTED"):
-                watched.faults.append(f"{request.url}: {request.failure}")
-
-        page.on("request", note)
-        page.on("requestfailed", failed)
-        page.on("console", heard)
-        page.on("pageerror", lambda error: watched.faults.append(str(error)))
+        page = browser.new_context(**{"viewport": {"width": 1280, "height": 800}} | options).new_page()
+        page.set_default_timeout(TIMEOUT_MS)
+        opened.append(Watched(page, address))
         page.goto(f"{address}/")
-        return watched
+        return opened[-1]
 
     yield open_
-    for _, watched in opened:
+    for watched in opened:
         watched.page.context.close()
         assert watched.faults == []
         # A picture leaves the browser for /detect only.

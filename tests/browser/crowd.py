@@ -1,8 +1,13 @@
 """An engine that finds as many boxes as it may, wherever it looks."""
 
+from typing import TypeVar
+
 import numpy as np
+from numpy.typing import NDArray
 
 from dirdet.tensors import Candidates, CanvasBatch
+
+T = TypeVar("T", bound=np.generic)
 
 
 class Crowd:
@@ -30,7 +35,7 @@ class Crowd:
     def detect(self, batch: CanvasBatch) -> Candidates:
         size, number = len(batch.canvas), len(self._score)
 
-        def each(column: np.ndarray) -> np.ndarray:
+        def each(column: NDArray[T]) -> NDArray[T]:
             return np.repeat(column[None], size, axis=0)
 
         return Candidates(

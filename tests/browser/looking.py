@@ -1,8 +1,8 @@
 """What a person does and sees on the page."""
 
 import re
-from pathlib import Path
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 FIGURES = ("score", "purity", "integrity", "iou", "confidence")

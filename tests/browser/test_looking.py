@@ -35,7 +35,9 @@ def middle(page: Any, row: int) -> tuple[float, float]:
     return place["x"] + place["width"] / 2, place["y"] + place["height"] / 2
 
 
-def test_a_newcomer_reads_what_the_detector_knows_and_cannot_do(open_page: Open, serve: Serve, detector: Detector) -> None:
+def test_a_newcomer_reads_what_the_detector_knows_and_cannot_do(
+    open_page: Open, serve: Serve, detector: Detector
+) -> None:
     page = open_page(serve(detector)).page
     page.locator("#classes li").first.wait_for()
     assert page.locator("#classes li").all_inner_texts() == ["red", "green", "blue"]
@@ -131,7 +133,9 @@ def test_zoom(page: Any) -> None:
 
 
 def test_several_pictures(page: Any, rectangles: Rectangles, encode: Encode) -> None:
-    more = [(f"{colour}.png", encode(rectangles(300, 400, **{colour: (50, 50, 200, 250)}))) for colour in ("red", "green")]
+    more = [
+        (f"{colour}.png", encode(rectangles(300, 400, **{colour: (50, 50, 200, 250)}))) for colour in ("red", "green")
+    ]
     choose(page, *more)
     page.locator(".badge.done").nth(2).wait_for()
     assert page.locator(".badge").all_inner_texts() == ["2", "1", "1"]
@@ -142,9 +146,6 @@ def test_several_pictures(page: Any, rectangles: Rectangles, encode: Encode) -> 
     page.get_by_role("button", name="Remove green.png").click()
     frame(page)
     assert page.locator(".tile").count() == 2
-    for _ in range(2):
-        page.locator(".close").first.click() if page.locator(".close").count() > 1 else None
-        frame(page)
 
 
 def test_masks_are_drawn_and_can_be_switched_off(
@@ -191,11 +192,16 @@ def test_a_class_is_switched_off_and_on(page: Any) -> None:
     assert len(rows(page)) == 2
 
 
-def test_nothing_found_says_so_and_what_would_be(open_page: Open, serve: Serve, detector: Detector, encode: Encode, picture: tuple[str, bytes]) -> None:
+def test_nothing_found_says_so_and_what_would_be(
+    open_page: Open, serve: Serve, detector: Detector, encode: Encode, picture: tuple[str, bytes]
+) -> None:
     page = open_page(serve(detector)).page
     choose(page, picture)
     move(page, score_threshold=0.95)
-    assert "Nothing found above score 0.95. The best of 2 candidates: red, score 0.90" in page.locator("#empty").inner_text()
+    assert (
+        "Nothing found above score 0.95. The best of 2 candidates: red, score 0.90"
+        in page.locator("#empty").inner_text()
+    )
     page.locator("#empty button").click()
     frame(page)
     assert [row["label"] for row in rows(page)] == ["red"]

@@ -92,9 +92,12 @@ def _kept(*, candidates: list[dict[str, Any]], settings: dict[str, Any]) -> list
 
 def test_the_page_reads_masks_as_the_server_writes_them() -> None:
     random = np.random.default_rng(0)
-    masks = [np.pad(random.random((h, w)) > 0.6, ((top, 2), (left, 3))) for h, w, top, left in ((9, 7, 0, 4), (40, 70, 300, 900))]
+    masks = [
+        np.pad(random.random((h, w)) > 0.6, ((top, 2), (left, 3)))
+        for h, w, top, left in ((9, 7, 0, 4), (40, 70, 300, 900))
+    ]
     masks += [np.zeros((5, 4), np.bool_), np.ones((5, 4), np.bool_)]
     told = [encode(mask, left=0, top=0, picture_hw=(mask.shape[0], mask.shape[1])).to_json() for mask in masks]
     read = json.loads(node("--input-type=module", "-e", DECODE % MODULES.as_uri(), given=json.dumps(told)))
     for mask, pixels in zip(masks, read, strict=True):
-        assert sorted(map(tuple, pixels)) == sorted(map(tuple, np.argwhere(mask).tolist()))
+        assert sorted(pixels) == sorted(np.argwhere(mask).tolist())

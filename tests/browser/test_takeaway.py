@@ -7,6 +7,7 @@ from io import BytesIO, StringIO
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 from PIL import Image
@@ -45,7 +46,10 @@ def test_coco_json_is_copied(page: Any) -> None:
     assert [image["file_name"] for image in coco["images"]] == ["red, alone.png", "all.png"]
     names = {each["id"]: each["name"] for each in coco["categories"]}
     assert names == {10: "red", 20: "green", 30: "blue"}
-    assert [(each["image_id"], names[each["category_id"]]) for each in coco["annotations"]] == [(2, "blue"), (2, "green")]
+    assert [(each["image_id"], names[each["category_id"]]) for each in coco["annotations"]] == [
+        (2, "blue"),
+        (2, "green"),
+    ]
     x, y, width, height = coco["annotations"][0]["bbox"]
     assert (x, y, x + width, y + height) == pytest.approx(BOXES["blue"], abs=4)
 
@@ -75,8 +79,6 @@ def test_the_figures_are_those_of_the_api(open_page: Open, serve: Serve, shipped
     page.locator("#copy-coco").click()
     page.locator("#exported", has_text="Copied").wait_for()
     told = json.loads(page.evaluate("navigator.clipboard.readText()"))["annotations"]
-    import httpx
-
     with photograph("coffee.png").open("rb") as file:
         answer = httpx.post(f"{address}/detect?score_threshold=0.3", files={"image": file}, timeout=60).json()
     expected = answer["images"][0]["detections"]

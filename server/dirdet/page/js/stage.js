@@ -57,6 +57,7 @@ export function createStage({ point, pick, step }) {
     const { width, height, candidates } = picture.answer;
     if (photo.src !== picture.url) photo.src = picture.url;
     photo.alt = picture.name;
+    stage.setAttribute("aria-label", `${picture.name} with boxes`);
     const room = { width: stage.clientWidth - 2 * MARGIN, height: stage.clientHeight - 2 * MARGIN };
     const fit = Math.min(room.width / width, room.height / height, MAX_ENLARGED);
     const scale = fit * shown.zoom;
