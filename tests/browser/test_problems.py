@@ -1,18 +1,21 @@
 """Problems are shown in the server's words, with what a person can do about them."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI
 from PIL import Image
 
+from dirdet.access.key_file import KeyFile, append_key
+from dirdet.access.keys import Key, digest, new_key
+from dirdet.access.settings import Access
 from dirdet.app import create_app
 from dirdet.detector import Detector
 from dirdet.errors import EngineError
 from dirdet.limits import ServerLimits
 from dirdet.pictures import PictureLimits
-from dirdet.problems import plain_problem, problem_response
 
 from .looking import choose, frame, rows, settled
 
@@ -20,7 +23,7 @@ Serve = Callable[[Any], str]
 Open = Callable[..., Any]
 Encode = Callable[..., bytes]
 Rectangles = Callable[..., Image.Image]
-KEY = "a key of this test"
+KEY = new_key()
 
 
 @pytest.fixture
@@ -106,27 +109,20 @@ def test_a_server_that_is_gone(open_page: Open, serve: Serve, detector: Detector
     page.locator("#stage:not(.off)").wait_for()
 
 
-def guarded(detector: Detector) -> FastAPI:
+@pytest.fixture
+def guarded(detector: Detector, tmp_path: Path) -> FastAPI:
     """Asks for a key wherever the detector is told of or used."""
-    app = create_app(detector)
-
-    @app.middleware("http")
-    async def ask(request: Request, proceed: Callable[..., Any]) -> Response:  # pyright: ignore[reportUnusedFunction]
-        asks = request.url.path in ("/detect", "/detector")
-        if asks and request.headers.get("authorization") != f"Bearer {KEY}":
-            return problem_response(plain_problem(401, "an API key is needed"))
-        return await proceed(request)
-
-    return app
+    append_key(tmp_path / "keys", Key("phone", digest(KEY)))
+    return create_app(detector, access=Access(keys=KeyFile(tmp_path / "keys")))
 
 
 def test_a_key_is_asked_for_and_kept_in_memory_only(
-    open_page: Open, serve: Serve, detector: Detector, picture: tuple[str, bytes]
+    open_page: Open, serve: Serve, guarded: FastAPI, picture: tuple[str, bytes]
 ) -> None:
-    page = open_page(serve(guarded(detector))).page
+    page = open_page(serve(guarded)).page
     dialog = page.locator("#key-dialog")
     dialog.wait_for()
-    assert "an API key is needed" in dialog.inner_text()
+    assert "key" in page.locator("#key-says").inner_text()
     page.get_by_label("API key").fill("a wrong one")
     page.keyboard.press("Enter")
     dialog.wait_for()
@@ -144,9 +140,9 @@ def test_a_key_is_asked_for_and_kept_in_memory_only(
 
 
 def test_without_a_key_a_picture_waits_for_one(
-    open_page: Open, serve: Serve, detector: Detector, picture: tuple[str, bytes]
+    open_page: Open, serve: Serve, guarded: FastAPI, picture: tuple[str, bytes]
 ) -> None:
-    page = open_page(serve(guarded(detector))).page
+    page = open_page(serve(guarded)).page
     page.locator("#key-cancel").click()
     choose(page, picture)
     page.locator("#key-cancel").click()

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI, Response
-from fastapi.responses import FileResponse
+from fastapi.responses import HTMLResponse
 from starlette.staticfiles import StaticFiles
 
 FOLDER = Path(__file__).parents[1] / "page"
@@ -24,9 +24,11 @@ def add_page(app: FastAPI) -> None:
     """Adds the page and the files that it loads."""
     app.mount(ASSETS, _PageFiles(directory=FOLDER), name="page-assets")
 
+    html = (FOLDER / "index.html").read_text(encoding="utf-8")
+
     @app.get("/", include_in_schema=False)
     async def page() -> Response:  # pyright: ignore[reportUnusedFunction]
-        return FileResponse(FOLDER / "index.html", headers=FRESH | {"content-security-policy": POLICY})
+        return HTMLResponse(html, headers=FRESH | {"content-security-policy": POLICY})
 
 
 class _PageFiles(StaticFiles):
