@@ -47,6 +47,13 @@ test-converters: $(CONVERTERS_VENV)/.ready ## Results into supervision, FiftyOne
 openapi: $(VENV)/.ready ## Write the API's document, which tests hold the API to, anew
 	WRITE_OPENAPI=1 $(BIN)/python -m pytest --quiet tests/contract/test_openapi.py
 
+test-browser: $(VENV)/.ready ## The page in a real chromium, which it installs where it is root and there is apt
+	@command -v chromium >/dev/null || [ -n "$$DIRDET_TEST_CHROMIUM" ] || \
+	    { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && \
+	      apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core; } || \
+	    { echo "the tests of the page need chromium: install it, or name one: DIRDET_TEST_CHROMIUM=/path/to/chrome" >&2; exit 1; }
+	DIRDET_TEST_BROWSER=required $(BIN)/python -m pytest tests/browser
+
 check: lint types ## Lint, type check and import rules
 
 lint: $(VENV)/.ready ## ruff and import-linter

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from dirdet.bundle import Manifest
-from dirdet.detection import Detection
 from dirdet.detector import Detector
 from dirdet.errors import PictureError
+from dirdet.found import Found
 from dirdet.limits import ServerLimits
 from dirdet.problems import ImageFailure, Problem, no_good_picture, problem_of
 from dirdet.uploads import RAW_TYPES
@@ -20,7 +20,7 @@ class PictureAnswer:
     name: str
     width: int
     height: int
-    detections: list[Detection]
+    found: Found
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +45,13 @@ def image_answer(answer: PictureAnswer | PictureFailure) -> dict[str, Any]:
     """One picture's entry; schema `ImageDetections` or `ImageFailure`."""
     if isinstance(answer, PictureFailure):
         return {"name": answer.name, "error": problem_of(answer.error).to_json()}
+    candidates = answer.found.candidates
     return {
         "name": answer.name,
         "width": answer.width,
         "height": answer.height,
-        "detections": [detection.to_json() for detection in answer.detections],
+        "detections": [detection.to_json() for detection in answer.found.detections],
+        "candidates": None if candidates is None else [candidate.to_json() for candidate in candidates],
     }
 
 
@@ -88,6 +90,7 @@ def detector_info(detector: Detector, limits: ServerLimits) -> dict[str, Any]:
             for class_id, category in enumerate(manifest.categories)
         ],
         **manifest.model_dump(mode="json", include=shown | {"provenance"}),
+        "model_card": detector.model_card,
         "engine": detector.engine.description,
         "accepts": {
             "types": list(RAW_TYPES),

@@ -18,6 +18,7 @@ from dirdet.routes.about import about_routes
 from dirdet.routes.detect import detect_routes
 from dirdet.routes.docs import add_docs
 from dirdet.routes.open_inference import open_inference_routes
+from dirdet.routes.page import add_page
 from dirdet.served import ServedDetector
 from dirdet.service import DetectionService
 
@@ -72,6 +73,7 @@ def app_over(service: DetectionService, drain: Drain | None = None, *, access: A
     app.include_router(about_routes(service, drain))
     app.include_router(open_inference_routes(service, drain))
     add_docs(app)
+    add_page(app)
     app.add_middleware(HeadAsGet)
     install_handlers(app)
     access = access or Access()

@@ -18,6 +18,7 @@ TRUNK = "trunk.onnx"
 ROI_STAGE = "roi_stage.pt"
 # Of detectors whose trunk.onnx needs an operator that not every ONNX Runtime has.
 TRUNK_SCRIPT = "trunk.pt"
+MODEL_CARD = "README.md"
 
 
 class _Part(BaseModel):
@@ -175,6 +176,19 @@ class Bundle:
         if name not in self.manifest.files:
             raise BundleError(f"{self.folder}: no {name} in this bundle; it has {', '.join(self.manifest.files)}")
         return self.folder / name
+
+    def model_card(self) -> str | None:
+        """The bundle's README.md, Markdown; None if it has none.
+
+        Raises:
+            BundleError: it cannot be read.
+        """
+        if MODEL_CARD not in self.manifest.files:
+            return None
+        try:
+            return self.file(MODEL_CARD).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as exc:
+            raise BundleError(f"{self.folder / MODEL_CARD} cannot be read: {exc}") from exc
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:

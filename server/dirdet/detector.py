@@ -12,10 +12,11 @@ from PIL import Image
 
 from dirdet.bundle import Manifest
 from dirdet.canvas import Fit, fit_picture, paint
-from dirdet.detections import Detection, detections_of
+from dirdet.detection import Detection
 from dirdet.engines.base import Engine, RemoteEngine
 from dirdet.engines.factory import make_engine
 from dirdet.engines.providers import ProviderName
+from dirdet.found import Found, found_in
 from dirdet.options import DetectOptions, Settings, settle
 from dirdet.shipped import open_bundle
 from dirdet.tensors import Candidates, CanvasBatch
@@ -44,12 +45,14 @@ class Detector:
     Attributes:
         manifest: what the detector says about itself.
         engine: what computes.
+        model_card: its bundle's README.md, if it has one.
     """
 
-    def __init__(self, manifest: Manifest, engine: Engine) -> None:
-        """Puts the two together."""
+    def __init__(self, manifest: Manifest, engine: Engine, *, model_card: str | None = None) -> None:
+        """Puts them together."""
         self.manifest = manifest
         self.engine = engine
+        self.model_card = model_card
 
     @classmethod
     def open(cls, folder: Path | None = None, *, provider: ProviderName = "auto") -> "Detector":
@@ -60,7 +63,7 @@ class Detector:
             MissingExtraError: ONNX Runtime is not installed.
         """
         bundle = open_bundle(folder)
-        return cls(bundle.manifest, make_engine(bundle, provider=provider))
+        return cls(bundle.manifest, make_engine(bundle, provider=provider), model_card=bundle.model_card())
 
     def settle(self, options: DetectOptions) -> Settings:
         """What the options mean for this detector.
@@ -76,13 +79,13 @@ class Detector:
         fit = fit_picture((picture.height, picture.width), rule=rule, canvases=self.manifest.canvases)
         return PlacedPicture(paint(picture, fit, rule=rule), fit)
 
-    def detect_placed(self, pictures: Sequence[PlacedPicture], settings: Settings) -> list[list[Detection]]:
-        """Detections of each picture, most confident first; pictures on canvases of one size share an inference.
+    def detect_placed(self, pictures: Sequence[PlacedPicture], settings: Settings) -> list[Found]:
+        """What is found in each picture; pictures on canvases of one size share an inference.
 
         Raises:
             EngineError: the engine did not answer.
         """
-        answers: list[list[Detection]] = [[] for _ in pictures]
+        answers = [Found([])] * len(pictures)
         for members in _inferences(pictures):
             shared = [pictures[index] for index in members]
             candidates = self.engine.detect(canvas_batch(shared, [settings] * len(shared)))
@@ -92,7 +95,7 @@ class Detector:
 
     async def detect_remotely(
         self, engine: RemoteEngine, pictures: Sequence[PlacedPicture], settings: Settings, *, timeout_s: float
-    ) -> list[list[Detection]]:
+    ) -> list[Found]:
         """As `detect_placed`, with all inferences at once and without a thread.
 
         Args:
@@ -105,7 +108,7 @@ class Detector:
             DeadlineError: the engine did not answer in time.
             EngineError: it did not answer.
         """
-        answers: list[list[Detection]] = [[] for _ in pictures]
+        answers = [Found([])] * len(pictures)
 
         async def infer(members: Sequence[int]) -> None:
             shared = [pictures[index] for index in members]
@@ -116,17 +119,13 @@ class Detector:
         await together([partial(infer, members) for members in _inferences(pictures)])
         return answers
 
-    def detections(self, candidates: Candidates, position: int, fit: Fit, settings: Settings) -> list[Detection]:
-        """The wanted ones of the candidates of one canvas of a batch, most confident first."""
-        return detections_of(candidates, position, fit=fit, manifest=self.manifest, settings=settings)
+    def found(self, candidates: Candidates, position: int, fit: Fit, settings: Settings) -> Found:
+        """What is wanted of the candidates of one canvas of a batch."""
+        return found_in(candidates, position, fit=fit, manifest=self.manifest, settings=settings)
 
-    def _found(
-        self, candidates: Candidates, pictures: Sequence[PlacedPicture], settings: Settings
-    ) -> list[list[Detection]]:
-        """The detections of each picture of one inference."""
-        return [
-            self.detections(candidates, position, picture.fit, settings) for position, picture in enumerate(pictures)
-        ]
+    def _found(self, candidates: Candidates, pictures: Sequence[PlacedPicture], settings: Settings) -> list[Found]:
+        """What is found in each picture of one inference."""
+        return [self.found(candidates, position, picture.fit, settings) for position, picture in enumerate(pictures)]
 
     def detect(self, pictures: Sequence[Image.Image], options: DetectOptions | None = None) -> list[list[Detection]]:
         """Detections of upright RGB pictures (`dirdet.pictures.read_picture`), most confident first.
@@ -136,7 +135,8 @@ class Detector:
             EngineError: the engine did not answer.
         """
         settings = self.settle(options or DetectOptions())
-        return self.detect_placed([self.place(picture) for picture in pictures], settings)
+        placed = [self.place(picture) for picture in pictures]
+        return [found.detections for found in self.detect_placed(placed, settings)]
 
     def blanks(self) -> list[PlacedPicture]:
         """An empty picture on a canvas of every size, smallest first."""

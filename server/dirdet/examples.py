@@ -32,7 +32,7 @@ BROKEN = errors.BrokenPictureError("the JPEG picture is broken or truncated: ima
 ANSWER: dict[str, Any] = {
     "detector": DETECTOR,
     "images": [
-        {"name": "photo.jpg", "width": 640, "height": 480, "detections": [BIRD.to_json()]},
+        {"name": "photo.jpg", "width": 640, "height": 480, "detections": [BIRD.to_json()], "candidates": None},
         {"name": "broken.jpg", "error": problem_of(BROKEN).to_json()},
     ],
 }
@@ -55,6 +55,7 @@ ABOUT: dict[str, Any] = {
         "versions": {"dirdet": "0.1.0"},
         "weights_dtype": "float16",
     },
+    "model_card": "# Model card: scenes",
     "engine": "ONNX Runtime 1.32.0, CPUExecutionProvider",
     "accepts": {
         "types": ["image/jpeg", "image/png"],
@@ -89,6 +90,7 @@ PARAMETERS: dict[str, Any] = {
     "iou_weight": 0.5,
     "max_detections": 20,
     "classes": ["bird", "mammal"],
+    "candidates": True,
     "name": "scenes",
 }
 PROBLEMS: Sequence[errors.DirdetError] = (

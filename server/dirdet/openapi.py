@@ -10,6 +10,7 @@ from pydantic.json_schema import models_json_schema
 from dirdet.access.documented import document_keys
 from dirdet.deadline import HEADER
 from dirdet.examples import EXAMPLES, PARAMETERS, problem_examples
+from dirdet.examples_candidates import ANSWERS
 from dirdet.open_inference.schemas import InferRequest
 from dirdet.problems import MEDIA_TYPE, Problem, plain_problem
 from dirdet.uploads import FIELD, MULTIPART, RAW_TYPES
@@ -113,6 +114,8 @@ def _show_examples(document: dict[str, Any]) -> None:
             for parameter in operation.get("parameters", []):
                 if parameter["name"] in PARAMETERS:
                     parameter.setdefault("example", PARAMETERS[parameter["name"]])
+    answer = document["paths"]["/detect"]["post"]["responses"]["200"]["content"]["application/json"]
+    answer["examples"] = ANSWERS
     known = problem_examples()
     for _, status, response in _responses(document):
         shown = response.get("content", {}).get(MEDIA_TYPE)

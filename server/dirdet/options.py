@@ -46,6 +46,10 @@ class DetectOptions(BaseModel):
     classes: Annotated[list[str], BeforeValidator(_split_commas)] = Field(
         default_factory=list, description="only these: names or class_ids, comma-separated or repeated"
     )
+    candidates: bool = Field(
+        default=False,
+        description="also tell the boxes before NMS, with which a client ranks again without detecting again",
+    )
 
     @classmethod
     def checked(cls, **values: object) -> "DetectOptions":
@@ -68,6 +72,7 @@ class Settings:
 
     Attributes:
         class_ids: the wanted classes, or None for all.
+        candidates: whether the boxes before NMS are told too.
     """
 
     score_threshold: float
@@ -76,6 +81,7 @@ class Settings:
     min_iou: float | None
     max_detections: int
     class_ids: frozenset[int] | None
+    candidates: bool = False
 
 
 def settle(options: DetectOptions, manifest: Manifest) -> Settings:
@@ -105,6 +111,7 @@ def settle(options: DetectOptions, manifest: Manifest) -> Settings:
         min_iou=options.min_iou,
         max_detections=min(options.max_detections or manifest.max_detections, manifest.max_detections),
         class_ids=_class_ids(options.classes, manifest),
+        candidates=options.candidates,
     )
 
 

@@ -10,6 +10,16 @@ from dirdet.problems import ImageFailure
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 
+CANDIDATES = (
+    "with candidates=true, the boxes before NMS, best scored first, at most max_candidates of GET /detector; else "
+    "null. They have all the network's digits, so that they can be ranked again. Of those whose score is above a "
+    "score_threshold, not below the request's, by falling confidence: one stays unless one of its class that stays "
+    "overlaps it with an IoU above nms_iou_threshold; of these the first max_detections of GET /detector; of these "
+    "those of the wanted classes with at least min_iou; of these the first max_detections of the request. By the "
+    "request's own settings that gives `detections`; only where two figures differ by less than float32 can tell may "
+    "it fall the other way."
+)
+
 
 class Mask(BaseModel):
     """The pixels that belong to an object, as COCO's compressed run-length encoding: `pycocotools.mask.decode`."""
@@ -18,8 +28,8 @@ class Mask(BaseModel):
     counts: str
 
 
-class DetectionOut(BaseModel):
-    """One object."""
+class CandidateOut(BaseModel):
+    """A box and a class for it, before NMS."""
 
     box: tuple[float, float, float, float] = Field(
         description="x1, y1, x2, y2 in pixels of the picture, EXIF-upright; inside it"
@@ -35,7 +45,6 @@ class DetectionOut(BaseModel):
     iou: Probability | None = Field(
         description="localization confidence, 1 / (1/purity + 1/integrity - 1); null as purity"
     )
-    confidence: Probability = Field(description="score^(1-w) * iou^w with w = iou_weight: what ranks the detections")
     score_calibrated: Probability | None = Field(
         description="probability that class and box (IoU of at least 0.5) are right; null from a detector that is not "
         "calibrated"
@@ -48,16 +57,23 @@ class DetectionOut(BaseModel):
         description="a larger box, x1, y1, x2, y2 in pixels and inside the picture, that contains the object with the "
         "probability that calibration.box_margin.coverage of GET /detector tells; null without such a margin"
     )
+
+
+class DetectionOut(CandidateOut):
+    """One object."""
+
+    confidence: Probability = Field(description="score^(1-w) * iou^w with w = iou_weight: what ranks the detections")
     mask: Mask | None = Field(description="the object's pixels; null from a detector without masks")
 
 
 class ImageDetections(BaseModel):
-    """What was found in one picture, most confident first."""
+    """What was found in one picture."""
 
     name: str = Field(description="the file's name as sent; 'image' for a raw body")
     width: int = Field(description="pixels, EXIF-upright")
     height: int = Field(description="pixels, EXIF-upright")
-    detections: list[DetectionOut]
+    detections: list[DetectionOut] = Field(description="most confident first")
+    candidates: list[CandidateOut] | None = Field(description=CANDIDATES)
 
 
 class DetectorName(BaseModel):
@@ -113,6 +129,9 @@ class DetectorInfo(BaseModel):
     quality: dict[str, float] = Field(description="measured figures by name")
     calibration: Calibration | None = Field(description="where *_calibrated and outer_box come from; null without")
     provenance: Provenance
+    model_card: str | None = Field(
+        description="what it is, cannot do and was measured to do, as Markdown; null without"
+    )
     engine: str
     accepts: AcceptedPictures
 

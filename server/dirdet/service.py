@@ -14,10 +14,10 @@ from dirdet.admission import Admission, Seat, within_deadline
 from dirdet.answers import PictureAnswer, PictureFailure
 from dirdet.deadline import Deadline
 from dirdet.decoding import WorkerThreads
-from dirdet.detections import Detection
 from dirdet.detector import PlacedPicture
 from dirdet.draw import draw_detections, encode
 from dirdet.errors import NotReadyError, PictureError
+from dirdet.found import Found
 from dirdet.limits import ServerLimits
 from dirdet.observing import SILENT, Observer
 from dirdet.options import Settings
@@ -123,8 +123,8 @@ class DetectionService:
         seat.begin(1)
         async with served.ahead:
             picture, placed = await self._decoding.run(partial(self._read_and_place, served, upload, seat.deadline))
-            [detections] = await served.lane.detect([placed], settings, seat.deadline)
-            drawn = await self._decoding.run(lambda: encode(draw_detections(picture, detections), media_type))
+            [found] = await served.lane.detect([placed], settings, seat.deadline)
+            drawn = await self._decoding.run(lambda: encode(draw_detections(picture, found.detections), media_type))
         seat.answered()
         return drawn
 
@@ -155,8 +155,8 @@ class DetectionService:
             if isinstance(placed, PictureFailure):
                 answer = placed
             else:
-                [detections] = await served.lane.detect([placed], settings, seat.deadline)
-                answer = _answer(upload, placed, detections)
+                [found] = await served.lane.detect([placed], settings, seat.deadline)
+                answer = _answer(upload, placed, found)
         seat.answered()
         return answer
 
@@ -181,6 +181,6 @@ class DetectionService:
         return picture, placed
 
 
-def _answer(upload: Upload, picture: PlacedPicture, detections: list[Detection]) -> PictureAnswer:
+def _answer(upload: Upload, picture: PlacedPicture, found: Found) -> PictureAnswer:
     height, width = picture.fit.picture_hw
-    return PictureAnswer(upload.name, width, height, detections)
+    return PictureAnswer(upload.name, width, height, found)

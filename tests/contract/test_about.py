@@ -8,7 +8,9 @@ from typing import Any
 import httpx
 import pytest
 
+from dirdet.detector import Detector
 from dirdet.schemas import DetectorInfo
+from dirdet.shipped import default_bundle
 
 Call = Callable[..., httpx.Response]
 
@@ -26,6 +28,14 @@ def test_the_detector_says_what_it_knows_and_cannot_do(call: Call) -> None:
     assert about["provenance"]["checkpoint_sha256"] == "0" * 64
     assert about["accepts"]["max_bytes"] == 32 * 2**20
     assert about["accepts"]["max_pixels"] == 100_000_000
+
+
+def test_the_shipped_detector_brings_its_model_card(call: Call, call_of: Callable[[Detector], Call]) -> None:
+    pytest.importorskip("onnxruntime", reason="loading a detector needs ONNX Runtime")
+    told = call_of(Detector.open())("GET", "/detector").json()
+    DetectorInfo.model_validate(told)
+    assert told["model_card"] == (default_bundle() / "README.md").read_text(encoding="utf-8")
+    assert call("GET", "/detector").json()["model_card"] is None
 
 
 def test_health(call: Call, engine: Any) -> None:
@@ -67,7 +77,8 @@ def test_every_answer_is_documented(document: dict[str, Any]) -> None:
 def test_every_parameter_and_body_is_documented(document: dict[str, Any]) -> None:
     post = document["paths"]["/detect"]["post"]
     names = {"score_threshold", "nms_iou_threshold", "min_iou", "iou_weight", "max_detections", "classes"}
-    assert {each["name"] for each in post["parameters"]} == names | {"X-Request-Timeout-Ms"}
+    names |= {"candidates", "X-Request-Timeout-Ms"}
+    assert {each["name"] for each in post["parameters"]} == names
     assert all(each["description"] for each in post["parameters"])
     bodies = ["image/bmp", "image/jpeg", "image/png", "image/tiff", "image/webp", "multipart/form-data"]
     assert sorted(post["requestBody"]["content"]) == bodies

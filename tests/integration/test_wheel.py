@@ -78,3 +78,11 @@ def test_the_shipped_bundle_is_small_and_says_what_it_is(wheel):
 def test_configs_travel_with_the_wheel(wheel):
     with zipfile.ZipFile(wheel) as archive:
         assert "dirdet_training/configs/faster_rcnn_dir_r50_fpn_1x_coco.py" in archive.namelist()
+
+
+def test_the_page_travels_with_the_wheel(wheel):
+    page = ROOT / "server" / "dirdet" / "page"
+    files = {str(path.relative_to(ROOT / "server")) for path in page.rglob("*") if path.is_file()}
+    with zipfile.ZipFile(wheel) as archive:
+        assert files <= set(archive.namelist())
+    assert "dirdet/page/index.html" in files

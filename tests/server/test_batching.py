@@ -74,7 +74,7 @@ def ask(service: DetectionService, pictures: list[bytes], options: list[DetectOp
         async with service.seated(60, announced_bytes=len(data)) as seat:
             [answer] = await service.detect(served, [Upload("a", BytesIO(data))], served.detector.settle(wanted), seat)
         assert isinstance(answer, PictureAnswer)
-        return answer.detections
+        return answer.found.detections
 
     async def everything() -> list[list[Detection]]:
         return await together([partial(one, *each) for each in zip(pictures, options, strict=True)])

@@ -87,10 +87,10 @@ def _detect_each(
         except PictureError as exc:
             yield PictureFailure(name, exc)
             continue
-        [detections] = detector.detect_placed([detector.place(picture)], settings)
+        [found] = detector.detect_placed([detector.place(picture)], settings)
         if source in targets:
-            _save(draw_detections(picture, detections), targets[source])
-        yield PictureAnswer(name, picture.width, picture.height, detections)
+            _save(draw_detections(picture, found.detections), targets[source])
+        yield PictureAnswer(name, picture.width, picture.height, found)
 
 
 def drawing_targets(drawing: Path | None, sources: Sequence[Source]) -> dict[Source, Path]:
@@ -122,8 +122,8 @@ def drawing_targets(drawing: Path | None, sources: Sequence[Source]) -> dict[Sou
 
 def table(answer: PictureAnswer) -> str:
     """A block of lines for people: the picture, then one line per detection, most confident first."""
-    title = f"{answer.name}  {answer.width} x {answer.height}, {len(answer.detections)} detections"
-    lines = [_row(detection) for detection in answer.detections]
+    title = f"{answer.name}  {answer.width} x {answer.height}, {len(answer.found.detections)} detections"
+    lines = [_row(detection) for detection in answer.found.detections]
     return "\n".join([title, *([HEADING] if lines else []), *lines, ""])
 
 

@@ -65,7 +65,8 @@ def serve(bundle: Bundle, settings: ServeSettings, listener: socket.socket) -> N
 
     def load() -> None:
         engine = make_engine(bundle, triton=settings.triton, threads=settings.inference_threads)
-        served = ServedDetector(Detector(bundle.manifest, engine), settings.limits, service.observer)
+        detector = Detector(bundle.manifest, engine, model_card=bundle.model_card())
+        served = ServedDetector(detector, settings.limits, service.observer)
         served.warm_up()
         ready = engine.ready()
         if settings.triton is not None:

@@ -11,8 +11,8 @@ import anyio
 from anyio import to_thread
 
 from dirdet.deadline import Deadline
-from dirdet.detections import Detection
 from dirdet.detector import Detector, PlacedPicture, canvas_batch
+from dirdet.found import Found
 from dirdet.limits import ServerLimits
 from dirdet.observing import Observer
 from dirdet.options import Settings
@@ -79,9 +79,7 @@ class EmbeddedLane:
         """See `Lane.coming`."""
         return self._scheduler.coming()
 
-    async def detect(
-        self, pictures: Sequence[PlacedPicture], settings: Settings, deadline: Deadline
-    ) -> list[list[Detection]]:
+    async def detect(self, pictures: Sequence[PlacedPicture], settings: Settings, deadline: Deadline) -> list[Found]:
         """See `Lane.detect`."""
         return await together([partial(self._one, picture, settings, deadline) for picture in pictures])
 
@@ -95,9 +93,9 @@ class EmbeddedLane:
         rows = await together([partial(self._computed, each, deadline) for each in alone])
         return Candidates.joined([row.candidates.part(slice(row.position, row.position + 1)) for row in rows])
 
-    async def _one(self, picture: PlacedPicture, settings: Settings, deadline: Deadline) -> list[Detection]:
+    async def _one(self, picture: PlacedPicture, settings: Settings, deadline: Deadline) -> Found:
         row = await self._computed(canvas_batch([picture], [settings]), deadline)
-        found = partial(self._detector.detections, row.candidates, row.position, picture.fit, settings)
+        found = partial(self._detector.found, row.candidates, row.position, picture.fit, settings)
         return await to_thread.run_sync(found, limiter=self._finishing)
 
     async def _computed(self, canvas: CanvasBatch, deadline: Deadline) -> _Row:

@@ -5,8 +5,8 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from dirdet.deadline import Deadline
-from dirdet.detections import Detection
 from dirdet.detector import PlacedPicture
+from dirdet.found import Found
 from dirdet.options import Settings
 from dirdet.tensors import Candidates, CanvasBatch
 
@@ -28,10 +28,8 @@ class Lane(Protocol):
         """Meanwhile a picture is on its way, for which others may wait a little."""
         ...
 
-    async def detect(
-        self, pictures: Sequence[PlacedPicture], settings: Settings, deadline: Deadline
-    ) -> list[list[Detection]]:
-        """Detections of each picture, most confident first.
+    async def detect(self, pictures: Sequence[PlacedPicture], settings: Settings, deadline: Deadline) -> list[Found]:
+        """What is found in each picture.
 
         Raises:
             DeadlineError: the time was over.

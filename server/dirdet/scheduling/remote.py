@@ -8,9 +8,9 @@ from typing import TypeVar
 import anyio
 
 from dirdet.deadline import Deadline
-from dirdet.detections import Detection
 from dirdet.detector import Detector, PlacedPicture
 from dirdet.engines.base import RemoteEngine
+from dirdet.found import Found
 from dirdet.limits import ServerLimits
 from dirdet.observing import Observer
 from dirdet.options import Settings
@@ -48,12 +48,10 @@ class RemoteLane:
         """See `Lane.coming`."""
         return nullcontext()
 
-    async def detect(
-        self, pictures: Sequence[PlacedPicture], settings: Settings, deadline: Deadline
-    ) -> list[list[Detection]]:
+    async def detect(self, pictures: Sequence[PlacedPicture], settings: Settings, deadline: Deadline) -> list[Found]:
         """See `Lane.detect`."""
 
-        async def ask() -> list[list[Detection]]:
+        async def ask() -> list[Found]:
             return await self._detector.detect_remotely(self._engine, pictures, settings, timeout_s=deadline.left_s)
 
         return await self._asked(ask, deadline)

@@ -1,0 +1,157 @@
+// The pictures on the page, and their way through the API: two at a time, again after a pause where that may help.
+
+import { asSeen, detect } from "./api.js";
+import { mebibytes } from "./figures.js";
+
+const AT_ONCE = 2;
+const TRIES = 6;
+
+/**
+ * onChange() is called whenever a picture has changed, onKeyWanted() when the server answers 401.
+ * A picture: { id, name, file, url, state, sent, problem, answer }, where state is one of waiting, sending, detecting,
+ * pausing (then `again` is when it goes on), failed, done.
+ */
+export function createPictures({ about, onChange, onKeyWanted }) {
+  let pictures = [];
+  let next = 1;
+  let running = 0;
+
+  function change(picture, changes) {
+    Object.assign(picture, changes);
+    onChange();
+  }
+
+  function add(files) {
+    const added = files.map((file) => ({
+      id: next++,
+      name: file.name,
+      file,
+      url: URL.createObjectURL(file),
+      state: "waiting",
+      sent: 0,
+      problem: null,
+      answer: null,
+      stop: new AbortController(),
+    }));
+    pictures = [...pictures, ...added];
+    onChange();
+    go();
+    return added;
+  }
+
+  function remove(picture) {
+    picture.stop.abort();
+    URL.revokeObjectURL(picture.url);
+    pictures = pictures.filter((each) => each !== picture);
+    onChange();
+    go();
+  }
+
+  /** Those that failed for want of a key, or a single one that a person wants tried again. */
+  function retry(wanted) {
+    for (const picture of pictures.filter((each) => each.state === "failed" && wanted(each))) {
+      change(picture, { state: "waiting", problem: null });
+    }
+    go();
+  }
+
+  function go() {
+    for (const picture of pictures) {
+      if (running >= AT_ONCE) return;
+      if (picture.state === "waiting") run(picture);
+    }
+  }
+
+  async function run(picture) {
+    running += 1;
+    try {
+      await attempts(picture);
+    } catch (problem) {
+      if (problem instanceof Error) throw problem; // ours, not the server's
+      if (problem !== null) change(picture, { state: "failed", problem });
+      if (problem?.status === 401) onKeyWanted(problem);
+    } finally {
+      running -= 1;
+      go();
+    }
+  }
+
+  async function attempts(picture) {
+    const known = await about();
+    refuseIfTooLarge(picture.file, known.accepts.max_bytes);
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        const answer = await once(picture, known);
+        await makeVisible(picture, answer);
+        change(picture, { state: "done", answer });
+        return;
+      } catch (problem) {
+        if (problem instanceof Error || problem === null) throw problem;
+        if (problem.retryAfterS === null || attempt === TRIES) throw problem;
+        change(picture, { state: "pausing", problem, again: Date.now() + problem.retryAfterS * 1000 });
+        const countdown = setInterval(onChange, 500);
+        await pause(problem.retryAfterS * 1000, picture.stop.signal).finally(() => clearInterval(countdown));
+      }
+    }
+  }
+
+  function once(picture, known) {
+    change(picture, { state: "sending", sent: 0, problem: null });
+    return detect(picture.file, {
+      scoreThreshold: floorOf(known),
+      signal: picture.stop.signal,
+      onSent: (part) => change(picture, part < 1 ? { sent: part } : { sent: 1, state: "detecting" }),
+    });
+  }
+
+  return { all: () => pictures, add, remove, retry };
+}
+
+/** The lowest score threshold that the page offers: what it asks candidates for. */
+export function floorOf(about) {
+  return Math.min(about.defaults.score_threshold, 0.05);
+}
+
+// A server that breaks off the upload of too large a body leaves a browser with no answer to show.
+function refuseIfTooLarge(file, maxBytes) {
+  if (file.size <= maxBytes) return;
+  const detail = `It has ${mebibytes(file.size)}; at most ${mebibytes(maxBytes)} are accepted. It was not sent.`;
+  throw { status: 413, title: "The picture is too large", detail, retryAfterS: null };
+}
+
+// Browsers show no TIFF, and turn by its EXIF orientation a JPEG, but not every other type: the server shows those.
+async function makeVisible(picture, answer) {
+  const shown = await sizeOf(picture.url);
+  const same = shown?.width === answer.width && shown.height === answer.height;
+  if (same && !(await mayBeTurned(picture.file))) return;
+  const seen = await asSeen(picture.file, { signal: picture.stop.signal });
+  URL.revokeObjectURL(picture.url);
+  picture.url = URL.createObjectURL(seen);
+}
+
+const ENDS_BYTES = 65536; // EXIF lies at a file's beginning or end
+
+/** Whether a PNG or a WebP has EXIF, by the names of their chunks; a JPEG calls it otherwise. */
+async function mayBeTurned(file) {
+  const ends = new Blob([file.slice(0, ENDS_BYTES), file.slice(-ENDS_BYTES)]);
+  return /eXIf|EXIF/.test(await ends.text());
+}
+
+function sizeOf(url) {
+  return new Promise((resolve) => {
+    const image = new Image();
+    image.onload = () => resolve({ width: image.naturalWidth, height: image.naturalHeight });
+    image.onerror = () => resolve(null);
+    image.src = url;
+  });
+}
+
+function pause(milliseconds, signal) {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(resolve, milliseconds);
+    signal.addEventListener("abort", () => {
+      clearTimeout(timer);
+      reject(null);
+    });
+  });
+}
