@@ -16,7 +16,11 @@ from dirdet.openapi import document
 from dirdet.routes.about import about_routes
 from dirdet.routes.detect import detect_routes
 from dirdet.routes.docs import add_docs
+from dirdet.routes.metrics import metrics_routes
 from dirdet.service import DetectionService
+from dirdet.telemetry.metrics import Metrics
+from dirdet.telemetry.requests import tell_of_requests
+from dirdet.telemetry.traces import telemetry
 
 DESCRIPTION = (
     "Every detection carries a localization confidence: `iou`, how well its box fits the object, from the predicted "
@@ -32,7 +36,11 @@ def create_app(detector: Detector, *, limits: ServerLimits | None = None, access
         detector: answers the requests.
         limits: what a request may bring; the documented ones unless given.
         access: who may ask; everybody unless given.
+
+    Raises:
+        MissingExtraError: the environment asks for OpenTelemetry export, which is not installed.
     """
+    metrics = Metrics()
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
@@ -47,14 +55,17 @@ def create_app(detector: Detector, *, limits: ServerLimits | None = None, access
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        telemetry=telemetry(),
     )
     service = DetectionService(detector, limits or ServerLimits())
     app.include_router(detect_routes(service))
     app.include_router(about_routes(service))
+    app.include_router(metrics_routes(metrics))
     add_docs(app)
     app.add_middleware(HeadAsGet)
     install_handlers(app)
     access = access or Access()
     install_access(app, access)
+    tell_of_requests(app, metrics)
     document(app, keys=access.keys is not None)
     return app
