@@ -103,6 +103,10 @@ class Admission:
         """From a seat."""
         self._change(places=-places, body_bytes=-body_bytes)
 
+    def body_came(self, seconds: float) -> None:
+        """A request's body is read, so long after the request came."""
+        self._observer.stage_ended("body", seconds)
+
     def pictures_came(self, number: int) -> None:
         """So many pictures begin to wait."""
         self._waiting += number
@@ -181,6 +185,7 @@ class Seat:
         Raises:
             OverloadedError: there is no room for so many, or meanwhile too many came before them.
         """
+        self._admission.body_came(self.deadline.timeout_s - self.deadline.left_s)
         self._admission.check_wait(self.deadline)
         self.take_places(max(pictures - self._places, 0))
         self._waiting += pictures

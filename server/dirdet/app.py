@@ -17,10 +17,14 @@ from dirdet.openapi import document
 from dirdet.routes.about import about_routes
 from dirdet.routes.detect import detect_routes
 from dirdet.routes.docs import add_docs
+from dirdet.routes.metrics import metrics_routes
 from dirdet.routes.open_inference import open_inference_routes
 from dirdet.routes.page import add_page
 from dirdet.served import ServedDetector
 from dirdet.service import DetectionService
+from dirdet.telemetry.metrics import Metrics
+from dirdet.telemetry.requests import tell_of_requests
+from dirdet.telemetry.traces import telemetry
 
 DESCRIPTION = (
     "Every detection carries a localization confidence: `iou`, how well its box fits the object, from the predicted "
@@ -36,20 +40,35 @@ def create_app(detector: Detector, *, limits: ServerLimits | None = None, access
         detector: answers the requests.
         limits: what a request may bring; the documented ones unless given.
         access: who may ask; everybody unless given.
+
+    Raises:
+        MissingExtraError: the environment asks for OpenTelemetry export, which is not installed.
     """
-    service = DetectionService(limits or ServerLimits())
-    service.serve(ServedDetector(detector, service.limits))
-    return app_over(service, access=access)
+    metrics = Metrics()
+    service = DetectionService(limits or ServerLimits(), metrics)
+    service.serve(ServedDetector(detector, service.limits, metrics))
+    return app_over(service, access=access, metrics=metrics)
 
 
-def app_over(service: DetectionService, drain: Drain | None = None, *, access: Access | None = None) -> FastAPI:
+def app_over(
+    service: DetectionService,
+    drain: Drain | None = None,
+    *,
+    access: Access | None = None,
+    metrics: Metrics | None = None,
+) -> FastAPI:
     """The API over a service, which may get its detector later and is closed when the app stops.
 
     Args:
         service: answers the requests.
         drain: ends the app without losing a request; only who stops it needs one.
         access: who may ask; everybody unless given.
+        metrics: the service's observer; one that is told of requests alone unless given.
+
+    Raises:
+        MissingExtraError: the environment asks for OpenTelemetry export, which is not installed.
     """
+    metrics = metrics or Metrics()
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
@@ -67,16 +86,19 @@ def app_over(service: DetectionService, drain: Drain | None = None, *, access: A
         license_info={"name": "Apache License 2.0", "identifier": "Apache-2.0"},
         # Short names for the clients that are generated from the document.
         generate_unique_id_function=lambda route: route.name,
+        telemetry=telemetry(),
     )
     drain = Drain() if drain is None else drain
     app.include_router(detect_routes(service))
     app.include_router(about_routes(service, drain))
     app.include_router(open_inference_routes(service, drain))
+    app.include_router(metrics_routes(metrics))
     add_docs(app)
     add_page(app)
     app.add_middleware(HeadAsGet)
     install_handlers(app)
     access = access or Access()
     install_access(app, access, drain)
+    tell_of_requests(app, metrics)
     document(app, keys=access.keys is not None)
     return app

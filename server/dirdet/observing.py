@@ -1,6 +1,9 @@
 """What somebody who measures the gateway is told, as it happens."""
 
+from collections.abc import Sequence
 from typing import Protocol
+
+from dirdet.detection import Detection
 
 
 class Observer(Protocol):
@@ -15,11 +18,15 @@ class Observer(Protocol):
         ...
 
     def stage_ended(self, stage: str, seconds: float) -> None:
-        """A picture's `decode`, `queue` (waiting for its batch) or `infer`, or a request's `body`, took so long."""
+        """A picture's `decode` or `queue` (waiting for its batch), or a request's `body`, `infer` or `encode`."""
         ...
 
     def batch_ended(self, canvas_hw: tuple[int, int], size: int, seconds: float, *, failed: bool) -> None:
         """The engine computed a batch of so many canvases."""
+        ...
+
+    def served(self, detector: str, detections: Sequence[Detection]) -> None:
+        """A detector's detections of one picture are answered."""
         ...
 
 
@@ -36,6 +43,9 @@ class Silent:
         """See `Observer`."""
 
     def batch_ended(self, canvas_hw: tuple[int, int], size: int, seconds: float, *, failed: bool) -> None:
+        """See `Observer`."""
+
+    def served(self, detector: str, detections: Sequence[Detection]) -> None:
         """See `Observer`."""
 
 

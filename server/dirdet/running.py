@@ -64,6 +64,7 @@ class AppServer:
         config = uvicorn.Config(
             app,
             log_config=None,
+            access_log=False,  # `dirdet.telemetry.requests` tells of requests
             http=TimedConnection,
             timeout_graceful_shutdown=FLUSH_S,
             **(uvicorn_settings or {}),

@@ -106,7 +106,7 @@ class DetectionService:
         found = iter(await served.lane.detect(good, settings, seat.deadline) if good else [])
         seat.answered(len(uploads))
         return [
-            _answer(upload, picture, next(found)) if isinstance(picture, PlacedPicture) else picture
+            self._answer(served, upload, picture, next(found)) if isinstance(picture, PlacedPicture) else picture
             for upload, picture in zip(uploads, placed, strict=True)
         ]
 
@@ -124,6 +124,7 @@ class DetectionService:
         async with served.ahead:
             picture, placed = await self._decoding.run(partial(self._read_and_place, served, upload, seat.deadline))
             [found] = await served.lane.detect([placed], settings, seat.deadline)
+            self.observer.served(served.detector.manifest.name, found.detections)
             drawn = await self._decoding.run(lambda: encode(draw_detections(picture, found.detections), media_type))
         seat.answered()
         return drawn
@@ -143,7 +144,10 @@ class DetectionService:
 
     async def write(self, work: Callable[[], T]) -> T:
         """The result of writing an answer down, which of many pictures takes a while."""
-        return await to_thread.run_sync(work, limiter=self._writing)
+        begun_s = time.monotonic()
+        written = await to_thread.run_sync(work, limiter=self._writing)
+        self.observer.stage_ended("encode", time.monotonic() - begun_s)
+        return written
 
     async def _one(
         self, served: ServedDetector, upload: Upload, settings: Settings, seat: Seat
@@ -156,7 +160,7 @@ class DetectionService:
                 answer = placed
             else:
                 [found] = await served.lane.detect([placed], settings, seat.deadline)
-                answer = _answer(upload, placed, found)
+                answer = self._answer(served, upload, placed, found)
         seat.answered()
         return answer
 
@@ -180,7 +184,7 @@ class DetectionService:
         self.observer.stage_ended("decode", time.monotonic() - begun_s)
         return picture, placed
 
-
-def _answer(upload: Upload, picture: PlacedPicture, found: Found) -> PictureAnswer:
-    height, width = picture.fit.picture_hw
-    return PictureAnswer(upload.name, width, height, found)
+    def _answer(self, served: ServedDetector, upload: Upload, picture: PlacedPicture, found: Found) -> PictureAnswer:
+        self.observer.served(served.detector.manifest.name, found.detections)
+        height, width = picture.fit.picture_hw
+        return PictureAnswer(upload.name, width, height, found)

@@ -31,13 +31,15 @@ class Workers:
     however that ends.
     """
 
-    def __init__(self, number: int, work: Callable[[], None]) -> None:
+    def __init__(self, number: int, work: Callable[[], None], *, ended: Callable[[int], None] = lambda _: None) -> None:
         """Starts nothing yet.
 
         Args:
             number: of processes, all the time.
             work: of each; returns when the process gets SIGINT or SIGTERM.
+            ended: is told the number of a process that has ended.
         """
+        self._tell_ended = ended
         self._number = number
         self._work = work
         self._pids: set[int] = set()
@@ -58,6 +60,7 @@ class Workers:
         while self._pids:
             pid, status = os.wait()
             self._pids.discard(pid)
+            self._tell_ended(pid)
             if not self._stopping:
                 self._ended(pid, os.waitstatus_to_exitcode(status))
         if self._failed:
@@ -102,8 +105,6 @@ class Workers:
         for number in STOP_SIGNALS:
             signal.signal(number, signal.default_int_handler)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
-        for handler in logging.getLogger().handlers:
-            handler.setFormatter(logging.Formatter(f"%(asctime)s [{os.getpid()}] %(levelname)s %(message)s"))
         reading, writing = self._alive
         os.close(writing)
 

@@ -44,6 +44,7 @@ WRONG = [
     (detect, "--iou-weight", "1.5"),
     (detect, "--max-detections", "0"),
     (detect, "--max-detections", "1.5"),
+    (serve, "--log-format", "xml"),
     (detect, "--classes", ""),
     (detect, "--classes", "bird,,fish,dragon"),
     (detect, "--json", None),

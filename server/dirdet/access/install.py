@@ -9,10 +9,11 @@ from dirdet.access.headers import AnswerHeaders
 from dirdet.access.settings import Access
 from dirdet.drain import Drain, Drained
 from dirdet.linger import Lingering
+from dirdet.telemetry.request_id import HEADER
 
 # What a page may send and read beyond what every page may.
-SENT = ("Authorization", KEY_HEADER)
-READ = ("RateLimit", "RateLimit-Policy", "Retry-After", "WWW-Authenticate")
+SENT = ("Authorization", KEY_HEADER, HEADER)
+READ = ("RateLimit", "RateLimit-Policy", "Retry-After", "WWW-Authenticate", HEADER)
 
 
 def install_access(app: FastAPI, access: Access, drain: Drain) -> None:

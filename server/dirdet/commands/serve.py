@@ -4,7 +4,7 @@ import logging
 import os
 import signal
 import socket
-import sys
+import tempfile
 from functools import partial
 from typing import Any, cast
 
@@ -23,6 +23,8 @@ from dirdet.running import AppServer, leave
 from dirdet.served import ServedDetector
 from dirdet.service import DetectionService
 from dirdet.shipped import open_bundle
+from dirdet.telemetry.logs import configure_logging
+from dirdet.telemetry.metrics import Metrics, share_between_processes, worker_ended
 from dirdet.workers import Workers
 
 log = logging.getLogger(__name__)
@@ -34,7 +36,7 @@ def command(**options: Any) -> None:  # noqa: ANN401 - see read_settings and Acc
     """Serves a detector over HTTP until Ctrl-C, which lets it finish what it has accepted; a second one does not."""
     access_values = cast(AccessValues, {name: options.pop(name) for name in AccessValues.__annotations__})
     settings = read_settings(access=read_access(access_values), **options)
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    configure_logging(settings.log_format, several=settings.workers > 1)
     keep_keys_out()
     # As Ctrl-C does, until the server listens to signals.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -47,7 +49,9 @@ def command(**options: Any) -> None:  # noqa: ANN401 - see read_settings and Acc
             address = f"{settings.access.scheme}://{_in_url(host)}:{port}"
             log.info("listening on %s (documentation at /docs)", address)
             if settings.workers > 1:
-                Workers(settings.workers, partial(serve, bundle, settings, listener)).run()
+                with tempfile.TemporaryDirectory(prefix="dirdet-metrics-") as shared:
+                    share_between_processes(shared)
+                    Workers(settings.workers, partial(serve, bundle, settings, listener), ended=worker_ended).run()
             else:
                 serve(bundle, settings, listener)
     except KeyboardInterrupt:
@@ -61,12 +65,13 @@ def serve(bundle: Bundle, settings: ServeSettings, listener: socket.socket) -> N
     Raises:
         DirdetError: the detector cannot be loaded.
     """
-    service, drain = DetectionService(settings.limits), Drain()
+    metrics, drain = Metrics(), Drain()
+    service = DetectionService(settings.limits, metrics)
 
     def load() -> None:
         engine = make_engine(bundle, triton=settings.triton, threads=settings.inference_threads)
         detector = Detector(bundle.manifest, engine, model_card=bundle.model_card())
-        served = ServedDetector(detector, settings.limits, service.observer)
+        served = ServedDetector(detector, settings.limits, metrics)
         served.warm_up()
         ready = engine.ready()
         if settings.triton is not None:
@@ -77,7 +82,7 @@ def serve(bundle: Bundle, settings: ServeSettings, listener: socket.socket) -> N
         log.info("ready" if ready else "waiting for the engine")
 
     AppServer(
-        app_over(service, drain, access=settings.access),
+        app_over(service, drain, access=settings.access, metrics=metrics),
         drain,
         listener=listener,
         drain_timeout_s=settings.drain_timeout_s,

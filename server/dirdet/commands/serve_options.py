@@ -15,6 +15,7 @@ from dirdet.detector import MAX_BATCH
 from dirdet.engines.triton_target import TritonTarget
 from dirdet.errors import ParameterError
 from dirdet.limits import MAX_BATCH_DELAY_S, MAX_QUEUE, MAX_QUEUE_BYTES, MAX_TIMEOUT_S, TIMEOUT_S, ServerLimits
+from dirdet.telemetry.logs import LogFormat
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -52,6 +53,7 @@ class ServeSettings:
         drain_timeout_s: from the signal to the end of the process.
         workers: processes that share the port.
         access: who is let in.
+        log_format: of the log.
     """
 
     host: str
@@ -63,6 +65,7 @@ class ServeSettings:
     drain_timeout_s: float
     workers: int
     access: Access
+    log_format: LogFormat
 
 
 def _group(*options: Callable[[F], F]) -> Callable[[F], F]:
@@ -154,7 +157,16 @@ load_options = _group(
     ),
 )  # fmt: skip
 
-serve_options = _group(listen_options, access_options, detector_options, triton_options, batch_options, load_options)
+log_options = _group(
+    click.option(
+        "--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True,
+        envvar="DIRDET_LOG_FORMAT", show_envvar=True, help="Of a line of the log: for people, or for machines.",
+    ),
+)  # fmt: skip
+
+serve_options = _group(
+    listen_options, access_options, detector_options, triton_options, batch_options, load_options, log_options
+)
 
 
 def read_settings(
@@ -171,6 +183,7 @@ def read_settings(
     max_batch_delay_ms: float,
     drain_timeout_s: float,
     access: Access,
+    log_format: LogFormat,
     **limits: Any,  # noqa: ANN401 - int and float, each checked by its option
 ) -> ServeSettings:
     """What the options mean together; `limits` are those that `ServerLimits` has by the same names.
@@ -204,4 +217,5 @@ def read_settings(
         drain_timeout_s=drain_timeout_s,
         workers=workers,
         access=access,
+        log_format=log_format,
     )

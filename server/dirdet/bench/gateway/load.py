@@ -8,7 +8,8 @@ import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.request import Request, urlopen
+
+import httpx
 
 from dirdet.errors import EngineError, MissingExtraError
 
@@ -76,12 +77,13 @@ def bodies(pictures: Sequence[Path], folder: Path) -> list[Path]:
 
 def answers(port: int, body: Path) -> bool:
     """Whether a server on this machine answers a picture."""
-    request = Request(f"http://127.0.0.1:{port}{PATH}", body.read_bytes(), {"Content-Type": CONTENT_TYPE})
     try:
-        with urlopen(request, timeout=5) as answer:
-            return answer.status == 200
-    except OSError:
+        answer = httpx.post(
+            f"http://127.0.0.1:{port}{PATH}", content=body.read_bytes(), headers={"Content-Type": CONTENT_TYPE}
+        )
+    except httpx.HTTPError:
         return False
+    return answer.status_code == 200
 
 
 def load(port: int, bodies: Sequence[Path], *, callers: int, seconds: float, folder: Path) -> Load:

@@ -1,0 +1,43 @@
+"""How the log looks: text for people, one JSON object a line for machines."""
+
+import logging
+import sys
+from typing import Literal
+
+from pythonjsonlogger.json import JsonFormatter
+
+from dirdet.telemetry.request_id import current
+
+LogFormat = Literal["text", "json"]
+
+
+def configure_logging(form: LogFormat, *, several: bool = False, level: int = logging.INFO) -> None:
+    """Sends the log of this process, and of those that it forks, to standard error.
+
+    Args:
+        form: of a line.
+        several: processes write it, so that each line of text says which.
+        level: what is less important is left out.
+    """
+    handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(_name_request)
+    if form == "json":
+        formatter: logging.Formatter = JsonFormatter(
+            "%(levelname)s%(name)s%(message)s%(process)d",
+            rename_fields={"levelname": "level", "name": "logger"},
+            timestamp=True,
+            exc_info_as_array=True,
+        )
+    else:
+        who = "[%(process)d] " if several else ""
+        formatter = logging.Formatter(f"%(asctime)s {who}%(levelname)s %(message)s")
+    handler.setFormatter(formatter)
+    logging.basicConfig(level=level, handlers=[handler])
+
+
+def _name_request(record: logging.LogRecord) -> bool:
+    """Gives every line that is written for a request the request's name."""
+    name = current.get()
+    if name is not None:
+        record.request_id = name
+    return True

@@ -1,0 +1,114 @@
+"""GET /metrics, the request's name, and its line in the log."""
+
+import json
+import logging
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+from PIL import Image
+from prometheus_client.parser import text_string_to_metric_families
+
+from dirdet.telemetry.logs import configure_logging
+
+Call = Callable[..., httpx.Response]
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+
+
+@pytest.fixture
+def picture(rectangles: Callable[..., Image.Image], encode: Callable[..., bytes]) -> bytes:
+    return encode(rectangles())
+
+
+def value(call: Call, name: str, **labels: str) -> float:
+    """Of one series, 0 where there is none yet."""
+    for family in text_string_to_metric_families(call("GET", "/metrics").text):
+        for sample in family.samples:
+            if sample.name == name and sample.labels == labels:
+                return sample.value
+    return 0
+
+
+def detect(call: Call, picture: bytes, **headers: str) -> httpx.Response:
+    return call("POST", "/detect", content=picture, headers={"content-type": "image/png", **headers})
+
+
+def test_requests_are_counted_by_route_and_status(call: Call, picture: bytes) -> None:
+    detect(call, picture)
+    detect(call, b"no picture")
+    call("GET", "/a/made/up/path")
+    call("GET", "/another")
+    name = "http_server_request_duration_seconds_count"
+    route = {"http_request_method": "POST", "http_route": "/detect"}
+    assert value(call, name, **route, http_response_status_code="200") == 1
+    assert value(call, name, **route, http_response_status_code="415") == 1
+    unknown = {"http_request_method": "GET", "http_route": "unknown", "http_response_status_code": "404"}
+    assert value(call, name, **unknown) == 2
+    assert value(call, "http_server_active_requests") == 1  # the one that asks
+
+
+def test_what_was_served_is_told_by_class(call: Call, picture: bytes) -> None:
+    [image] = detect(call, picture).json()["images"]
+    assert [each["label"] for each in image["detections"]] == ["red"]
+    detector = call("GET", "/detector").json()["name"]
+    for name, figure in (("dirdet_served_score", "score"), ("dirdet_served_iou", "iou")):
+        assert value(call, f"{name}_count", detector=detector, label="red") == 1
+        served = value(call, f"{name}_sum", detector=detector, label="red")
+        assert served == pytest.approx(image["detections"][0][figure], rel=1e-3)
+
+
+def test_an_unexpected_error_is_counted_and_named(call: Call, engine: Any, picture: bytes) -> None:
+    engine.broken = RuntimeError("a secret")
+    answer = detect(call, picture, **{"x-request-id": "mine-1"})
+    assert answer.status_code == 500
+    assert answer.headers["x-request-id"] == "mine-1"
+    assert "secret" not in answer.text
+    route = {"http_request_method": "POST", "http_route": "/detect", "http_response_status_code": "500"}
+    assert value(call, "http_server_request_duration_seconds_count", **route) == 1
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [("mine-1", True), ("a:b/c+d=e@f", True), ("x" * 128, True), ("x" * 129, False), ("two words", False), ("", False)],
+)
+def test_a_request_is_called_what_its_client_calls_it(call: Call, sent: str, *, kept: bool) -> None:
+    named = call("GET", "/health/live", headers={"x-request-id": sent}).headers["x-request-id"]
+    assert named == sent if kept else re.fullmatch("[0-9a-f]{32}", named)
+
+
+def test_every_request_has_one_line_without_its_picture(
+    call: Call, picture: bytes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = logging.getLogger()
+    before = root.handlers[:], root.level
+    root.handlers.clear()
+    configure_logging("json")
+    try:
+        headers = {"x-request-id": "mine-1", "traceparent": f"00-{TRACE}-00f067aa0ba902b7-01"}
+        call("POST", "/detect", files={"image": ("my holiday.png", picture)}, headers=headers)
+        call("GET", "/health/live")
+    finally:
+        root.handlers[:], root.level = before
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    [line] = [line for line in lines if line["logger"] == "dirdet.request"]
+    assert line["request_id"] == "mine-1"
+    assert line["trace_id"] == TRACE
+    assert (line["method"], line["route"], line["status"], line["level"]) == ("POST", "/detect", 200, "INFO")
+    assert 0 < line["duration_s"] < 60
+    assert "holiday" not in json.dumps(lines)
+
+
+def test_a_collector_without_what_speaks_to_it_is_named() -> None:
+    """The extra is not among what the tests install."""
+    code = "from dirdet.telemetry.traces import telemetry; telemetry()"
+    environment = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318"}
+    hidden = "import sys; sys.modules['opentelemetry.exporter'] = None; "
+    ran = subprocess.run(
+        [sys.executable, "-c", hidden + code], env=environment, capture_output=True, text=True, check=False
+    )
+    assert "MissingExtraError: OTEL_EXPORTER_OTLP_ENDPOINT asks for OpenTelemetry export" in ran.stderr
+    assert "pip install '.[otel]'" in ran.stderr
