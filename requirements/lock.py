@@ -15,8 +15,8 @@ LOCKS: dict[str, tuple[list[str], list[str]]] = {
     "train": (["train"], []),
     "export": (["export", "cpu"], []),
     "quality": (["quality", "cpu"], []),
-    "dev": (["export", "quality", "cpu", "triton"], ["dev"]),
-    "gpu-dev": (["export", "quality", "gpu"], ["dev"]),
+    "dev": (["export", "quality", "cpu", "triton", "bench", "otel"], ["dev"]),
+    "gpu-dev": (["export", "quality", "gpu", "bench", "otel"], ["dev"]),
 }
 
 
