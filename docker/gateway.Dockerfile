@@ -25,7 +25,7 @@ COPY docker/gateway-health.py /usr/local/lib/gateway-health.py
 # Only this layer changes with the code.
 COPY --from=code /opt/dirdet /opt/dirdet
 ENV PATH=/opt/dirdet/bin:/opt/packages/bin:$PATH PYTHONPATH=/opt/dirdet PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
-    ORT_DISABLE_TELEMETRY=1
+    ORT_DISABLE_TELEMETRY=1 DIRDET_LOG_FORMAT=json
 USER 10001:10001
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=60s \
