@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -16,6 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from dirdet.telemetry.logs import configure_logging
 
 Call = Callable[..., httpx.Response]
+EXPRESSION = re.compile(r'"expr": "((?:[^"\\]|\\.)*)"')
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 
 
@@ -112,3 +114,17 @@ def test_a_collector_without_what_speaks_to_it_is_named() -> None:
     )
     assert "MissingExtraError: OTEL_EXPORTER_OTLP_ENDPOINT asks for OpenTelemetry export" in ran.stderr
     assert "pip install '.[otel]'" in ran.stderr
+
+
+def test_the_dashboard_shows_what_there_is(call: Call, picture: bytes) -> None:
+    detect(call, picture)
+    there = {
+        sample.name
+        for family in text_string_to_metric_families(call("GET", "/metrics").text)
+        for sample in family.samples
+    }
+    there |= {"dirdet_shed_total"}  # appears with the first request that is refused
+    [dashboard] = (Path(__file__).parents[2] / "docker" / "observability").rglob("dashboards/*.json")
+    shown = re.findall(r"\b(?:http_server|dirdet)_[a-z_]+", " ".join(EXPRESSION.findall(dashboard.read_text())))
+    assert set(shown) - there == set()
+    assert len(set(shown)) > 5
