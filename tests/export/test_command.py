@@ -11,7 +11,7 @@ import pytest
 import torch
 from click.testing import CliRunner, Result
 
-from dirdet.bundle import Bundle
+from dirdet.bundle import Bundle, Manifest
 from dirdet.detector import Detector
 from dirdet.errors import DirdetError
 from dirdet_export import pipeline
@@ -112,8 +112,9 @@ def test_a_bundle_that_detects_something_else_is_not_put_in_place(
             answer.boxes_xyxy[:] += 0.6
         return answers
 
-    def copied(folder: Path, **_: object) -> None:
+    def copied(folder: Path, **_: object) -> Manifest:
         shutil.copytree(bundle_of(plain_specimen), folder, dirs_exist_ok=True)
+        return Bundle.open(folder).manifest
 
     monkeypatch.setattr(compare, "found_by_mmdet", moved)
     monkeypatch.setattr(pipeline, "write_bundle", copied)

@@ -73,12 +73,13 @@ def test_labels_lie_inside_the_picture(drawn: list[tuple[Box, tuple[int, int]]])
 
 @given(st.lists(boxes, min_size=1, max_size=8))
 def test_where_there_are_enough_places_no_label_covers_another(drawn: list[Box]) -> None:
-    # Boxes far enough apart for every label to stay near its own: at most one in each cell of a grid.
+    # Boxes far enough apart for every label to stay near its own: one in each cell of a grid, a label below its top.
     cells: dict[tuple[int, int], Box] = {}
     for x1, y1, x2, y2 in drawn:
         column, row = int(x1 // 214), int(y1 // 120)
         left, top = 214 * column, 120 * row
-        cells[column, row] = (x1, y1, min(x2, left + 210), min(y2, top + 116))
+        highest = max(y1, top + LABEL_WH[1])
+        cells[column, row] = (x1, highest, min(x2, left + 210), max(min(y2, top + 116), highest))
     placed = place(*cells.values())
     assert not any(overlap(one, other) for one, other in combinations(placed, 2))
 
