@@ -7,7 +7,7 @@ from dirdet.errors import MissingExtraError, install_hint
 
 
 def arrow(module: str = "pyarrow") -> Any:  # noqa: ANN401 - pyarrow says no types
-    """pyarrow or a module of it.
+    """Pyarrow or a module of it.
 
     Raises:
         MissingExtraError: it is not installed.
@@ -15,7 +15,9 @@ def arrow(module: str = "pyarrow") -> Any:  # noqa: ANN401 - pyarrow says no typ
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as exc:
-        raise MissingExtraError(f"a job needs the package 'pyarrow', which is not installed: {install_hint('batch')}") from exc
+        raise MissingExtraError(
+            f"a job needs the package 'pyarrow', which is not installed: {install_hint('batch')}"
+        ) from exc
 
 
 def parquet() -> Any:  # noqa: ANN401

@@ -17,6 +17,7 @@ from dirdet.faults import first_fault
 from dirdet.files import write_whole
 
 PLAN = "sources.parquet"
+NEW_PLAN = "sources.new.parquet"
 ERRORS = "errors.parquet"
 LOCK = ".lock"
 FOLDERS = ("detections", "pictures")
@@ -43,6 +44,15 @@ class Output:
         """Where the plan is."""
         return self.folder / PLAN
 
+    @property
+    def new_plan(self) -> Path:
+        """Where it is until it is known to be the job's."""
+        return self.folder / NEW_PLAN
+
+    def complete(self, job: Job) -> bool:
+        """Whether nothing is left to do."""
+        return job.finished and (self.folder / ERRORS).is_file()
+
     def read_job(self) -> Job | None:
         """The job whose results are here; None where there are none.
 
@@ -57,7 +67,7 @@ class Output:
                 raise OutputError(f"{self.folder} is a file; expected a folder for the results") from exc
         except ValidationError as exc:
             raise OutputError(f"{path}: is not this dirdet's: {first_fault(exc)}") from exc
-        ours = {PLAN, LOCK}
+        ours = {PLAN, NEW_PLAN, LOCK, *FOLDERS}
         foreign = sorted(each.name for each in self._listed() if each.name not in ours and not _is_ours(each.name))
         if foreign:
             raise OutputError(f"{self.folder} holds {foreign[0]} and no {JOB}: results go into an empty folder")
@@ -146,4 +156,3 @@ def _is_ours(name: str) -> bool:
     """A file that `write_whole` had not finished."""
     body, _, pid = name.rpartition(".")
     return name.startswith(".") and pid.isdecimal() and body.endswith((".parquet", ".json"))
-

@@ -55,7 +55,9 @@ class Reader:
         except MemoryError as exc:
             raise PictureTooLargeError("there is not enough memory to decode it") from exc
         except Exception as exc:
-            raise BrokenPictureError(f"it cannot be decoded: {_ADDRESS.sub('', str(exc)) or type(exc).__name__}") from exc
+            raise BrokenPictureError(
+                f"it cannot be decoded: {_ADDRESS.sub('', str(exc)) or type(exc).__name__}"
+            ) from exc
 
 
 def reason_of(error: PictureError) -> str:

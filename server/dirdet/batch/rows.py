@@ -18,10 +18,8 @@ def picture_schema() -> Any:  # noqa: ANN401
     """Of `pictures/`."""
     pa = arrow()
     integers = [(name, pa.int32()) for name in ("width", "height", "count")]
-    return pa.schema(
-        [("position", pa.int64()), ("picture", pa.string()), ("image_id", pa.int64()), *integers]
-        + [("reason", pa.string()), ("error", pa.string())]
-    )
+    named = [("position", pa.int64()), ("picture", pa.string()), ("image_id", pa.int64())]
+    return pa.schema([*named, *integers, ("reason", pa.string()), ("error", pa.string())])
 
 
 def detection_schema() -> Any:  # noqa: ANN401

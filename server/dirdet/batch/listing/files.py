@@ -30,7 +30,9 @@ class FolderSource:
 
     def entries(self, tally: Tally) -> Iterator[Entry]:
         """See `Source.entries`."""
-        linked = {_id(each) for each in self._files(None) if isinstance(each, os.DirEntry) and each.is_symlink()} - {None}
+        linked = {_id(each) for each in self._files(None) if isinstance(each, os.DirEntry) and each.is_symlink()} - {
+            None
+        }
         taken: set[FileId] = set()
         if linked:  # rare: otherwise no file's identity is kept, however many there are
             for each in self._files(None):

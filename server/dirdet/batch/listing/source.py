@@ -74,6 +74,7 @@ def open_source(name: str, options: SourceOptions) -> Source:
     if suffix in {".txt", ".lst", ".list"}:
         return ListSource(path, relative_to)
     raise SourceError(
-        f"{name}: expected a folder, a pattern, a list (.txt, .lst), COCO's .json, a table ({', '.join(TABLE_SUFFIXES)}) "
-        f"or an archive ({', '.join(ARCHIVE_SUFFIXES)}); for one picture there is `dirdet detect`"
+        f"{name}: expected a folder, a pattern, a list (.txt, .lst), COCO's .json, a table "
+        f"({', '.join(TABLE_SUFFIXES)}) or an archive ({', '.join(ARCHIVE_SUFFIXES)}); "
+        "for one picture there is `dirdet detect`"
     )
