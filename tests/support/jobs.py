@@ -9,8 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
 from click.testing import Result
+
+from dirdet.batch.arrow import parquet
 
 # Pictures of the fixture `many`, and of a part in the tests that stop jobs.
 MANY, PART = 36, 7
@@ -49,10 +50,10 @@ def contents(out: Path) -> dict[str, str]:
 def rows(out: Path, folder: str) -> list[dict[str, Any]]:
     """All rows of `pictures`, `detections`."""
     parts = sorted((out / folder).glob("*.parquet"))
-    return [row for part in parts for row in pq.read_table(part).to_pylist()]
+    return [row for part in parts for row in parquet().read_table(part).to_pylist()]
 
 
 def errors(out: Path) -> dict[str, tuple[str, str]]:
     """Reason and error of each picture that could not be read."""
-    table = pq.read_table(out / "errors.parquet").to_pylist()
+    table = parquet().read_table(out / "errors.parquet").to_pylist()
     return {row["picture"]: (row["reason"], row["error"]) for row in table}

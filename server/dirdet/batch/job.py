@@ -89,7 +89,7 @@ class Job(_Part):
 
     schema_version: Literal[1] = 1
     identity: Identity
-    parts: list[PartTold] = Field(default_factory=list)
+    parts: list[PartTold] = []  # pydantic copies it
     finished: bool = False
     seconds: float = Field(default=0.0, description="that the job has taken, all its runs together")
     engine_seconds: float = Field(default=0.0, description="of these, those in which the engine computed")

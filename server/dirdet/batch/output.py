@@ -1,7 +1,7 @@
 """The folder of a job's results: one writer, files whole or absent, and what of an earlier run still counts."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -74,7 +74,7 @@ class Output:
         return None
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self) -> Generator[None]:
         """Keeps other jobs out until it is left; the system frees it when the process ends, however it ends.
 
         Raises:

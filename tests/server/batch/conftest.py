@@ -15,6 +15,12 @@ PHOTOGRAPHS = Path(skimage.__file__).parent / "data"
 
 
 @pytest.fixture(scope="session")
+def photographs() -> Path:
+    """The folder of scikit-image's photographs."""
+    return PHOTOGRAPHS
+
+
+@pytest.fixture(scope="session")
 def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of parts of a photograph, upright and lying, and one file that is broken."""
     folder = tmp_path_factory.mktemp("many")

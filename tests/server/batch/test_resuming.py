@@ -6,9 +6,9 @@ import time
 from pathlib import Path
 
 import pytest
+from jobs import MANY, PART, Run, contents, job_arguments, rows, spawn
 
 from dirdet.batch.errors import OutputError
-from jobs import MANY, PART, Run, contents, job_arguments, rows, spawn
 
 PARTS = -(-MANY // PART)
 # The process kills itself at the n-th call: before a write is half done, or at a rename.

@@ -11,6 +11,7 @@ from dirdet.batch.listing.tally import Tally
 from dirdet.pictures import PICTURE_SUFFIXES
 
 ARCHIVE_SUFFIXES = (".tar", ".zip")
+BLOCK = 512
 PACKED_TARS = (".tgz", ".tbz2", ".txz", ".tar.gz", ".tar.bz2", ".tar.xz", ".tar.zst")
 
 
@@ -46,10 +47,16 @@ class ArchiveSource:
 def _tar_members(name: str, path: bytes) -> Iterator[Entry]:
     with tarfile.open(os.fsdecode(path), "r:") as archive:
         for member in archive:
-            archive.members = []  # tarfile keeps them all
+            archive.members = []  # tarfile keeps them all  # pyright: ignore[reportAttributeAccessIssue]
             if member.isreg() and not member.issparse():
                 inside = os.fsencode(member.name.encode("utf-8", "surrogateescape"))
                 yield Entry(f"{name}/{entry_name(inside)}", path, offset=member.offset_data, size=member.size)
+        end = archive.offset
+    # tarfile takes whatever it cannot read for the end, whose mark is a block of zeros.
+    with open(path, "rb") as file:  # noqa: PTH123 - bytes
+        file.seek(end)
+        if any(block := file.read(BLOCK)) or 0 < len(block) < BLOCK:
+            raise tarfile.ReadError(f"there is no member at byte {end}")
 
 
 def _zip_members(name: str, path: bytes) -> Iterator[Entry]:
