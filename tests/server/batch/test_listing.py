@@ -128,8 +128,10 @@ def test_an_archive_that_breaks_off_gives_what_comes_before(folder: Path) -> Non
     with tarfile.open(path, "w") as tar:
         tar.add(folder / "b.png", "b.png")
         tar.add(folder / "c.jpg", "c.jpg")
-    path.write_bytes(path.read_bytes()[: 1024 + 300])
-    first, *_, last = listed(path)
+    with tarfile.open(path) as tar:
+        cut = tar.getmembers()[1].offset + 300
+    path.write_bytes(path.read_bytes()[:cut])
+    first, last = listed(path)
     assert first.open().read() == b"b.png"
     with pytest.raises(PictureError, match="cannot be read"):
         last.open()
