@@ -9,6 +9,7 @@ from types import FrameType
 import click
 
 from dirdet.batch.errors import SourceError
+from dirdet.batch.expression import Condition, parse
 from dirdet.batch.job import Job, settings_told
 from dirdet.batch.listing.source import SourceOptions, open_source
 from dirdet.batch.listing.tally import Tally
@@ -16,6 +17,8 @@ from dirdet.batch.output import ERRORS, Output
 from dirdet.batch.plan import Choice, chosen, look_over
 from dirdet.batch.progress import duration
 from dirdet.batch.run import GO_ON, Ask, Done, run_job
+from dirdet.batch.split import KEPT, REVIEW, check_tells, write_split
+from dirdet.bundle import Bundle
 from dirdet.detector import Detector
 from dirdet.engines.factory import make_engine
 from dirdet.options import DetectOptions, settle
@@ -35,6 +38,11 @@ SOME_UNREAD = 3
 @click.option("--sample", type=click.IntRange(1), help="Only so many, drawn at random.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the draw.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done; write nothing.")
+@click.option("--keep", metavar="CONDITION", help="These detections also into kept.parquet: 'iou>=0.8 and score>=0.5'.")
+@click.option(
+    "--review", metavar="CONDITION",
+    help="These, if not kept, also into review.parquet, the most doubtful first.",
+)  # fmt: skip
 @click.option("--strict", is_flag=True, help="Stop at the first picture that cannot be read.")
 @click.option("--column", help="Of a table: the column with the pictures' paths.")
 @click.option(
@@ -66,6 +74,8 @@ def command(
     sample: int | None,
     seed: int,
     dry_run: bool,
+    keep: str | None,
+    review: str | None,
     strict: bool,
     column: str | None,
     pictures: Path | None,
@@ -89,6 +99,8 @@ def command(
     found = open_source(source, SourceOptions(column, pictures, all_files, besides=out))
     choice = Choice(limit, sample, seed)
     bundle = open_bundle(folder)
+    kept = _condition(keep, bundle, "keep")
+    reviewed = _condition(review, bundle, "review")
     if dry_run:
         detector_settings = settings_told(settle(options, bundle.manifest))
         tally = Tally()
@@ -113,13 +125,25 @@ def command(
         done = run_job(ask, output, bundle=bundle, detector=detector, settings=settings)
     except KeyboardInterrupt as exc:
         job = output.read_job()
-        kept = sum(part.pictures for part in job.parts) if job else 0
+        whole = sum(part.pictures for part in job.parts) if job else 0
         total = job.identity.source.pictures if job else 0
-        click.echo(f"\ndirdet: stopped; {kept} of {total} pictures are done and kept, {GO_ON}", err=True)
+        click.echo(f"\ndirdet: stopped; {whole} of {total} pictures are done and kept, {GO_ON}", err=True)
         sys.exit(143 if isinstance(exc, _TerminatedError) else 130)
     click.echo(_summary(done, out))
+    split = write_split(out, done.job, keep=kept, review=reviewed)
+    for name, count in ((KEPT, split.kept), (REVIEW, split.review)):
+        if count is not None:
+            click.echo(f"{count} detections in {out / name}")
     if any(part.failures for part in done.job.parts):
         sys.exit(SOME_UNREAD)
+
+
+def _condition(text: str | None, bundle: Bundle, parameter: str) -> Condition | None:
+    if text is None:
+        return None
+    condition = parse(text, parameter=parameter)
+    check_tells(condition, bundle.manifest, parameter=parameter)
+    return condition
 
 
 class _TerminatedError(KeyboardInterrupt):
