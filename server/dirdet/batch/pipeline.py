@@ -17,6 +17,7 @@ from dirdet.batch.entry import Entry
 from dirdet.batch.reading import Reader, reason_of
 from dirdet.batch.rows import PartRows
 from dirdet.canvas import Fit
+from dirdet.detections import detections_of
 from dirdet.detector import MAX_BATCH, Detector, PlacedPicture, canvas_batch
 from dirdet.errors import PictureError
 from dirdet.options import Settings
@@ -210,7 +211,7 @@ class Pipeline:
     def _add(self, inferred: _Inferred, rows: PartRows) -> None:
         candidates = inferred.candidates.result()
         for index, (planned, fit) in enumerate(inferred.members):
-            found = self._detector.detections(candidates, index, fit, self._settings)
+            found = detections_of(candidates, index, fit=fit, manifest=self._detector.manifest, settings=self._settings)
             rows.add(planned.position, planned.entry, fit, found)
         self.pictures += len(inferred.members)
         self._places.release()
