@@ -11,6 +11,7 @@ HEAVY = {"torch", "torchvision", "mmengine", "mmcv", "mmdet", "timm", "onnx", "c
     "faster_coco_eval",
     "pycocotools",
     "matplotlib",
+    "pyarrow",
 }
 
 
@@ -23,7 +24,7 @@ def loaded_by(code: str) -> set[str]:
 @pytest.mark.parametrize(
     "module",
     ["dirdet.app", "dirdet.quality"]
-    + [f"dirdet.commands.{name}" for name in ("serve", "key", "detect", "quality", "calibrate", "triton")],
+    + [f"dirdet.commands.{name}" for name in ("serve", "key", "detect", "batch", "quality", "calibrate", "triton")],
 )
 def test_importing_loads_nothing_heavy(module: str) -> None:
     assert HEAVY.isdisjoint(loaded_by(f"import {module}"))

@@ -1,0 +1,1 @@
+"""Jobs over folders: every picture of a source detected on, into Parquet, resumable and exact."""

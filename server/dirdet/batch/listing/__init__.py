@@ -1,0 +1,1 @@
+"""What a source's pictures are, in an order that is the same every time."""

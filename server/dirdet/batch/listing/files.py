@@ -1,0 +1,141 @@
+"""Pictures of a folder and of those in it, and those that a pattern matches: never in a loop, none twice."""
+
+import glob
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from dirdet.batch.entry import Entry, entry_name
+from dirdet.batch.listing.archives import ARCHIVE_SUFFIXES, ArchiveSource
+from dirdet.batch.listing.tally import Tally
+from dirdet.pictures import PICTURE_SUFFIXES
+
+FileId = tuple[int, int]  # device, inode
+
+
+class FolderSource:
+    """See `Source`. Hidden files and folders are passed over, as by a shell's `*`.
+
+    A symbolic link to a picture that the folder itself has is left out, any other is followed; hard links are files of
+    their own. Real folders come first, sorted; then those that links lead to.
+    """
+
+    kind = "folder"
+
+    def __init__(self, folder: Path, *, all_files: bool, besides: Path | None) -> None:
+        """Looks at nothing yet."""
+        self._folder = os.fsencode(folder)
+        self._all_files = all_files
+        self._besides = None if besides is None else os.path.realpath(os.fsencode(besides))
+
+    def entries(self, tally: Tally) -> Iterator[Entry]:
+        """See `Source.entries`."""
+        linked = {_id(each) for each in self._files(None) if isinstance(each, os.DirEntry) and each.is_symlink()} - {
+            None
+        }
+        taken: set[FileId] = set()
+        if linked:  # rare: otherwise no file's identity is kept, however many there are
+            for each in self._files(None):
+                if isinstance(each, os.DirEntry) and not each.is_symlink() and (same := _id(each)) in linked and same:
+                    taken.add(same)
+        for each in self._files(tally):
+            if isinstance(each, Entry):
+                yield each
+                continue
+            if each.is_symlink() and (same := _id(each)) is not None:
+                if same in taken:
+                    tally.repeated += 1
+                    continue
+                taken.add(same)
+            yield _entry(each, self._name(each.path))
+
+    def _name(self, path: bytes) -> str:
+        return entry_name(os.path.relpath(path, self._folder))
+
+    def _files(self, tally: Tally | None) -> Iterator["os.DirEntry[bytes] | Entry"]:
+        """Every picture file, and an entry with a fault for every folder that cannot be listed."""
+        seen: set[FileId] = set()
+        waiting, links = [self._folder], list[bytes]()
+        while waiting or links:
+            folder = waiting.pop() if waiting else links.pop(0)
+            try:
+                status = os.stat(folder)  # noqa: PTH116 - bytes
+                if (status.st_dev, status.st_ino) in seen or os.path.realpath(folder) == self._besides:
+                    continue
+                seen.add((status.st_dev, status.st_ino))
+                with os.scandir(folder) as scan:
+                    found = sorted(scan, key=lambda each: each.name)
+            except OSError as exc:
+                yield Entry(self._name(folder), folder, fault=f"the folder cannot be read: {exc.strerror or exc}")
+                continue
+            below: list[bytes] = []
+            for each in found:
+                if each.name.startswith(b"."):
+                    continue
+                if _is_folder(each):
+                    (links if each.is_symlink() else below).append(each.path)
+                elif self._all_files or os.path.splitext(os.fsdecode(each.name))[1].lower() in PICTURE_SUFFIXES:  # noqa: PTH122
+                    yield each
+                elif tally is not None:
+                    tally.passed_over += 1
+            waiting += reversed(below)
+
+
+class GlobSource:
+    """See `Source`. What a pattern matches, sorted: pictures and archives; `**` goes through folders."""
+
+    kind = "pattern"
+
+    def __init__(self, pattern: str, *, all_files: bool) -> None:
+        """Looks at nothing yet."""
+        self._pattern = pattern
+        self._all_files = all_files
+
+    def entries(self, tally: Tally) -> Iterator[Entry]:
+        """See `Source.entries`."""
+        taken: set[str] = set()
+        for name in sorted(glob.glob(self._pattern, recursive=True)):  # noqa: PTH207 - absolute patterns too
+            path = Path(name)
+            if path.is_dir():
+                continue
+            if path.suffix.lower() in ARCHIVE_SUFFIXES:
+                yield from ArchiveSource(path, all_files=self._all_files).entries(tally)
+            elif not self._all_files and path.suffix.lower() not in PICTURE_SUFFIXES:
+                tally.passed_over += 1
+            elif (real := os.path.realpath(path)) in taken:
+                tally.repeated += 1
+            else:
+                taken.add(real)
+                yield file_entry(entry_name(name), os.fsencode(name))
+
+
+def file_entry(name: str, path: bytes, image_id: int | None = None) -> Entry:
+    """A picture that is a file, there or not."""
+    try:
+        size = os.stat(path).st_size  # noqa: PTH116 - bytes
+    except (OSError, ValueError):
+        size = None  # reading it will say why
+    return Entry(name, path, size=size, image_id=image_id)
+
+
+def _entry(found: "os.DirEntry[bytes]", name: str) -> Entry:
+    try:
+        size = found.stat().st_size
+    except OSError:
+        size = None
+    return Entry(name, found.path, size=size)
+
+
+def _id(found: "os.DirEntry[bytes]") -> FileId | None:
+    try:
+        status = found.stat()
+    except OSError:  # a link that leads nowhere
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _is_folder(found: "os.DirEntry[bytes]") -> bool:
+    try:
+        return found.is_dir()
+    except OSError:  # a link that leads to itself
+        return False

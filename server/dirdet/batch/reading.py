@@ -1,0 +1,65 @@
+"""A picture's bytes to its canvas, in whichever thread has time; huge ones one after the other."""
+
+import re
+import threading
+
+from dirdet.batch.entry import Entry
+from dirdet.detector import Detector, PlacedPicture
+from dirdet.errors import (
+    BrokenPictureError,
+    NotAPictureError,
+    NotFoundError,
+    PictureError,
+    PictureTooLargeError,
+    UnreadableError,
+)
+from dirdet.pictures import open_picture, read_picture
+
+# A picture of 100 megapixels takes up to 700 MB while it is decoded; of those above this, one at a time.
+HUGE_PIXELS = 16_000_000
+REASONS: dict[type[PictureError], str] = {
+    NotAPictureError: "not a picture",
+    BrokenPictureError: "broken",
+    PictureTooLargeError: "too large",
+    NotFoundError: "not found",
+    UnreadableError: "unreadable",
+}
+# Pillow names objects by their place in memory, which is another one each time.
+_ADDRESS = re.compile(r" at 0x[0-9a-f]+")
+
+
+class Reader:
+    """Reads, decodes and places; safe to call from several threads."""
+
+    def __init__(self, detector: Detector) -> None:
+        """For this detector's canvases."""
+        self._detector = detector
+        self._huge = threading.Lock()
+
+    def __call__(self, entry: Entry) -> PlacedPicture:
+        """The picture on its canvas.
+
+        Raises:
+            PictureError: it cannot be read; whatever a decoder raises on strange bytes is one too.
+        """
+        try:
+            file = entry.open()
+            width, height = open_picture(file).size
+            file.seek(0)
+            if width * height <= HUGE_PIXELS:
+                return self._detector.place(read_picture(file))
+            with self._huge:
+                return self._detector.place(read_picture(file))
+        except PictureError as exc:
+            raise type(exc)(_ADDRESS.sub("", str(exc))) from exc
+        except MemoryError as exc:
+            raise PictureTooLargeError("there is not enough memory to decode it") from exc
+        except Exception as exc:
+            raise BrokenPictureError(
+                f"it cannot be decoded: {_ADDRESS.sub('', str(exc)) or type(exc).__name__}"
+            ) from exc
+
+
+def reason_of(error: PictureError) -> str:
+    """In a word or two, what is wrong with a picture."""
+    return REASONS.get(type(error), "unreadable")

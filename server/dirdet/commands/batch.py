@@ -1,0 +1,178 @@
+"""Detects on every picture of a folder, list or archive, into Parquet; a job that was stopped goes on."""
+
+import os
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+
+import click
+
+from dirdet.batch.errors import SourceError
+from dirdet.batch.expression import Condition, parse
+from dirdet.batch.job import Job, settings_told
+from dirdet.batch.listing.source import SourceOptions, open_source
+from dirdet.batch.listing.tally import Tally
+from dirdet.batch.output import ERRORS, Output
+from dirdet.batch.plan import Choice, chosen, look_over
+from dirdet.batch.progress import duration
+from dirdet.batch.run import GO_ON, Ask, Done, run_job
+from dirdet.batch.split import KEPT, REVIEW, check_tells, write_split
+from dirdet.bundle import Bundle
+from dirdet.detector import Detector
+from dirdet.engines.factory import make_engine
+from dirdet.options import DetectOptions, settle
+from dirdet.shipped import open_bundle
+
+SOME_UNREAD = 3
+
+
+@click.command()
+@click.argument("source")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for the results.")
+@click.option(
+    "--detector", "folder", type=click.Path(path_type=Path),
+    help="Folder of a bundle; the one that comes with the package unless given.",
+)  # fmt: skip
+@click.option("--limit", type=click.IntRange(1), help="Only the first so many pictures.")
+@click.option("--sample", type=click.IntRange(1), help="Only so many, drawn at random.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the draw.")
+@click.option("--dry-run", is_flag=True, help="Say what would be done; write nothing.")
+@click.option("--keep", metavar="CONDITION", help="These detections also into kept.parquet: 'iou>=0.8 and score>=0.5'.")
+@click.option(
+    "--review", metavar="CONDITION",
+    help="These, if not kept, also into review.parquet, the most doubtful first.",
+)  # fmt: skip
+@click.option("--strict", is_flag=True, help="Stop at the first picture that cannot be read.")
+@click.option("--column", help="Of a table: the column with the pictures' paths.")
+@click.option(
+    "--pictures", type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help="Folder that the names in a list, table or COCO file are relative to; its own unless given.",
+)  # fmt: skip
+@click.option("--all-files", is_flag=True, help="Try files too whose names end as no picture's.")
+@click.option(
+    "--part", "part_pictures", type=click.IntRange(1), default=500, show_default=True,
+    help="Pictures of a part: what is lost at most when the job is killed.",
+)  # fmt: skip
+@click.option("--workers", type=click.IntRange(1, 64), help="Threads that read and decode; two more than cores.")
+@click.option("--quiet", is_flag=True, help="Tell no progress.")
+@click.option("--score-threshold", type=float, metavar="0..1", help="Least classification score.")
+@click.option(
+    "--nms-iou-threshold", type=float, metavar="0..1", help="Of two boxes of a class that overlap by more, one goes."
+)
+@click.option("--min-iou", type=float, metavar="0..1", help="Least iou, the predicted localization confidence.")
+@click.option(
+    "--iou-weight", type=float, metavar="0..1", help="w in confidence = score^(1-w) * iou^w; 0 is the plain detector."
+)
+@click.option("--max-detections", type=int, help="At most so many per picture, the most confident.")
+@click.option("--classes", multiple=True, help="Only these: names or class ids, comma-separated or repeated.")
+def command(
+    source: str,
+    out: Path,
+    folder: Path | None,
+    limit: int | None,
+    sample: int | None,
+    seed: int,
+    dry_run: bool,
+    keep: str | None,
+    review: str | None,
+    strict: bool,
+    column: str | None,
+    pictures: Path | None,
+    all_files: bool,
+    part_pictures: int,
+    workers: int | None,
+    quiet: bool,
+    classes: tuple[str, ...],
+    **thresholds: float | None,
+) -> None:
+    """Detects objects in every picture of SOURCE, into Parquet files in the folder OUT.
+
+    SOURCE is a folder (with those in it), a quoted pattern ('shots/**/*.jpg', 'shards/*.tar'), a list (.txt), a CSV or
+    Parquet table, a COCO file, or a .tar or .zip archive. Pictures that cannot be read are in errors.parquet.
+
+    A job that was stopped, however it was, goes on when the same command is given again, and ends with the same
+    results. The exit status is 0; 3 if some picture could not be read; 1 if the job could not go on; 2 if the command
+    was not understood; 130 after Ctrl-C, 143 after SIGTERM.
+    """
+    options = DetectOptions.checked(classes=list(classes), **thresholds)
+    found = open_source(source, SourceOptions(column, pictures, all_files, besides=out))
+    choice = Choice(limit, sample, seed)
+    bundle = open_bundle(folder)
+    kept = _condition(keep, bundle, "keep")
+    reviewed = _condition(review, bundle, "review")
+    if dry_run:
+        detector_settings = settings_told(settle(options, bundle.manifest))
+        tally = Tally()
+        planned = look_over(chosen(found, choice, tally), tally)
+        if not planned.pictures:
+            raise SourceError(f"{source}: holds no picture")
+        click.echo(
+            f"{planned.pictures} pictures of the {found.kind} {source}, {_parts(planned.pictures, part_pictures)}; "
+            f"{tally.passed_over} files passed over, {tally.repeated} repeated names left out\n"
+            f"detector {bundle.manifest.name}, {detector_settings.model_dump_json()}\n"
+            f"into {out}; nothing is written yet"
+        )
+        return
+    detector = Detector(bundle.manifest, make_engine(bundle))
+    settings = detector.settle(options)
+    ask = Ask(
+        found, source, choice, part_pictures, workers or min(16, (os.cpu_count() or 1) + 2), strict=strict, quiet=quiet
+    )
+    signal.signal(signal.SIGTERM, _terminated)
+    output = Output(out)
+    try:
+        done = run_job(ask, output, bundle=bundle, detector=detector, settings=settings)
+    except KeyboardInterrupt as exc:
+        job = output.read_job()
+        whole = sum(part.pictures for part in job.parts) if job else 0
+        total = job.identity.source.pictures if job else 0
+        click.echo(f"\ndirdet: stopped; {whole} of {total} pictures are done and kept, {GO_ON}", err=True)
+        sys.exit(143 if isinstance(exc, _TerminatedError) else 130)
+    click.echo(_summary(done, out))
+    split = write_split(out, done.job, keep=kept, review=reviewed)
+    for name, count in ((KEPT, split.kept), (REVIEW, split.review)):
+        if count is not None:
+            click.echo(f"{count} detections in {out / name}")
+    if any(part.failures for part in done.job.parts):
+        sys.exit(SOME_UNREAD)
+
+
+def _condition(text: str | None, bundle: Bundle, parameter: str) -> Condition | None:
+    if text is None:
+        return None
+    condition = parse(text, parameter=parameter)
+    check_tells(condition, bundle.manifest, parameter=parameter)
+    return condition
+
+
+class _TerminatedError(KeyboardInterrupt):
+    """SIGTERM: what a scheduler sends before it kills."""
+
+
+def _terminated(_: int, __: FrameType | None) -> None:
+    raise _TerminatedError
+
+
+def _parts(pictures: int, part_pictures: int) -> str:
+    return f"{-(-pictures // part_pictures)} parts of {part_pictures}"
+
+
+def _summary(done: Done, out: Path) -> str:
+    job: Job = done.job
+    pictures = sum(part.pictures for part in job.parts)
+    failures = sum(part.failures for part in job.parts)
+    found = sum(part.detections for part in job.parts)
+    lines = [f"{out}: {found} detections in {pictures - failures} pictures"]
+    if failures:
+        lines.append(f"{failures} could not be read: {out / ERRORS}")
+    if job.identity.source.passed_over:
+        lines.append(f"{job.identity.source.passed_over} files passed over: their names end as no picture's")
+    if done.recomputed:
+        lines.append(f"part {', '.join(map(str, done.recomputed))} had been changed or lost and was computed again")
+    if done.already:
+        lines.append("the job was finished already; nothing was done")
+    else:
+        rate = pictures / job.seconds if job.seconds else 0.0
+        lines.append(f"{duration(job.seconds)}, {rate:.1f} pictures/s")
+    return "\n".join(lines)

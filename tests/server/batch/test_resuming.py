@@ -1,0 +1,227 @@
+"""A job that is stopped in any way goes on, and ends with the results of one that was not."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from jobs import MANY, PART, Run, contents, job_arguments, rows, spawn
+
+from dirdet.batch.errors import OutputError
+
+PARTS = -(-MANY // PART)
+# The process kills itself at the n-th call: before a write is half done, or at a rename.
+KILLED_WRITING = """
+import io, os, signal
+from pathlib import Path
+plain, calls = Path.open, [0]
+def half(path, mode="r", *rest, **named):
+    file = plain(path, mode, *rest, **named)
+    if mode == "wb" and {name!r} in path.name:
+        calls[0] += 1
+        if calls[0] == {call}:
+            class Half:
+                def write(self, data):
+                    file.write(data[: len(data) // 2]); file.flush()
+                    os.kill(os.getpid(), signal.SIGKILL)
+                def __enter__(self): return self
+                def __exit__(self, *_): return None
+            return Half()
+    return file
+Path.open = half
+"""
+KILLED_RENAMING = """
+import os, signal
+from pathlib import Path
+plain, calls = Path.replace, [0]
+def replace(path, target):
+    if Path(target).name == {name!r}:
+        calls[0] += 1
+        if calls[0] == {call}:
+            if {after}:
+                plain(path, target)
+            os.kill(os.getpid(), signal.SIGKILL)
+    return plain(path, target)
+Path.replace = replace
+"""
+FULL_DISK = """
+import errno
+from pathlib import Path
+plain, calls = Path.open, [0]
+def full(path, mode="r", *rest, **named):
+    file = plain(path, mode, *rest, **named)
+    if mode == "wb" and "part-" in path.name:
+        calls[0] += 1
+        if calls[0] == 4:
+            file.write(b"PAR1")
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+    return file
+Path.open = full
+"""
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param(KILLED_WRITING.format(name="part-000001", call=1), id="writing detections"),
+        pytest.param(KILLED_WRITING.format(name="part-000003", call=2), id="writing pictures"),
+        pytest.param(KILLED_RENAMING.format(name="job.json", call=3, after=False), id="before renaming job.json"),
+        pytest.param(KILLED_RENAMING.format(name="job.json", call=1, after=True), id="after the first job.json"),
+        pytest.param(KILLED_RENAMING.format(name="errors.parquet", call=1, after=False), id="at the end"),
+    ],
+)
+def test_a_job_killed_while_it_writes_goes_on(many: Path, uninterrupted: Path, tmp_path: Path, fault: str) -> None:
+    out = tmp_path / "out"
+    killed = spawn(*job_arguments(many, out), before=fault)
+    killed.communicate(timeout=120)
+    assert killed.returncode == -signal.SIGKILL
+    again = spawn(*job_arguments(many, out))
+    _, told = again.communicate(timeout=120)
+    assert again.returncode == 3, told
+    assert contents(out) == contents(uninterrupted)
+
+
+def test_a_job_killed_at_some_moment_goes_on(many: Path, uninterrupted: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    killed = spawn(*job_arguments(many, out))
+    _wait_for(out / "detections" / "part-000001.parquet")
+    killed.kill()
+    killed.communicate(timeout=60)
+    again = spawn(*job_arguments(many, out))
+    again.communicate(timeout=120)
+    assert contents(out) == contents(uninterrupted)
+
+
+@pytest.mark.parametrize(("sent", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_ctrl_c_keeps_whole_parts_and_says_how_to_go_on(
+    many: Path, uninterrupted: Path, tmp_path: Path, sent: signal.Signals, status: int
+) -> None:
+    out = tmp_path / "out"
+    stopped = spawn(*job_arguments(many, out))
+    _wait_for(out / "detections" / "part-000000.parquet")
+    stopped.send_signal(sent)
+    _, told = stopped.communicate(timeout=60)
+    assert stopped.returncode == status
+    assert f"of {MANY} pictures are done and kept, the same command goes on from there" in told
+    assert "Traceback" not in told
+    again = spawn(*job_arguments(many, out))
+    again.communicate(timeout=120)
+    assert contents(out) == contents(uninterrupted)
+
+
+def test_a_full_disk_stops_the_job_and_nothing_is_broken(many: Path, uninterrupted: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    stopped = spawn(*job_arguments(many, out), before=FULL_DISK)
+    _, told = stopped.communicate(timeout=120)
+    assert stopped.returncode == 1
+    assert f"the disk is full; {PART} pictures are done and kept. Make room, then the same command" in told
+    assert "Traceback" not in told
+    assert len(rows(out, "pictures")) == PART
+    spawn(*job_arguments(many, out)).communicate(timeout=120)
+    assert contents(out) == contents(uninterrupted)
+
+
+def test_every_picture_is_there_once_and_in_order(uninterrupted: Path) -> None:
+    told = rows(uninterrupted, "pictures")
+    assert [row["position"] for row in told] == list(range(MANY))
+    assert len({row["picture"] for row in told}) == MANY
+    counts = {row["position"]: row["count"] for row in told if row["error"] is None}
+    found = [row["position"] for row in rows(uninterrupted, "detections")]
+    assert found == [position for position, count in counts.items() for _ in range(count)]
+    assert found
+
+
+def test_a_finished_job_is_not_done_again(run: Run, many: Path, uninterrupted: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in (uninterrupted / "pictures").iterdir()}
+    result = run(*job_arguments(many, uninterrupted))
+    assert result.exit_code == 3
+    assert "finished already" in result.stdout
+    assert {path: path.stat().st_mtime_ns for path in (uninterrupted / "pictures").iterdir()} == before
+
+
+def test_a_part_that_was_changed_or_lost_is_computed_again(
+    run: Run, many: Path, uninterrupted: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    run(*job_arguments(many, out))
+    (out / "detections" / "part-000001.parquet").write_bytes(b"changed")
+    (out / "pictures" / "part-000003.parquet").unlink()
+    (out / "errors.parquet").unlink()
+    result = run(*job_arguments(many, out))
+    assert "part 1, 3 had been changed or lost and was computed again" in result.stdout
+    assert contents(out) == contents(uninterrupted)
+
+
+@pytest.mark.parametrize(
+    ("more", "difference"),
+    [
+        (["--min-iou", 0.5], "settings.min_iou: was none, is 0.5"),
+        (["--limit", 5], "source.limit: was none, is 5"),
+        (["--part", 9], f"part_pictures: was {PART}, is 9"),
+        (["--classes", "bird"], "settings.class_ids: was none, is [0]"),
+    ],
+)
+def test_another_job_is_refused_by_its_difference(
+    run: Run, many: Path, uninterrupted: Path, more: list[object], difference: str
+) -> None:
+    before = contents(uninterrupted)
+    with pytest.raises(OutputError) as refused:
+        run(*job_arguments(many, uninterrupted), *more)
+    assert difference in str(refused.value)
+    assert contents(uninterrupted) == before
+
+
+def test_a_source_that_changed_is_refused_by_the_first_difference(run: Run, tmp_path: Path, many: Path) -> None:
+    source, out = tmp_path / "source", tmp_path / "out"
+    source.mkdir()
+    for path in sorted((many / "roll 1").iterdir())[:3]:
+        (source / path.name).write_bytes(path.read_bytes())
+    run(source, "--out", out)
+    (source / "02.png").write_bytes((source / "01.png").read_bytes())
+    with pytest.raises(OutputError, match=r"the first that differs: picture 2 was 03\.png .* and is 02\.png"):
+        run(source, "--out", out)
+
+
+def test_other_files_in_the_folder_are_refused(run: Run, many: Path, tmp_path: Path) -> None:
+    (tmp_path / "thesis.docx").write_bytes(b"")
+    with pytest.raises(OutputError, match=r"holds thesis\.docx and no job\.json"):
+        run(many, "--out", tmp_path)
+    assert [each.name for each in tmp_path.iterdir()] == ["thesis.docx"]
+
+
+def test_two_jobs_do_not_write_into_one_folder(run: Run, many: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    first = spawn(*job_arguments(many, out))
+    try:
+        _wait_for(out / "job.json")
+        os.kill(first.pid, signal.SIGSTOP)
+        with pytest.raises(OutputError, match="another job is writing"):
+            run(*job_arguments(many, out))
+    finally:
+        os.kill(first.pid, signal.SIGCONT)
+        first.kill()
+        first.communicate(timeout=60)
+
+
+def test_a_job_goes_on_from_another_folder(
+    run: Run, many: Path, uninterrupted: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    monkeypatch.chdir(many.parent)
+    stopped = spawn(*job_arguments(Path(many.name), out))
+    _wait_for(out / "detections" / "part-000000.parquet")
+    stopped.kill()
+    stopped.communicate(timeout=60)
+    monkeypatch.chdir(tmp_path)
+    run(*job_arguments(many, out))
+    assert {key: value for key, value in contents(out).items() if key != "job.json"} == {
+        key: value for key, value in contents(uninterrupted).items() if key != "job.json"
+    }
+
+
+def _wait_for(path: Path) -> None:
+    deadline = time.monotonic() + 60
+    while not path.exists():
+        assert time.monotonic() < deadline, path
+        time.sleep(0.02)
