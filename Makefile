@@ -21,6 +21,10 @@ test: $(VENV)/.ready ## Lint, type check, import rules and the tests, from nothi
 	@$(MAKE) --no-print-directory check
 	$(BIN)/python -m pytest
 
+# Prints the memory at intervals.
+test-fuzz: $(VENV)/.ready ## 100,000 broken and hostile pictures, in about five minutes
+	DIRDET_FUZZ_PICTURES=100000 $(BIN)/python -m pytest -s tests/server/test_mutated_pictures.py
+
 test-triton: $(VENV)/.ready ## The tests against a real tritonserver; the first run installs it below ~/.cache/dirdet
 	$(BIN)/python -m pytest tests/triton
 

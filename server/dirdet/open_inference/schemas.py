@@ -6,7 +6,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 MAX_DIMENSIONS = 8
 MAX_TENSORS = 32
-Dimension = Annotated[int, Field(ge=0, strict=True)]
+# No tensor has more values in a row, and a product of such numbers can still be told; one of 0 would hide any other.
+MAX_DIMENSION = 2**31 - 1
+Dimension = Annotated[int, Field(ge=1, le=MAX_DIMENSION, strict=True)]
 Parameters = dict[str, Any]
 
 
