@@ -141,7 +141,7 @@ def test_https_with_keys_and_no_key_in_the_log(tmp_path: Path) -> None:
             assert client.get("/detector", headers=origin).headers["access-control-allow-origin"] == origin["Origin"]
     text = "".join(log)
     assert "keys: 1, from " in text
-    assert "GET /health/live?key=dirdet_..." in text
+    assert "GET /detector 200 " in text
     assert secret not in text
     assert secret[-20:] not in text
 
