@@ -113,6 +113,10 @@ class UnknownModelError(RequestError):
     """A request to a model that is not served."""
 
 
+class UnknownDetectorError(RequestError):
+    """A request to a detector that is not served; names those that are."""
+
+
 class NotAcceptableError(RequestError):
     """A request that accepts none of the types an answer can have."""
 

@@ -64,6 +64,7 @@ KINDS: dict[type[errors.DirdetError], _Kind] = {
     errors.ForbiddenError: _Kind(403, "forbidden", "The key does not open this"),
     errors.UnreadableError: _Kind(403, "unreadable", "The file cannot be read"),
     errors.NotFoundError: _Kind(404, "not-found", "No such picture"),
+    errors.UnknownDetectorError: _Kind(404, "unknown-detector", "No such detector"),
     errors.UnknownModelError: _Kind(404, "unknown-model", "No such model"),
     errors.NotAcceptableError: _Kind(406, "not-acceptable", "No acceptable answer"),
     errors.PictureTooLargeError: _Kind(413, "picture-too-large", "The picture is too large"),
