@@ -67,6 +67,7 @@ KINDS: dict[type[errors.DirdetError], _Kind] = {
     errors.UnknownDetectorError: _Kind(404, "unknown-detector", "No such detector"),
     errors.UnknownModelError: _Kind(404, "unknown-model", "No such model"),
     errors.NotAcceptableError: _Kind(406, "not-acceptable", "No acceptable answer"),
+    errors.ReloadError: _Kind(409, "not-reloaded", "The detector was not replaced"),
     errors.PictureTooLargeError: _Kind(413, "picture-too-large", "The picture is too large"),
     errors.RequestTooLargeError: _Kind(413, "request-too-large", "The request is too large"),
     errors.NotAPictureError: _Kind(415, "not-a-picture", "Not a picture"),

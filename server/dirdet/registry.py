@@ -45,9 +45,7 @@ class Detectors:
         if name is None:
             return next(iter(self._by_name.values()))
         if name not in self._by_name:
-            raise UnknownDetectorError(
-                f"there is no detector {name!r}; there is {', '.join(map(repr, self._by_name))}"
-            )
+            raise UnknownDetectorError(f"there is no detector {name!r}; there is {', '.join(map(repr, self._by_name))}")
         return self._by_name[name]
 
     @contextmanager

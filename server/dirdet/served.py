@@ -88,6 +88,16 @@ class ServedDetector:
             self.detector.warm_up()
             self.readiness.succeeded()
 
+    async def warm_up_in_turn(self) -> None:
+        """Detects once on every canvas, in turn with the pictures of other detectors.
+
+        Raises:
+            EngineError: that does not succeed.
+        """
+        settings = self.detector.settle(DetectOptions())
+        for blank in self.detector.blanks():
+            await self.lane.detect([blank], settings, Deadline.after(self._limits.max_timeout_s))
+
     async def check_ready(self) -> None:
         """Returns if a picture that is sent now would be answered.
 

@@ -23,6 +23,7 @@ from dirdet.observing import SILENT, Observer
 from dirdet.options import Settings
 from dirdet.pictures import read_picture
 from dirdet.registry import Detectors
+from dirdet.scheduling.inferences import CLOSE_S, Inferences
 from dirdet.served import ServedDetector
 from dirdet.tensors import Candidates, CanvasBatch
 from dirdet.together import together
@@ -51,6 +52,7 @@ class DetectionService:
         self.admission = Admission(limits, observer)
         self.observer = observer
         self.detectors = Detectors()
+        self._inferences: Inferences | None = None
         self._decoding = WorkerThreads(limits.decoders)
         self._writing = anyio.CapacityLimiter(WRITERS)
 
@@ -63,6 +65,13 @@ class DetectionService:
         """
         return self.detectors.named()
 
+    @property
+    def inferences(self) -> Inferences:
+        """Where the engines in this process compute, in turn; its threads start when first asked for."""
+        if self._inferences is None:
+            self._inferences = Inferences(self.limits, self.observer)
+        return self._inferences
+
     def serve(self, *detectors: ServedDetector) -> None:
         """From now on requests are answered by these detectors."""
         self.detectors.serve(detectors)
@@ -71,6 +80,8 @@ class DetectionService:
         """Ends everything; nothing is answered any more."""
         self._decoding.close()
         self.detectors.close()
+        if self._inferences is not None:
+            self._inferences.close(within_s=CLOSE_S)
 
     @property
     def busy(self) -> bool:

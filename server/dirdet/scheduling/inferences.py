@@ -1,4 +1,4 @@
-"""The threads in which the engines of this process compute: the same ones for all, so that none takes another's cores."""
+"""The threads in which the engines of this process compute: the same for all, so that none takes another's cores."""
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
