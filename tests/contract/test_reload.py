@@ -147,19 +147,21 @@ def test_an_old_detector_stays_open_for_who_still_asks_it(detector: Detector, se
 
 
 @pytest.mark.parametrize(
-    ("broken", "words"),
+    ("name", "content", "words"),
     [
-        (lambda folder: (folder / "detector.onnx").unlink(), "detector.onnx is missing; bundle.json names it"),
-        (lambda folder: (folder / "detector.onnx").write_bytes(b"x"), "bundle.json says"),
-        (lambda folder: (folder / MANIFEST).unlink(), "it has no bundle.json"),
-        (lambda folder: (folder / MANIFEST).write_text("{"), "cannot be read"),
+        ("detector.onnx", None, "detector.onnx is missing; bundle.json names it"),
+        ("detector.onnx", "x", "bundle.json says"),
+        (MANIFEST, None, "it has no bundle.json"),
+        (MANIFEST, "{", "cannot be read"),
     ],
 )
 def test_a_broken_bundle_replaces_nothing(
-    client: httpx.Client, folder: Path, broken: Callable[[Path], object], words: str
+    client: httpx.Client, folder: Path, name: str, content: str | None, words: str
 ) -> None:
     before = served(client)
-    broken(folder)
+    (folder / name).unlink()
+    if content is not None:
+        (folder / name).write_text(content)
     answer = client.post("/admin/reload")
     assert (answer.status_code, answer.headers["content-type"]) == (409, "application/problem+json")
     assert answer.json()["detail"].startswith("scenes is served as before: ")
