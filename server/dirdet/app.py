@@ -14,8 +14,11 @@ from dirdet.failures import install_handlers
 from dirdet.head import HeadAsGet
 from dirdet.limits import ServerLimits
 from dirdet.openapi import document
+from dirdet.reloading import Reloader
 from dirdet.routes.about import about_routes
+from dirdet.routes.admin import admin_routes
 from dirdet.routes.detect import detect_routes
+from dirdet.routes.detectors import detectors_routes
 from dirdet.routes.docs import add_docs
 from dirdet.routes.metrics import metrics_routes
 from dirdet.routes.open_inference import open_inference_routes
@@ -33,11 +36,14 @@ DESCRIPTION = (
 )
 
 
-def create_app(detector: Detector, *, limits: ServerLimits | None = None, access: Access | None = None) -> FastAPI:
-    """The API over a detector that is loaded already; it is closed when the app stops.
+def create_app(
+    detector: Detector, *others: Detector, limits: ServerLimits | None = None, access: Access | None = None
+) -> FastAPI:
+    """The API over detectors that are loaded already; they are closed when the app stops.
 
     Args:
-        detector: answers the requests.
+        detector: answers the requests; the default one where there are several.
+        others: answer requests to their names.
         limits: what a request may bring; the documented ones unless given.
         access: who may ask; everybody unless given.
 
@@ -46,7 +52,10 @@ def create_app(detector: Detector, *, limits: ServerLimits | None = None, access
     """
     metrics = Metrics()
     service = DetectionService(limits or ServerLimits(), metrics)
-    service.serve(ServedDetector(detector, service.limits, metrics))
+    inferences = service.inferences
+    service.serve(
+        *(ServedDetector(each, service.limits, metrics, inferences=inferences) for each in (detector, *others))
+    )
     return app_over(service, access=access, metrics=metrics)
 
 
@@ -56,6 +65,7 @@ def app_over(
     *,
     access: Access | None = None,
     metrics: Metrics | None = None,
+    reloader: Reloader | None = None,
 ) -> FastAPI:
     """The API over a service, which may get its detector later and is closed when the app stops.
 
@@ -64,6 +74,7 @@ def app_over(
         drain: ends the app without losing a request; only who stops it needs one.
         access: who may ask; everybody unless given.
         metrics: the service's observer; one that is told of requests alone unless given.
+        reloader: replaces the service's detectors; nothing does unless given.
 
     Raises:
         MissingExtraError: the environment asks for OpenTelemetry export, which is not installed.
@@ -91,6 +102,8 @@ def app_over(
     drain = Drain() if drain is None else drain
     app.include_router(detect_routes(service))
     app.include_router(about_routes(service, drain))
+    app.include_router(detectors_routes(service))
+    app.include_router(admin_routes(reloader or Reloader(service)))
     app.include_router(open_inference_routes(service, drain))
     app.include_router(metrics_routes(metrics))
     add_docs(app)

@@ -113,6 +113,14 @@ class UnknownModelError(RequestError):
     """A request to a model that is not served."""
 
 
+class UnknownDetectorError(RequestError):
+    """A request to a detector that is not served; names those that are."""
+
+
+class ReloadError(DirdetError):
+    """A detector that was to be replaced and is served as before."""
+
+
 class NotAcceptableError(RequestError):
     """A request that accepts none of the types an answer can have."""
 

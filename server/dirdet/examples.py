@@ -69,6 +69,17 @@ ABOUT: dict[str, Any] = {
 EXAMPLES: dict[str, Any] = {
     "DetectAnswer": ANSWER,
     "DetectorInfo": ABOUT,
+    "DetectorList": {"default": "scenes", "detectors": [DETECTOR]},
+    "ReloadAnswer": {
+        "detectors": [
+            {
+                "name": "scenes",
+                "status": "reloaded",
+                "checkpoint_sha256": "7b0e4d91" * 8,
+                "previous_checkpoint_sha256": DETECTOR["checkpoint_sha256"],
+            }
+        ]
+    },
     "Health": {"status": "ready"},
     "ServerMetadata": {"name": "dirdet", "version": "0.1.0", "extensions": ["binary_tensor_data"]},
     "ServerLive": {"live": True},
@@ -92,11 +103,14 @@ PARAMETERS: dict[str, Any] = {
     "classes": ["bird", "mammal"],
     "candidates": True,
     "name": "scenes",
+    "detector": "scenes",
 }
 PROBLEMS: Sequence[errors.DirdetError] = (
     errors.NoPictureError("the form has no file in a field 'image'; found 'file'"),
     errors.RequestError("the multipart/form-data body ends before its closing boundary"),
     errors.NotAcceptableError("the answer can be application/json; the request accepts 'text/html'"),
+    errors.UnknownDetectorError("there is no detector 'scene'; there is 'scenes'"),
+    errors.ReloadError("scenes is served as before: /detectors/scenes/detector.onnx is missing; bundle.json names it"),
     errors.PictureTooLargeError("the picture is 20000 x 10000 = 200 megapixels; at most 100 are accepted"),
     errors.RequestTooLargeError("at most 64 pictures are accepted in one request"),
     errors.NotAPictureError("expected a JPEG, PNG, WebP, BMP or TIFF picture; the file begins with b'%PDF-1.7'"),

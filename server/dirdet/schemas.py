@@ -1,6 +1,6 @@
 """The API's answers as types, for its documentation and its tests."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
@@ -83,6 +83,30 @@ class DetectorName(BaseModel):
     architecture: str
     localization_confidence: str | None = Field(description="dir, or null: the detector has classification scores only")
     checkpoint_sha256: str
+
+
+class DetectorList(BaseModel):
+    """Every detector that is served."""
+
+    default: str = Field(description="name of the one that POST /detect and GET /detector are about")
+    detectors: list[DetectorName] = Field(description="the default one first")
+
+
+class ReloadedDetector(BaseModel):
+    """What became of one detector."""
+
+    name: str
+    status: Literal["reloaded", "unchanged"] = Field(
+        description="unchanged: the folder has what is served already, file by file"
+    )
+    checkpoint_sha256: str = Field(description="of what is served now")
+    previous_checkpoint_sha256: str = Field(description="of what was served; the same if only other things changed")
+
+
+class ReloadAnswer(BaseModel):
+    """The answer to POST /admin/reload."""
+
+    detectors: list[ReloadedDetector]
 
 
 class DetectAnswer(BaseModel):

@@ -16,12 +16,14 @@ from dirdet.deadline import Deadline
 from dirdet.decoding import WorkerThreads
 from dirdet.detector import PlacedPicture
 from dirdet.draw import draw_detections, encode
-from dirdet.errors import NotReadyError, PictureError
+from dirdet.errors import PictureError
 from dirdet.found import Found
 from dirdet.limits import ServerLimits
 from dirdet.observing import SILENT, Observer
 from dirdet.options import Settings
 from dirdet.pictures import read_picture
+from dirdet.registry import Detectors
+from dirdet.scheduling.inferences import CLOSE_S, Inferences
 from dirdet.served import ServedDetector
 from dirdet.tensors import Candidates, CanvasBatch
 from dirdet.together import together
@@ -35,11 +37,13 @@ DECODING = "while a picture was decoded"
 
 
 class DetectionService:
-    """A detector behind bounds on everything.
+    """Detectors behind bounds on everything, which they share.
 
     Attributes:
         limits: what is accepted.
         admission: who may come in.
+        observer: is told what happens.
+        detectors: what is served, by name.
     """
 
     def __init__(self, limits: ServerLimits, observer: Observer = SILENT) -> None:
@@ -47,35 +51,42 @@ class DetectionService:
         self.limits = limits
         self.admission = Admission(limits, observer)
         self.observer = observer
-        self._served: ServedDetector | None = None
+        self.detectors = Detectors()
+        self._inferences: Inferences | None = None
         self._decoding = WorkerThreads(limits.decoders)
         self._writing = anyio.CapacityLimiter(WRITERS)
 
     @property
     def served(self) -> ServedDetector:
-        """The detector; a request looks once and keeps it to its end.
+        """The default detector; a request looks once and keeps it to its end.
 
         Raises:
             NotReadyError: it is not loaded yet.
         """
-        if self._served is None:
-            raise NotReadyError("the detector is still being loaded")
-        return self._served
+        return self.detectors.named()
 
-    def serve(self, served: ServedDetector) -> None:
-        """From now on requests are answered by this detector."""
-        self._served = served
+    @property
+    def inferences(self) -> Inferences:
+        """Where the engines in this process compute, in turn; its threads start when first asked for."""
+        if self._inferences is None:
+            self._inferences = Inferences(self.limits, self.observer)
+        return self._inferences
+
+    def serve(self, *detectors: ServedDetector) -> None:
+        """From now on requests are answered by these detectors."""
+        self.detectors.serve(detectors)
 
     def close(self) -> None:
         """Ends everything; nothing is answered any more."""
         self._decoding.close()
-        if self._served is not None:
-            self._served.close()
+        self.detectors.close()
+        if self._inferences is not None:
+            self._inferences.close(within_s=CLOSE_S)
 
     @property
     def busy(self) -> bool:
         """Whether a thread is at work, for somebody or for nobody any more."""
-        return self._decoding.busy > 0 or (self._served is not None and self._served.lane.busy_s > 0)
+        return self._decoding.busy > 0 or self.detectors.busy
 
     @asynccontextmanager
     async def seated(self, timeout_s: float, *, announced_bytes: int) -> AsyncGenerator[Seat]:

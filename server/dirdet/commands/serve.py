@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import tempfile
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, cast
 
@@ -13,21 +14,24 @@ import click
 from dirdet.access.command_options import AccessValues, read_access, refuse_unguarded
 from dirdet.access.log_filter import keep_keys_out
 from dirdet.app import app_over
-from dirdet.bundle import Bundle
 from dirdet.commands.serve_options import ServeSettings, read_settings, serve_options
-from dirdet.detector import Detector
+from dirdet.detector_source import NamedBundle, open_all
 from dirdet.drain import Drain
-from dirdet.engines.factory import make_engine
 from dirdet.errors import ListenError, ParameterError
+from dirdet.loading import Loader
+from dirdet.reloading import Reloader
 from dirdet.running import AppServer, leave
-from dirdet.served import ServedDetector
 from dirdet.service import DetectionService
-from dirdet.shipped import open_bundle
 from dirdet.telemetry.logs import configure_logging
 from dirdet.telemetry.metrics import Metrics, share_between_processes, worker_ended
 from dirdet.workers import Workers
 
 log = logging.getLogger(__name__)
+
+SEVERAL_PROCESSES = (
+    "a request reaches one of the {} processes (--workers), and the others would go on with the detector before; start "
+    "the server anew"
+)
 
 
 @click.command()
@@ -45,44 +49,46 @@ def command(**options: Any) -> None:  # noqa: ANN401 - see read_settings and Acc
         with listen(settings.host, settings.port) as listener:
             host, port = listener.getsockname()[:2]
             refuse_unguarded(settings.access, bound=host)
-            bundle = open_bundle(settings.folder)
+            bundles = open_all(settings.detectors)
             address = f"{settings.access.scheme}://{_in_url(host)}:{port}"
             log.info("listening on %s (documentation at /docs)", address)
             if settings.workers > 1:
                 with tempfile.TemporaryDirectory(prefix="dirdet-metrics-") as shared:
                     share_between_processes(shared)
-                    Workers(settings.workers, partial(serve, bundle, settings, listener), ended=worker_ended).run()
+                    Workers(settings.workers, partial(serve, bundles, settings, listener), ended=worker_ended).run()
             else:
-                serve(bundle, settings, listener)
+                serve(bundles, settings, listener)
     except KeyboardInterrupt:
         pass
     log.info("stopped")
 
 
-def serve(bundle: Bundle, settings: ServeSettings, listener: socket.socket) -> None:
-    """Serves a bundle on a socket until a signal.
+def serve(bundles: Sequence[NamedBundle], settings: ServeSettings, listener: socket.socket) -> None:
+    """Serves bundles, the default one first, on a socket until a signal.
 
     Raises:
-        DirdetError: the detector cannot be loaded.
+        DirdetError: a detector cannot be loaded.
     """
     metrics, drain = Metrics(), Drain()
     service = DetectionService(settings.limits, metrics)
 
+    loader = Loader(service, triton=settings.triton, threads=settings.inference_threads, several=len(bundles) > 1)
+    reloader = Reloader(service, loader, bundles)
+    if settings.workers > 1:
+        reloader = Reloader(service, refusal=SEVERAL_PROCESSES.format(settings.workers))
+
     def load() -> None:
-        engine = make_engine(bundle, triton=settings.triton, threads=settings.inference_threads)
-        detector = Detector(bundle.manifest, engine, model_card=bundle.model_card())
-        served = ServedDetector(detector, settings.limits, metrics)
-        served.warm_up()
-        ready = engine.ready()
+        loaded = [loader.load(named) for named in bundles]
+        for served in loaded:
+            served.warm_up()
+        ready = all(served.detector.engine.ready() for served in loaded)
         if settings.triton is not None:
             log.info("engine: Triton at %s, %s", settings.triton.address, "ready" if ready else "not ready yet")
-        manifest = bundle.manifest
-        log.info("detector: %s (%s), %d classes", manifest.name, manifest.architecture, len(manifest.categories))
-        service.serve(served)
+        service.serve(*loaded)
         log.info("ready" if ready else "waiting for the engine")
 
     AppServer(
-        app_over(service, drain, access=settings.access, metrics=metrics),
+        app_over(service, drain, access=settings.access, metrics=metrics, reloader=reloader),
         drain,
         listener=listener,
         drain_timeout_s=settings.drain_timeout_s,

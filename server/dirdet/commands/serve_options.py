@@ -1,9 +1,8 @@
 """The options of `dirdet serve` in groups, and what they mean together."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -12,6 +11,7 @@ from dirdet.access.command_options import access_options
 from dirdet.access.settings import Access
 from dirdet.cores import decoding_threads, usable_cores
 from dirdet.detector import MAX_BATCH
+from dirdet.detector_source import DetectorSource
 from dirdet.engines.triton_target import TritonTarget
 from dirdet.errors import ParameterError
 from dirdet.limits import MAX_BATCH_DELAY_S, MAX_QUEUE, MAX_QUEUE_BYTES, MAX_TIMEOUT_S, TIMEOUT_S, ServerLimits
@@ -46,7 +46,7 @@ class ServeSettings:
     Attributes:
         host: address to listen on.
         port: 0 takes a free one.
-        folder: of the bundle; None is the one that comes with the package.
+        detectors: what is served, the default one first; at least one.
         triton: the Triton to detect on; None is this process.
         inference_threads: of the engine in this process; 0 lets it choose.
         limits: of requests, and of all of them together.
@@ -58,7 +58,7 @@ class ServeSettings:
 
     host: str
     port: int
-    folder: Path | None
+    detectors: tuple[DetectorSource, ...]
     triton: TritonTarget | None
     inference_threads: int
     limits: ServerLimits
@@ -93,8 +93,9 @@ listen_options = _group(
 
 detector_options = _group(
     click.option(
-        "--detector", "folder", type=click.Path(path_type=Path), default=None,
-        help="Folder of a bundle; the one that comes with the package unless given.",
+        "--detector", "detectors", multiple=True, metavar="[NAME=]PATH",
+        help="Folder of a bundle, and what it is served as, its own name unless given; repeatable, the first is the "
+        "default. The one that comes with the package unless given.",
     ),
     click.option(
         "--inference-threads", type=click.IntRange(min=1), default=None,
@@ -173,7 +174,7 @@ def read_settings(
     *,
     host: str,
     port: int,
-    folder: Path | None,
+    detectors: Sequence[str],
     inference_threads: int | None,
     decoders: int | None,
     triton: str | None,
@@ -201,11 +202,15 @@ def read_settings(
             f"{workers} processes need a Triton (--triton); without one each would load the detector, and they would "
             "take each other's cores",
         )
+    if triton_model is not None and len(detectors) > 1:
+        raise ParameterError(
+            "--triton-model", f"one model is not {len(detectors)} detectors; without it each asks the model of its own"
+        )
     cores = usable_cores()
     return ServeSettings(
         host=host,
         port=port,
-        folder=folder,
+        detectors=tuple(DetectorSource.parse(text, option="--detector") for text in detectors) or (DetectorSource(),),
         triton=None if triton is None else TritonTarget(triton, triton_model, triton_shared_memory),
         inference_threads=inference_threads or 0,
         limits=ServerLimits(

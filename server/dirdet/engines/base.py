@@ -42,3 +42,16 @@ class RemoteEngine(Engine, Protocol):
             EngineError: the engine did not answer.
         """
         ...
+
+
+@runtime_checkable
+class ControlledEngine(RemoteEngine, Protocol):
+    """An engine whose process can be told to read its models again."""
+
+    async def load_models(self) -> None:
+        """Has the other process load the models of this engine's bundle, unless it does not let itself be told.
+
+        Raises:
+            EngineError: it did not succeed, or has another bundle's network then.
+        """
+        ...

@@ -8,7 +8,12 @@ from dirdet.engines.triton_target import TritonTarget
 
 
 def make_engine(
-    bundle: Bundle, *, provider: ProviderName = "auto", threads: int = 0, triton: TritonTarget | None = None
+    bundle: Bundle,
+    *,
+    provider: ProviderName = "auto",
+    threads: int = 0,
+    triton: TritonTarget | None = None,
+    several: bool = False,
 ) -> Engine:
     """The engine that runs in this process, or, with a target, the one that asks Triton; short of memory, in halves.
 
@@ -17,6 +22,7 @@ def make_engine(
         provider: of the engine in this process.
         threads: of one inference in this process; 0 lets the engine choose.
         triton: which Triton, if any.
+        several: engines in this process take turns.
 
     Raises:
         DirdetError: it cannot start; the text says why.
@@ -28,4 +34,4 @@ def make_engine(
         return HalvingRemoteEngine(TritonEngine(bundle, triton))
     from dirdet.engines.onnx_runtime import OnnxRuntimeEngine
 
-    return HalvingEngine(OnnxRuntimeEngine(bundle, provider=provider, threads=threads))
+    return HalvingEngine(OnnxRuntimeEngine(bundle, provider=provider, threads=threads, several=several))

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 
-from dirdet.engines.base import Engine, RemoteEngine
+from dirdet.engines.base import ControlledEngine, Engine, RemoteEngine
 from dirdet.errors import EngineMemoryError
 from dirdet.tensors import Candidates, CanvasBatch
 from dirdet.triton.python_models.memory import halves, whole_or_halves
@@ -64,6 +64,11 @@ class HalvingRemoteEngine(HalvingEngine):
     def __init__(self, engine: RemoteEngine) -> None:
         """Owns the engine from now on."""
         super().__init__(engine)
+
+    async def load_models(self) -> None:
+        """See `ControlledEngine.load_models`; nothing where the engine cannot be told."""
+        if isinstance(self.engine, ControlledEngine):
+            await self.engine.load_models()
 
     async def detect_within(self, batch: CanvasBatch, *, timeout_s: float) -> Candidates:
         """See `RemoteEngine.detect_within`; the halves, one after the other, share what is left of the time.

@@ -28,13 +28,16 @@ MASK_OUTPUTS = frozenset({"mask"})
 class OnnxRuntimeEngine:
     """Runs detector.onnx; see `dirdet.engines.base.Engine`."""
 
-    def __init__(self, bundle: Bundle, *, provider: ProviderName = "auto", threads: int = 0) -> None:
+    def __init__(
+        self, bundle: Bundle, *, provider: ProviderName = "auto", threads: int = 0, several: bool = False
+    ) -> None:
         """Loads the network.
 
         Args:
             bundle: has a detector.onnx.
             provider: which execution provider; auto takes the best that the machine offers.
             threads: of one inference; 0 is one per core that this process may use.
+            several: other engines in this process compute when this one does not.
 
         Raises:
             MissingExtraError: ONNX Runtime is not installed.
@@ -46,13 +49,13 @@ class OnnxRuntimeEngine:
         chosen = choose_provider(ort, provider)
         reason = chosen.reason
         try:
-            self._session: Any = _load(ort, path, chosen, threads)
+            self._session: Any = _load(ort, path, chosen, threads, several=several)
         except EngineError as exc:
             if provider != "auto":
                 raise
             reason = f"{chosen.name} was chosen, {chosen.reason}, but did not start: {exc}"
             chosen = choose_provider(ort, "cpu")
-            self._session = _load(ort, path, chosen, threads)
+            self._session = _load(ort, path, chosen, threads, several=several)
         self._inputs = frozenset(tensor.name for tensor in self._session.get_inputs())
         self._outputs = [tensor.name for tensor in self._session.get_outputs()]
         self._check_signature(bundle)
@@ -108,7 +111,7 @@ class OnnxRuntimeEngine:
         """Nothing to do: the session goes with the object."""
 
 
-def _load(ort: Any, path: Path, chosen: Provider, threads: int) -> Any:  # noqa: ANN401 - as above
+def _load(ort: Any, path: Path, chosen: Provider, threads: int, *, several: bool) -> Any:  # noqa: ANN401 - as above
     """A session that runs on the chosen provider and no other.
 
     Raises:
@@ -118,6 +121,9 @@ def _load(ort: Any, path: Path, chosen: Provider, threads: int) -> Any:  # noqa:
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads or _threads()
     options.log_severity_level = 3  # errors: warnings about a graph's details tell nothing to who serves it
+    if several:
+        # Idle threads otherwise spin for a while after an inference, on the cores of the engine whose turn it is.
+        options.add_session_config_entry("session.force_spinning_stop", "1")
     providers: list[str] | None = None
     try:
         if chosen.devices:

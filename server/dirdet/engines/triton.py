@@ -31,6 +31,10 @@ TIMEOUT_S = 60.0
 READY_TIMEOUT_S = 2.0
 # Seconds that the connection has to be closed.
 CLOSE_S = 5.0
+# Of loading a model, for which TensorRT may build an engine first.
+LOAD_TIMEOUT_S = 1800.0
+# How Triton says that its --model-control-mode is another.
+NOT_EXPLICIT = "explicit model load / unload is not allowed"
 UNLIMITED = -1
 # gRPC waits up to two minutes before it looks for a lost server again, half a minute before it asks for its address
 # again, and never notices a machine that vanished. A server that is back is to be found within two seconds.
@@ -102,6 +106,10 @@ class TritonEngine:
         """See `RemoteEngine.detect_within`."""
         return await self._loop.wait(self._detect(batch, timeout_s))
 
+    async def load_models(self) -> None:
+        """See `ControlledEngine.load_models`; an ensemble brings its parts."""
+        await self._loop.wait(self._load_models())
+
     def ready(self) -> bool:
         """Whether Triton serves this bundle's network now."""
         try:
@@ -168,6 +176,20 @@ class TritonEngine:
         try:
             await self._look(READY_TIMEOUT_S)
             return await self._client.is_model_ready(self._model, client_timeout=READY_TIMEOUT_S)
+        except self._grpc.InferenceServerException as exc:
+            raise self._failed(exc) from exc
+
+    async def _load_models(self) -> None:
+        try:
+            await self._client.load_model(self._model, client_timeout=LOAD_TIMEOUT_S)
+        except self._grpc.InferenceServerException as exc:
+            if NOT_EXPLICIT not in (exc.message() or ""):
+                raise self._failed(exc) from exc
+            log.info(
+                "Triton at %s: its model control is not explicit; it loads its models itself", self._target.address
+            )
+        try:
+            await self._look(READY_TIMEOUT_S)
         except self._grpc.InferenceServerException as exc:
             raise self._failed(exc) from exc
 

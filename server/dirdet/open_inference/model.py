@@ -1,48 +1,62 @@
-"""The one model that is served, by its name."""
+"""The models that are served, by their names."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
 
 from fastapi import Request
 
-from dirdet.bundle import Manifest
 from dirdet.drain import Drain
-from dirdet.errors import StoppingError, UnknownModelError
+from dirdet.errors import StoppingError, UnknownDetectorError, UnknownModelError
 from dirdet.open_inference.answer import VERSION
+from dirdet.served import ServedDetector
 from dirdet.service import DetectionService
 
 
-class ServedModel:
-    """A service's detector as the protocol's model."""
+class ServedModels:
+    """A service's detectors as the protocol's models."""
 
     def __init__(self, service: DetectionService, drain: Drain) -> None:
         """Looks at the service, and at what ends it, when asked."""
         self._service = service
         self._drain = drain
 
-    def named(self, request: Request) -> Manifest:
-        """What the detector says about itself.
+    def named(self, request: Request) -> ServedDetector:
+        """The detector that a request is for.
 
         Args:
             request: whose path has its name, and may have a version.
 
         Raises:
-            UnknownModelError: it has another name, or the version is not the only one there is.
-            NotReadyError: the detector is still being loaded.
+            UnknownModelError: no detector has the name, or the version is not the only one there is.
+            NotReadyError: the detectors are still being loaded.
         """
-        manifest = self._service.served.detector.manifest
+        detectors = self._service.detectors
         name, version = request.path_params["name"], request.path_params.get("version", VERSION)
-        if (name, version) != (manifest.name, VERSION):
-            raise UnknownModelError(
-                f"there is no model {name!r} of version {version!r}; there is {manifest.name!r}, {VERSION!r}"
-            )
-        return manifest
+        try:
+            served = detectors.named(name)
+            if version == VERSION:
+                return served
+        except UnknownDetectorError:
+            pass
+        raise UnknownModelError(
+            f"there is no model {name!r} of version {version!r}; there is "
+            + ", ".join(f"{each!r}, {VERSION!r}" for each in detectors.names)
+        )
 
-    async def check_ready(self) -> None:
-        """Returns if an inference sent now would be answered.
+    @contextmanager
+    def held(self, request: Request) -> Generator[ServedDetector]:
+        """As `named`; it stays open to the end of the block."""
+        with self.named(request).held() as served:
+            yield served
+
+    async def check_ready(self, name: str | None = None) -> None:
+        """Returns if an inference sent now would be answered, by every model or by that of the name.
 
         Raises:
             StoppingError: the server is stopping.
-            NotReadyError: the detector is still being loaded.
+            NotReadyError: the detectors are still being loaded.
             EngineError: it would not.
         """
         if self._drain.stopping:
             raise StoppingError("the server is stopping")
-        await self._service.served.check_ready()
+        await self._service.detectors.check_ready(name)

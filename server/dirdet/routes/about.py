@@ -39,7 +39,7 @@ def about_routes(service: DetectionService, drain: Drain) -> APIRouter:
         try:
             if drain.stopping:
                 raise StoppingError("the server is stopping")
-            await service.served.check_ready()
+            await service.detectors.check_ready()
         except DirdetError as exc:  # here no matter for the log
             return problem_response(problem_of(exc), headers=headers_of(exc))
         return JSONResponse({"status": "ready"})

@@ -16,6 +16,7 @@ from dirdet.options import DetectOptions
 from dirdet.problems import parameter_problem, problem_response
 from dirdet.query import repeated
 from dirdet.schemas import DetectAnswer
+from dirdet.served import ServedDetector
 from dirdet.service import DetectionService
 from dirdet.uploads import announced_bytes, read_uploads
 
@@ -51,27 +52,38 @@ def detect_routes(service: DetectionService) -> APIRouter:
 
         Send one or more pictures as `multipart/form-data`, field `image`, or one picture as the body itself.
         """
-        if wrong := repeated(request.query_params):
-            return problem_response(parameter_problem(wrong))
-        media_type = negotiate(request.headers.get("accept"), [JSON, *FORMATS])
-        limits = service.limits
-        timeout_s = read_timeout_s(request.headers.get(HEADER), default_s=limits.timeout_s, max_s=limits.max_timeout_s)
-        served = service.served
-        settings = served.detector.settle(query)
-        async with (
-            service.seated(timeout_s, announced_bytes=announced_bytes(request, limits)) as seat,
-            read_uploads(request, limits, seat) as uploads,
-            cancelled_when_gone(request),
-        ):
-            count_pictures(request, len(uploads))
-            if media_type in FORMATS:
-                drawn = await service.draw(served, uploads[0], settings, media_type, seat)
-                return Response(drawn, media_type=media_type)
-            answers = await service.detect(served, uploads, settings, seat)
-            failures = [answer for answer in answers if isinstance(answer, PictureFailure)]
-            if len(failures) == len(answers):
-                return problem_response(problem_of_pictures(failures))
-            manifest = served.detector.manifest
-            return await service.write(lambda: JSONResponse(detect_answer(manifest, answers)))
+        with service.detectors.held() as served:
+            return await answer_detect(service, served, request, query)
 
     return router
+
+
+async def answer_detect(
+    service: DetectionService, served: ServedDetector, request: Request, query: DetectOptions
+) -> Response:
+    """The answer to a request for detections by one detector, which is held meanwhile.
+
+    Raises:
+        DirdetError: see `dirdet.problems`.
+    """
+    if wrong := repeated(request.query_params):
+        return problem_response(parameter_problem(wrong))
+    media_type = negotiate(request.headers.get("accept"), [JSON, *FORMATS])
+    limits = service.limits
+    timeout_s = read_timeout_s(request.headers.get(HEADER), default_s=limits.timeout_s, max_s=limits.max_timeout_s)
+    settings = served.detector.settle(query)
+    async with (
+        service.seated(timeout_s, announced_bytes=announced_bytes(request, limits)) as seat,
+        read_uploads(request, limits, seat) as uploads,
+        cancelled_when_gone(request),
+    ):
+        count_pictures(request, len(uploads))
+        if media_type in FORMATS:
+            drawn = await service.draw(served, uploads[0], settings, media_type, seat)
+            return Response(drawn, media_type=media_type)
+        answers = await service.detect(served, uploads, settings, seat)
+        failures = [answer for answer in answers if isinstance(answer, PictureFailure)]
+        if len(failures) == len(answers):
+            return problem_response(problem_of_pictures(failures))
+        manifest = served.detector.manifest
+        return await service.write(lambda: JSONResponse(detect_answer(manifest, answers)))

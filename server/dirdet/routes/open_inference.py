@@ -18,7 +18,7 @@ from dirdet.open_inference.body import read_body
 from dirdet.open_inference.canvases import canvas_batch
 from dirdet.open_inference.documented import INFER_BODY, INFER_RESPONSES, errors
 from dirdet.open_inference.errors import ProtocolRoute
-from dirdet.open_inference.model import ServedModel
+from dirdet.open_inference.model import ServedModels
 from dirdet.open_inference.request import HEADER_LENGTH, header_length, read_inference
 from dirdet.open_inference.schemas import (
     InferResponse,
@@ -41,7 +41,7 @@ READERS = 2
 def open_inference_routes(service: DetectionService, drain: Drain) -> APIRouter:
     """The paths, bound to the service that answers them and to what ends it."""
     router = APIRouter(prefix="/v2", tags=["open inference protocol"], route_class=ProtocolRoute)
-    model = ServedModel(service, drain)
+    models = ServedModels(service, drain)
 
     @router.get("", responses=errors(500))
     async def server_metadata() -> ServerMetadata:  # pyright: ignore[reportUnusedFunction]
@@ -56,14 +56,14 @@ def open_inference_routes(service: DetectionService, drain: Drain) -> APIRouter:
     @router.get("/health/ready", responses=errors(500, 503))
     async def server_ready() -> ServerReady:  # pyright: ignore[reportUnusedFunction]
         """Whether an inference sent now would be answered."""
-        await model.check_ready()
+        await models.check_ready()
         return ServerReady(ready=True)
 
     @router.get("/models/{name}", responses=errors(404, 500))
     @router.get("/models/{name}/versions/{version}", include_in_schema=False)
     async def model_metadata(name: str, request: Request) -> ModelMetadata:  # pyright: ignore[reportUnusedFunction]
-        """What the model takes and gives; `GET /detector` says what it all means."""
-        inputs, outputs = protocol_tensors(model.named(request))
+        """What the model takes and gives; `GET /detectors/{name}` says what it all means."""
+        inputs, outputs = protocol_tensors(models.named(request).detector.manifest)
         return ModelMetadata(
             name=name,
             versions=[VERSION],
@@ -76,15 +76,15 @@ def open_inference_routes(service: DetectionService, drain: Drain) -> APIRouter:
     @router.get("/models/{name}/versions/{version}/ready", include_in_schema=False)
     async def model_ready(name: str, request: Request) -> ModelReady:  # pyright: ignore[reportUnusedFunction]
         """Whether an inference sent now would be answered."""
-        model.named(request)
-        await model.check_ready()
+        models.named(request)
+        await models.check_ready(name)
         return ModelReady(name=name, ready=True)
 
-    router.include_router(infer_routes(service, model))
+    router.include_router(infer_routes(service, models))
     return router
 
 
-def infer_routes(service: DetectionService, model: ServedModel) -> APIRouter:
+def infer_routes(service: DetectionService, models: ServedModels) -> APIRouter:
     """The path that detects."""
     router = APIRouter(route_class=ProtocolRoute)
     reading = anyio.CapacityLimiter(READERS)
@@ -96,24 +96,27 @@ def infer_routes(service: DetectionService, model: ServedModel) -> APIRouter:
     async def infer(name: str, request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
         """Detects on canvases, tensors in and tensors out, before and after what `POST /detect` does.
 
-        A canvas is the resized picture at the top left of zeros (`resize` and `canvases` of `GET /detector`), boxes
-        are in its pixels. All inputs but `canvas` may be left out. `kept` has the positions of the detections among
-        the candidates, most confident first; what lies beyond `num_candidates` and `num_detections` is padding.
+        A canvas is the resized picture at the top left of zeros (`resize` and `canvases` of `GET /detectors/{name}`),
+        boxes are in its pixels. All inputs but `canvas` may be left out. `kept` has the positions of the detections
+        among the candidates, most confident first; what lies beyond `num_candidates` and `num_detections` is padding.
         """
-        manifest = model.named(request)
-        inputs, outputs = protocol_tensors(manifest)
-        length = header_length(request.headers.get(HEADER_LENGTH))
-        limits = service.limits
-        timeout_s = read_timeout_s(request.headers.get(TIMEOUT), default_s=limits.timeout_s, max_s=limits.max_timeout_s)
-        async with service.seated(timeout_s, announced_bytes=announced_bytes(request, limits)) as seat:
-            body = await read_body(request, seat, max_bytes=limits.max_request_bytes)
-            async with cancelled_when_gone(request):
-                inference = await to_thread.run_sync(partial(read_inference, body, length), limiter=reading)
-                wanted = wanted_outputs(inference, [each.name for each in outputs])
-                batch = canvas_batch(inference.arrays, inputs, manifest, max_batch=MAX_BATCH)
-                count_pictures(request, len(batch.canvas))
-                candidates = await service.infer(service.served, batch, seat)
-                arrays = output_arrays(candidates, len(batch.canvas))
-                return await service.write(partial(infer_answer, name, inference, wanted, arrays))
+        with models.held(request) as served:
+            manifest = served.detector.manifest
+            inputs, outputs = protocol_tensors(manifest)
+            length = header_length(request.headers.get(HEADER_LENGTH))
+            limits = service.limits
+            timeout_s = read_timeout_s(
+                request.headers.get(TIMEOUT), default_s=limits.timeout_s, max_s=limits.max_timeout_s
+            )
+            async with service.seated(timeout_s, announced_bytes=announced_bytes(request, limits)) as seat:
+                body = await read_body(request, seat, max_bytes=limits.max_request_bytes)
+                async with cancelled_when_gone(request):
+                    inference = await to_thread.run_sync(partial(read_inference, body, length), limiter=reading)
+                    wanted = wanted_outputs(inference, [each.name for each in outputs])
+                    batch = canvas_batch(inference.arrays, inputs, manifest, max_batch=MAX_BATCH)
+                    count_pictures(request, len(batch.canvas))
+                    candidates = await service.infer(served, batch, seat)
+                    arrays = output_arrays(candidates, len(batch.canvas))
+                    return await service.write(partial(infer_answer, name, inference, wanted, arrays))
 
     return router

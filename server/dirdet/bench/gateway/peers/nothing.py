@@ -5,6 +5,7 @@ import os
 
 import numpy as np
 
+from dirdet import loading
 from dirdet.commands import serve
 from dirdet.tensors import Candidates, CanvasBatch
 
@@ -38,5 +39,5 @@ def make_engine(*_: object, **__: object) -> NothingEngine:
 
 
 if __name__ == "__main__":
-    serve.make_engine = make_engine
+    loading.make_engine = make_engine
     serve.command(["--port", os.environ["BENCH_PORT"]])

@@ -1,0 +1,55 @@
+"""The threads in which the engines of this process compute: the same for all, so that none takes another's cores."""
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from dirdet.limits import ServerLimits
+from dirdet.observing import SILENT, Observer
+from dirdet.scheduling.scheduler import BatchScheduler
+from dirdet.tensors import Candidates, CanvasBatch
+
+# Seconds that a batch under way has to end when everything is closed.
+CLOSE_S = 0.5
+# Beside the pictures that were admitted: a probe of each detector, and what is warmed up or compared.
+BESIDE = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One canvas's candidates among those of its batch."""
+
+    candidates: Candidates
+    position: int
+
+
+class Computes(Hashable, Protocol):
+    """Whose engine computes a batch; equal to itself alone."""
+
+    def compute(self, canvas_hw: tuple[int, int], wanted: Sequence[CanvasBatch]) -> list[Row]:
+        """One inference, in one of the threads."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """What the canvases of one inference have in common."""
+
+    owner: Computes
+    canvas_hw: tuple[int, int]
+    nms_iou_threshold: float
+
+
+class Inferences(BatchScheduler[Bucket, CanvasBatch, Row]):
+    """Of several detectors' batches goes the one whose first picture came first; each has all the cores meanwhile."""
+
+    def __init__(self, limits: ServerLimits, observer: Observer = SILENT) -> None:
+        """Starts the threads."""
+        super().__init__(
+            lambda bucket, wanted: bucket.owner.compute(bucket.canvas_hw, wanted),
+            max_batch=limits.max_batch,
+            max_delay_s=limits.max_batch_delay_s,
+            bound=limits.max_queue + BESIDE,
+            threads=limits.inferences,
+            observer=observer,
+        )

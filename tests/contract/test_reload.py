@@ -1,0 +1,213 @@
+"""POST /admin/reload: a detector replaced by what its folder has now, without a dropped request."""
+
+import json
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+from fastapi import FastAPI
+from PIL import Image
+
+from dirdet.access.key_file import KeyFile
+from dirdet.access.settings import Access
+from dirdet.app import app_over, create_app
+from dirdet.bundle import MANIFEST, sha256_of
+from dirdet.detector import Detector
+from dirdet.detector_source import DetectorSource, open_all
+from dirdet.limits import ServerLimits
+from dirdet.loading import Loader
+from dirdet.reloading import Reloader
+from dirdet.schemas import ReloadAnswer
+from dirdet.served import ServedDetector
+from dirdet.service import DetectionService
+from dirdet.shipped import default_bundle
+
+pytest.importorskip("onnxruntime", reason="loading a detector needs ONNX Runtime")
+
+Call = Callable[..., httpx.Response]
+PNG = {"content-type": "image/png"}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(default_bundle(), tmp_path / "bundle"))
+
+
+def change(folder: Path, *, checkpoint: str) -> None:
+    """Another bundle in the folder, as who trained anew would put there."""
+    told = json.loads((folder / MANIFEST).read_text())
+    told["provenance"]["checkpoint_sha256"] = checkpoint
+    (folder / MANIFEST).write_text(json.dumps(told))
+
+
+@pytest.fixture
+def service() -> DetectionService:
+    return DetectionService(ServerLimits())
+
+
+@pytest.fixture
+def server(service: DetectionService, folder: Path, path: Path) -> Iterator[str]:
+    """The address of a gateway before the folder's bundle, as `scenes`, and before the shipped one, as `other`."""
+    bundles = open_all([DetectorSource("scenes", folder), DetectorSource("other")])
+    loader = Loader(service, threads=1, several=True)
+    service.serve(*map(loader.load, bundles))
+    app = app_over(service, access=Access(keys=KeyFile(path)), reloader=Reloader(service, loader, bundles))
+    running = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None))
+    thread = threading.Thread(target=running.run)
+    thread.start()
+    while not running.started:
+        time.sleep(0.01)
+    yield f"http://127.0.0.1:{running.servers[0].sockets[0].getsockname()[1]}"
+    running.should_exit = True
+    thread.join()
+
+
+@pytest.fixture
+def client(server: str, operator: str) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=server, headers={"X-API-Key": operator}, timeout=60) as client:
+        yield client
+
+
+def reload(client: httpx.Client, query: str = "") -> dict[str, str]:
+    answer = client.post(f"/admin/reload{query}")
+    assert answer.status_code == 200, answer.text
+    ReloadAnswer.model_validate(answer.json())
+    return {each["name"]: each["status"] for each in answer.json()["detectors"]}
+
+
+def served(client: httpx.Client) -> str:
+    return client.get("/detector").json()["provenance"]["checkpoint_sha256"]
+
+
+def test_what_has_changed_is_replaced_and_nothing_else(client: httpx.Client, folder: Path) -> None:
+    assert reload(client) == {"scenes": "unchanged", "other": "unchanged"}
+    change(folder, checkpoint="1" * 64)
+    assert reload(client, "?detector=other") == {"other": "unchanged"}
+    assert served(client) != "1" * 64
+    assert reload(client) == {"scenes": "reloaded", "other": "unchanged"}
+    assert served(client) == "1" * 64
+    assert client.get("/detectors").json()["default"] == "scenes"
+    assert client.get("/health/ready").status_code == 200
+
+
+def test_no_request_is_dropped(
+    client: httpx.Client,
+    service: DetectionService,
+    folder: Path,
+    rectangles: Callable[..., Image.Image],
+    encode: Callable[..., bytes],
+) -> None:
+    picture, stop = encode(rectangles(320, 240)), threading.Event()
+    seen: list[tuple[int, str]] = []
+
+    def load() -> None:
+        with httpx.Client(base_url=client.base_url, headers=dict(client.headers) | PNG, timeout=60) as mine:
+            while not stop.is_set():
+                answer = mine.post("/detect", content=picture)
+                found = answer.json()["detector"]["checkpoint_sha256"] if answer.status_code == 200 else answer.text
+                seen.append((answer.status_code, found))
+
+    callers = [threading.Thread(target=load) for _ in range(4)]
+    for caller in callers:
+        caller.start()
+    first = service.served
+    try:
+        for number in range(1, 4):
+            change(folder, checkpoint=str(number) * 64)
+            assert reload(client, "?detector=scenes") == {"scenes": "reloaded"}
+            before = len(seen)
+            while len(seen) < before + 8:  # those under way may still be the old one's
+                time.sleep(0.01)
+    finally:
+        stop.set()
+        for caller in callers:
+            caller.join()
+    assert {status for status, _ in seen} == {200}, [told for status, told in seen if status != 200][:3]
+    assert {str(number) * 64 for number in range(1, 4)} <= {found for _, found in seen}
+    while not first.closed:  # after its last request
+        time.sleep(0.01)
+
+
+def test_an_old_detector_stays_open_for_who_still_asks_it(detector: Detector, service: DetectionService) -> None:
+    engine: Any = detector.engine
+    service.serve(ServedDetector(detector, service.limits))
+    with service.detectors.held() as old, service.detectors.held():
+        service.serve(ServedDetector(Detector(detector.manifest, engine), service.limits))
+        assert service.served is not old
+        time.sleep(0.05)
+        assert not old.closed
+    while not old.closed:
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("detector.onnx", None, "detector.onnx is missing; bundle.json names it"),
+        ("detector.onnx", "x", "bundle.json says"),
+        (MANIFEST, None, "it has no bundle.json"),
+        (MANIFEST, "{", "cannot be read"),
+    ],
+)
+def test_a_broken_bundle_replaces_nothing(
+    client: httpx.Client, folder: Path, name: str, content: str | None, words: str
+) -> None:
+    before = served(client)
+    (folder / name).unlink()
+    if content is not None:
+        (folder / name).write_text(content)
+    answer = client.post("/admin/reload")
+    assert (answer.status_code, answer.headers["content-type"]) == (409, "application/problem+json")
+    assert answer.json()["detail"].startswith("scenes is served as before: ")
+    assert words in answer.json()["detail"]
+    assert served(client) == before
+    assert client.get("/health/ready").status_code == 200
+
+
+def test_a_network_that_is_none_replaces_nothing(client: httpx.Client, folder: Path) -> None:
+    """Its hashes are right; only ONNX Runtime can tell."""
+    (folder / "detector.onnx").write_bytes(b"no network")
+    told = json.loads((folder / MANIFEST).read_text())
+    told["files"]["detector.onnx"] = sha256_of(folder / "detector.onnx")
+    (folder / MANIFEST).write_text(json.dumps(told))
+    answer = client.post("/admin/reload")
+    assert answer.status_code == 409
+    assert "detector.onnx cannot be loaded" in answer.json()["detail"]
+
+
+def test_several_reloads_at_once_load_once(client: httpx.Client, folder: Path) -> None:
+    change(folder, checkpoint="5" * 64)
+    found: list[dict[str, str]] = []
+    askers = [threading.Thread(target=lambda: found.append(reload(client, "?detector=scenes"))) for _ in range(3)]
+    for asker in askers:
+        asker.start()
+    for asker in askers:
+        asker.join()
+    assert sorted(each["scenes"] for each in found) == ["reloaded", "unchanged", "unchanged"]
+
+
+def test_what_may_not_be_asked(client: httpx.Client, phone: str) -> None:
+    assert client.post("/admin/reload?detector=none").status_code == 404
+    answer = client.post("/admin/reload?detectr=scenes")  # all of them would be a surprise
+    assert (answer.status_code, answer.json()["errors"][0]["parameter"]) == (422, "detectr")
+    assert client.post("/admin/reload", headers={"X-API-Key": phone}).status_code == 403
+    assert httpx.post(f"{client.base_url}/admin/reload").status_code == 401
+
+
+def test_without_keys_nobody_is_an_admin(call: Call) -> None:
+    assert call("POST", "/admin/reload").status_code == 403
+
+
+def test_an_app_without_a_folder_says_so(
+    detector: Detector, path: Path, operator: str, call_app: Callable[[FastAPI], Call]
+) -> None:
+    ask = call_app(create_app(detector, access=Access(keys=KeyFile(path))))
+    answer = ask("POST", "/admin/reload", headers={"X-API-Key": operator})
+    assert (answer.status_code, answer.json()["title"]) == (409, "The detector was not replaced")
+    assert "no folder" in answer.json()["detail"]
