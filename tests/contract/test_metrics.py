@@ -14,7 +14,14 @@ import pytest
 from PIL import Image
 from prometheus_client.parser import text_string_to_metric_families
 
+from dirdet.access.key_file import KeyFile, append_key
+from dirdet.access.keys import Key, digest, new_key
+from dirdet.access.settings import Access
+from dirdet.app import create_app
+from dirdet.detector import Detector
 from dirdet.telemetry.logs import configure_logging
+
+from .conftest import caller
 
 Call = Callable[..., httpx.Response]
 EXPRESSION = re.compile(r'"expr": "((?:[^"\\]|\\.)*)"')
@@ -128,3 +135,20 @@ def test_the_dashboard_shows_what_there_is(call: Call, picture: bytes) -> None:
     shown = re.findall(r"\b(?:http_server|dirdet)_[a-z_]+", " ".join(EXPRESSION.findall(dashboard.read_text())))
     assert set(shown) - there == set()
     assert len(set(shown)) > 5
+
+
+def test_a_request_that_is_turned_away_has_its_route(detector: Detector, tmp_path: Path) -> None:
+    secret, path = new_key(), tmp_path / "keys"
+    append_key(path, Key("phone", digest(secret)))
+    call = caller(create_app(detector, access=Access(keys=KeyFile(path))))
+    for asked in ("/detect", "/made/up"):
+        assert call("POST", asked).status_code == 401
+    text = call("GET", "/metrics", headers={"X-API-Key": secret}).text
+    assert 'http_route="/detect"' in text
+    assert "made" not in text
+
+
+def test_an_inference_has_its_whole_route(call: Call) -> None:
+    assert call("POST", "/v2/models/nobody/infer", json={}).status_code == 404
+    route = {"http_request_method": "POST", "http_route": "/v2/models/{name}/infer"}
+    assert value(call, "http_server_request_duration_seconds_count", **route, http_response_status_code="404") == 1

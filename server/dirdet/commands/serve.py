@@ -39,9 +39,9 @@ SEVERAL_PROCESSES = (
 def command(**options: Any) -> None:  # noqa: ANN401 - see read_settings and AccessValues
     """Serves a detector over HTTP until Ctrl-C, which lets it finish what it has accepted; a second one does not."""
     access_values = cast(AccessValues, {name: options.pop(name) for name in AccessValues.__annotations__})
-    settings = read_settings(access=read_access(access_values), **options)
-    configure_logging(settings.log_format, several=settings.workers > 1)
+    configure_logging(options["log_format"], several=options["workers"] > 1)
     keep_keys_out()
+    settings = read_settings(access=read_access(access_values), **options)
     # As Ctrl-C does, until the server listens to signals.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:

@@ -20,7 +20,7 @@ def metrics_routes(metrics: Metrics) -> APIRouter:
             **problems({500: "An error of the server"}),
         },
     )
-    def tell() -> Response:  # pyright: ignore[reportUnusedFunction]
+    def metrics_text() -> Response:  # pyright: ignore[reportUnusedFunction]
         """Durations, queue, batches and what was detected, in Prometheus' text format."""
         return Response(metrics.text(), media_type=MEDIA_TYPE)
 

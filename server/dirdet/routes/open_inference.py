@@ -80,13 +80,12 @@ def open_inference_routes(service: DetectionService, drain: Drain) -> APIRouter:
         await models.check_ready(name)
         return ModelReady(name=name, ready=True)
 
-    router.include_router(infer_routes(service, models))
+    add_infer(router, service, models)
     return router
 
 
-def infer_routes(service: DetectionService, models: ServedModels) -> APIRouter:
-    """The path that detects."""
-    router = APIRouter(route_class=ProtocolRoute)
+def add_infer(router: APIRouter, service: DetectionService, models: ServedModels) -> None:
+    """Adds the path that detects; a router inside of the other would hide its prefix from who asks for the route."""
     reading = anyio.CapacityLimiter(READERS)
 
     @router.post(
@@ -118,5 +117,3 @@ def infer_routes(service: DetectionService, models: ServedModels) -> APIRouter:
                     candidates = await service.infer(served, batch, seat)
                     arrays = output_arrays(candidates, len(batch.canvas))
                     return await service.write(partial(infer_answer, name, inference, wanted, arrays))
-
-    return router

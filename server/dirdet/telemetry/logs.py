@@ -30,9 +30,20 @@ def configure_logging(form: LogFormat, *, several: bool = False, level: int = lo
         )
     else:
         who = "[%(process)d] " if several else ""
-        formatter = logging.Formatter(f"%(asctime)s {who}%(levelname)s %(message)s")
+        formatter = _Text(f"%(asctime)s {who}%(levelname)s %(message)s")
     handler.setFormatter(formatter)
+    # uvicorn tells of its own steps, of which who serves detectors knows nothing.
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     logging.basicConfig(level=level, handlers=[handler])
+
+
+class _Text(logging.Formatter):
+    """A line, and the name of the request that it is written for."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's
+        """The line without what follows it of an exception."""
+        name = getattr(record, "request_id", None)
+        return super().formatMessage(record) + (f" [{name}]" if name else "")
 
 
 def _name_request(record: logging.LogRecord) -> bool:

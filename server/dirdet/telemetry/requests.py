@@ -9,6 +9,7 @@ from opentelemetry import propagate, trace
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from dirdet.access.open_paths import route_path
 from dirdet.telemetry.metrics import Metrics
 from dirdet.telemetry.request_id import HEADER, current, request_id
 
@@ -26,7 +27,8 @@ def tell_of_requests(app: FastAPI, metrics: Metrics) -> None:
     build = app.build_middleware_stack
 
     def seen() -> ASGIApp:
-        return RequestLog(build(), metrics)
+        paths = frozenset(path for path in app.openapi()["paths"] if "{" not in path)
+        return RequestLog(build(), metrics, paths=paths)
 
     app.build_middleware_stack = seen
 
@@ -34,14 +36,16 @@ def tell_of_requests(app: FastAPI, metrics: Metrics) -> None:
 class RequestLog:
     """ASGI middleware, outside of all others."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, *, paths: frozenset[str]) -> None:
         """Wraps the app.
 
         Args:
             app: answers.
             metrics: keeps the durations.
+            paths: declared ones without parameters, by which a request is told that came to no route.
         """
         self._app = app
+        self._paths = paths
         self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -75,9 +79,17 @@ class RequestLog:
             self._tell(scope, status, time.perf_counter() - begun, answer_bytes)
             current.reset(token)
 
+    def _route(self, scope: Scope) -> str:
+        """The path as it was declared, so that what people put into paths makes no new series."""
+        path = getattr(scope.get("route"), "path_format", None) or getattr(scope.get("route"), "path", None)
+        if isinstance(path, str):
+            return path
+        asked = route_path(scope)
+        return asked if asked in self._paths else "unknown"
+
     def _tell(self, scope: Scope, status: int, duration_s: float, answer_bytes: int) -> None:
         method = scope["method"] if scope["method"] in METHODS else "_OTHER"
-        route = _route(scope)
+        route = self._route(scope)
         self._metrics.request_ended(method, route, status, duration_s)
         client = scope.get("client")
         fields: dict[str, Any] = {
@@ -92,12 +104,6 @@ class RequestLog:
         quiet = route in PROBES and status < 400
         level = logging.DEBUG if quiet else logging.INFO
         log.log(level, "%s %s %d %.0f ms", method, route, status, 1000 * duration_s, extra=fields)
-
-
-def _route(scope: Scope) -> str:
-    """The path as it was declared, so that what people put into paths makes no new series."""
-    path = getattr(scope.get("route"), "path_format", None) or getattr(scope.get("route"), "path", None)
-    return path if isinstance(path, str) else "unknown"
 
 
 def _trace_id(scope: Scope) -> str | None:
