@@ -72,9 +72,11 @@ def serve(app: ASGIApp) -> Generator[str]:
         running = uvicorn.Server(uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=1))
         thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]})
         thread.start()
-        yield f"http://{host}:{port}"
-        running.should_exit = True
-        thread.join()
+        try:
+            yield f"http://{host}:{port}"
+        finally:
+            running.should_exit = True
+            thread.join()
 
 
 @pytest.fixture
