@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
+from dirdet.antialiasing import resize_antialiased
 from dirdet.bundle import CanvasSize, ResizeRule
 
 
@@ -76,7 +77,7 @@ def resize(picture: Image.Image, resized_hw: tuple[int, int], *, interpolation: 
     if (width, height) == picture.size:
         return picture
     if interpolation == "antialiased":
-        return picture.resize((width, height), Image.Resampling.BILINEAR)
+        return resize_antialiased(picture, (width, height))
     # An affine map reads the four neighbours only, about pixel centres: what OpenCV calls INTER_LINEAR.
     steps = (picture.width / width, 0.0, 0.0, 0.0, picture.height / height, 0.0)
     return picture.transform((width, height), Image.Transform.AFFINE, steps, Image.Resampling.BILINEAR)

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from dirdet.antialiasing import resize_antialiased, resize_by_pillow
 from dirdet.bundle import CanvasSize, ResizeRule
 from dirdet.canvas import Fit, fit_picture, paint, resize
 
@@ -92,6 +93,13 @@ def test_antialiased_sees_every_pixel_and_bilinear_four() -> None:
     bilinear = np.asarray(resize(stripes, (80, 64), interpolation="bilinear"))
     assert np.abs(antialiased[5:-5].astype(int) - 64).max() <= 5
     assert np.abs(bilinear[5:-5].astype(int) - 128).max() <= 5
+
+
+@given(st.tuples(st.integers(1, 400), st.integers(1, 400)), st.tuples(st.integers(1, 90), st.integers(1, 90)))
+def test_by_vectors_as_by_pillow(size_wh: tuple[int, int], resized_wh: tuple[int, int]) -> None:
+    noise = Image.merge("RGB", [Image.effect_noise(size_wh, 90) for _ in range(3)])
+    ours, pillows = resize_antialiased(noise, resized_wh), resize_by_pillow(noise, resized_wh)
+    assert np.abs(np.asarray(ours).astype(int) - np.asarray(pillows)).max() <= 1
 
 
 @pytest.mark.parametrize("interpolation", ["antialiased", "bilinear"])

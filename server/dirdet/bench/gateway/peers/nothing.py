@@ -40,4 +40,5 @@ def make_engine(*_: object, **__: object) -> NothingEngine:
 
 if __name__ == "__main__":
     loading.make_engine = make_engine
-    serve.command(["--port", os.environ["BENCH_PORT"]])
+    # As before Triton: the engine takes no core of this machine, and so all may decode.
+    serve.command(["--port", os.environ["BENCH_PORT"], "--decoding-threads", os.environ["BENCH_CORES"]])
