@@ -37,6 +37,9 @@ class TimedConnection(H11Protocol):
         else:
             self._head_is_here()
 
+    def _unsupported_upgrade_warning(self) -> None:
+        """Nothing: who asks for another protocol is answered in this one (RFC 9110, section 7.8)."""
+
     def _wait_for_head(self) -> None:
         if self._head_timer is None and not self.transport.is_closing():
             self._head_timer = self.loop.call_later(self.head_s, self.transport.close)
