@@ -1,0 +1,136 @@
+"""A job over a folder against its engine alone, and against what one would write instead of a job."""
+
+import json
+import re
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from dirdet.detector import MAX_BATCH, Detector, PlacedPicture, canvas_batch
+from dirdet.errors import EngineError
+from dirdet.options import DetectOptions
+from dirdet.pictures import read_picture
+from dirdet.tensors import CanvasBatch
+
+START_S = 120
+
+
+@dataclass(frozen=True)
+class Pass:
+    """All pictures once.
+
+    Attributes:
+        seconds: it took, without what is set up once.
+        detections: that were found.
+    """
+
+    seconds: float
+    detections: int
+
+
+def engine_alone(detector: Detector, pictures: Sequence[Path]) -> Callable[[], Pass]:
+    """The engine on canvases that are ready, in the batches that a job makes of them; what comes out is left there."""
+    settings = detector.settle(DetectOptions())
+    buckets: defaultdict[tuple[int, int], list[Path]] = defaultdict(list)
+    placed: dict[Path, PlacedPicture] = {}
+    for path in pictures:
+        with path.open("rb") as file:
+            placed[path] = detector.place(read_picture(file))
+        buckets[placed[path].fit.canvas_hw].append(path)
+    batches: list[CanvasBatch] = []
+    for bucket in buckets.values():
+        for start in range(0, len(bucket), MAX_BATCH):
+            ready = [placed[path] for path in bucket[start : start + MAX_BATCH]]
+            batches.append(canvas_batch(ready, [settings] * len(ready)))
+
+    def run() -> Pass:
+        began = time.perf_counter()
+        found = [detector.engine.detect(batch).num_detections.sum() for batch in batches]
+        seconds = time.perf_counter() - began
+        return Pass(seconds, int(sum(found)))
+
+    return run
+
+
+def job(pictures: Path, *options: str) -> Pass:
+    """`dirdet batch` over the folder, in a process of its own; its time is the one it tells, without loading."""
+    with tempfile.TemporaryDirectory(prefix="dirdet-bench-") as folder:
+        out = Path(folder) / "out"
+        command = [sys.executable, "-m", "dirdet", "batch", str(pictures), "--out", str(out), "--quiet", *options]
+        ran = subprocess.run(command, capture_output=True, text=True, check=False)
+        if ran.returncode:
+            raise EngineError(f"dirdet batch failed: {ran.stderr.strip().splitlines()[-1:]}")
+        told = re.search(r": (\d+) detections in ", ran.stdout)
+        if told is None:
+            raise EngineError(f"dirdet batch did not tell its detections: {ran.stdout.strip()}")
+        return Pass(json.loads((out / "job.json").read_text(encoding="utf-8"))["seconds"], int(told[1]))
+
+
+@contextmanager
+def posting(pictures: Sequence[Path], *options: str) -> Generator[Callable[[], Pass]]:
+    """A loop over POST /detect, one picture after the other, to `dirdet serve` in a process of its own."""
+    command = [sys.executable, "-m", "dirdet", "serve", "--port", "0", *options]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            url = f"http://127.0.0.1:{_port(process)}"
+            with httpx.Client(base_url=url, timeout=60) as client:
+                until = time.monotonic() + START_S
+                while client.get("/health/ready").status_code != 200 and time.monotonic() < until:
+                    time.sleep(0.1)
+
+                def run() -> Pass:
+                    began, found = time.perf_counter(), 0
+                    for path in pictures:
+                        answer = client.post("/detect", files={"image": path.read_bytes()}).raise_for_status()
+                        found += len(answer.json()["images"][0]["detections"])
+                    return Pass(time.perf_counter() - began, found)
+
+                yield run
+        finally:
+            process.terminate()
+
+
+@contextmanager
+def inferring(pictures: Sequence[Path], config: str, checkpoint: Path) -> Generator[Callable[[], Pass]]:
+    """MMDetection's DetInferencer on the same pictures, in a process of its own.
+
+    Raises:
+        EngineError: it does not start.
+    """
+    command = [sys.executable, "-m", "dirdet_training.bench.inferencer", config, str(checkpoint), *map(str, pictures)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+
+        def run() -> Pass:
+            print(file=process.stdin, flush=True)
+            line = process.stdout.readline() if process.stdout else ""
+            if not line:
+                raise EngineError("MMDetection's DetInferencer ended; what it said stands above")
+            return Pass(**json.loads(line))
+
+        try:
+            yield run
+        finally:
+            process.stdin.close()
+
+
+def _port(process: "subprocess.Popen[str]") -> int:
+    assert process.stderr is not None
+    said: list[str] = []
+    for line in process.stderr:
+        said.append(line)
+        if found := re.search(r"listening on http://127\.0\.0\.1:(\d+)", line):
+            # Else the pipe fills up, and the server waits for somebody to read what it logs.
+            threading.Thread(target=process.stderr.read, daemon=True).start()
+            return int(found[1])
+    raise EngineError(f"dirdet serve did not start: {' '.join(said[-2:]).strip()}")
