@@ -1,4 +1,4 @@
-"""job.json: what a job is, how far it has come, and whether another command means the same job."""
+"""job.json: what a job is, and whether another command means the same job."""
 
 from collections.abc import Iterator
 from typing import Any, Literal
@@ -85,11 +85,11 @@ class PartTold(_Part):
 
 
 class Job(_Part):
-    """job.json."""
+    """A job: job.json, and the parts that parts.jsonl names."""
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[1, 2] = 2
     identity: Identity
-    parts: list[PartTold] = []  # pydantic copies it
+    parts: list[PartTold] = Field(default=[], description="by their numbers; in job.json of schema 1 only")
     finished: bool = False
     seconds: float = Field(default=0.0, description="that the job has taken, all its runs together")
     engine_seconds: float = Field(default=0.0, description="of these, those in which the engine computed")

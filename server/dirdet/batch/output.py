@@ -11,7 +11,9 @@ from pydantic import ValidationError
 from dirdet.batch.arrow import arrow, parquet
 from dirdet.batch.errors import OutputError
 from dirdet.batch.job import JOB, Job, PartTold
+from dirdet.batch.part_log import PARTS, PartLog, read_log, write_log
 from dirdet.batch.rows import PartRows, picture_schema
+from dirdet.batch.stopping import CRASH
 from dirdet.bundle import sha256_of
 from dirdet.faults import first_fault
 from dirdet.files import write_whole
@@ -61,13 +63,13 @@ class Output:
         """
         path = self.folder / JOB
         try:
-            return Job.model_validate_json(path.read_text(encoding="utf-8"))
+            return self._with_parts(Job.model_validate_json(path.read_text(encoding="utf-8")))
         except (FileNotFoundError, NotADirectoryError) as exc:
             if self.folder.exists() and not self.folder.is_dir():
                 raise OutputError(f"{self.folder} is a file; expected a folder for the results") from exc
         except ValidationError as exc:
             raise OutputError(f"{path}: is not this dirdet's: {first_fault(exc)}") from exc
-        ours = {PLAN, NEW_PLAN, LOCK, *FOLDERS}
+        ours = {PLAN, NEW_PLAN, LOCK, PARTS, CRASH, *FOLDERS}
         foreign = sorted(each.name for each in self._listed() if each.name not in ours and not _is_ours(each.name))
         if foreign:
             raise OutputError(f"{self.folder} holds {foreign[0]} and no {JOB}: results go into an empty folder")
@@ -101,7 +103,7 @@ class Output:
                         each.unlink(missing_ok=True)
 
     def sound(self, part: PartTold) -> bool:
-        """Whether a part's files are those that job.json names."""
+        """Whether a part's files are those that its line in parts.jsonl names."""
         paths = {self.folder / name: expected for name, expected in part.sha256.items()}
         return all(path.is_file() and sha256_of(path) == expected for path, expected in paths.items())
 
@@ -120,13 +122,27 @@ class Output:
             number=number, pictures=len(rows), detections=rows.detections, failures=rows.failures, sha256=sha256
         )
 
-    def write_job(self, job: Job) -> None:
-        """Writes job.json: only what it names counts.
+    def begin(self, job: Job) -> PartLog:
+        """Writes job.json and a log of the job's parts, to which those to come are added.
+
+        Raises:
+            OSError: they cannot be written.
+        """
+        write_log(self.folder / PARTS, job.parts)
+        self._write_job(job)
+        return PartLog(self.folder / PARTS)
+
+    def finish(self, job: Job) -> Job:
+        """Writes both anew, as finished: the same job then has the same files, but for the times it took.
 
         Raises:
             OSError: it cannot be written.
         """
-        _write(self.folder / JOB, (job.model_dump_json(indent=1) + "\n").encode())
+        write_log(self.folder / PARTS, job.parts)
+        finished = job.model_copy(update={"finished": True})
+        self._write_job(finished)
+        (self.folder / CRASH).unlink(missing_ok=True)
+        return finished
 
     def write_errors(self, job: Job) -> None:
         """Gathers the pictures that could not be read, of all parts, in errors.parquet."""
@@ -144,6 +160,21 @@ class Output:
 
         write_whole(self.folder / ERRORS, fill, durable=True)
 
+    def _write_job(self, job: Job) -> None:
+        told = job.model_copy(update={"schema_version": 2}).model_dump_json(indent=1, exclude={"parts"})
+        _write(self.folder / JOB, (told + "\n").encode())
+
+    def _with_parts(self, job: Job) -> Job:
+        logged = read_log(self.folder / PARTS)
+        parts = {part.number: part for part in job.parts} | logged.parts
+        return job.model_copy(
+            update={
+                "parts": [parts[number] for number in sorted(parts)],
+                "seconds": max(job.seconds, logged.seconds),
+                "engine_seconds": max(job.engine_seconds, logged.engine_seconds),
+            }
+        )
+
     def _listed(self) -> list[Path]:
         return list(self.folder.iterdir()) if self.folder.is_dir() else []
 
@@ -155,4 +186,4 @@ def _write(path: Path, data: bytes) -> None:
 def _is_ours(name: str) -> bool:
     """A file that `write_whole` had not finished."""
     body, _, pid = name.rpartition(".")
-    return name.startswith(".") and pid.isdecimal() and body.endswith((".parquet", ".json"))
+    return name.startswith(".") and pid.isdecimal() and body.endswith((".parquet", ".json", ".jsonl"))

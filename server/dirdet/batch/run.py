@@ -1,6 +1,5 @@
 """Runs a job from wherever it stands to its end, or to where it can go on from."""
 
-import errno
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,7 +8,7 @@ from pathlib import Path
 
 from dirdet.batch.entry import Entry
 from dirdet.batch.errors import JobStoppedError, OutputError, SourceError
-from dirdet.batch.job import Identity, Job, PartTold, detector_told, settings_told, source_told
+from dirdet.batch.job import Identity, Job, detector_told, settings_told, source_told
 from dirdet.batch.listing.source import Source
 from dirdet.batch.listing.tally import Tally
 from dirdet.batch.output import Output
@@ -17,12 +16,11 @@ from dirdet.batch.pipeline import Pipeline, Planned
 from dirdet.batch.plan import Choice, chosen, first_difference, read_plan, write_plan
 from dirdet.batch.progress import Progress
 from dirdet.batch.rows import PartRows
+from dirdet.batch.stopping import stopped
 from dirdet.bundle import MANIFEST, Bundle, sha256_of
 from dirdet.detector import Detector
 from dirdet.errors import PictureError
 from dirdet.options import Settings
-
-GO_ON = "the same command goes on from there"
 
 
 @dataclass(frozen=True)
@@ -57,7 +55,7 @@ class Done:
     Attributes:
         job: as job.json has it.
         already: it was finished before.
-        recomputed: parts of an earlier run whose files were not what they should be.
+        recomputed: parts of an earlier run that were gone, or whose files were not what they should be.
     """
 
     job: Job
@@ -79,14 +77,14 @@ def run_job(ask: Ask, output: Output, *, bundle: Bundle, detector: Detector, set
         output.sweep()
         job = _begun(ask, output, bundle, detector, settings)
         sound = [part for part in job.parts if output.sound(part)]
-        recomputed = [part.number for part in job.parts if part not in sound]
+        named = range(job.part_count) if job.finished else [part.number for part in job.parts]
+        recomputed = sorted(set(named) - {part.number for part in sound})
         if output.complete(job) and not recomputed:
             return Done(job, already=True, recomputed=[])
         job = job.model_copy(update={"parts": sound, "finished": False})
         job = _go_on(ask, output, job, detector, settings)
         output.write_errors(job)
-        job = job.model_copy(update={"finished": True})
-        output.write_job(job)
+        job = output.finish(job)
         return Done(job, already=False, recomputed=recomputed)
 
 
@@ -116,10 +114,7 @@ def _begun(ask: Ask, output: Output, bundle: Bundle, detector: Detector, setting
         raise
     # Also of a job that goes on: where its pictures are may be told otherwise, as from another working directory.
     output.new_plan.replace(output.plan)
-    if job is None:
-        job = Job(identity=identity)
-        output.write_job(job)
-    return job
+    return job or Job(identity=identity)
 
 
 def _differences(differences: list[str], output: Output) -> str:
@@ -139,17 +134,16 @@ def _go_on(ask: Ask, output: Output, job: Job, detector: Detector, settings: Set
     before = sum(part.pictures for part in job.parts)
     began, seconds, engine_seconds = time.monotonic(), job.seconds, job.engine_seconds
 
-    def current() -> Job:
-        timing = {
+    def times() -> dict[str, float]:
+        return {
             "seconds": round(seconds + time.monotonic() - began, 3),
             "engine_seconds": round(engine_seconds + pipeline.engine_seconds, 3),
         }
-        return job.model_copy(update={"parts": [parts[number] for number in sorted(parts)], **timing})
 
     def write(number: int, rows: PartRows) -> None:
-        written: PartTold = output.write_part(number, rows)
+        written = output.write_part(number, rows)
+        part_log.add(written, **times())
         parts[number] = written
-        output.write_job(current())
 
     def failed(entry: Entry, error: PictureError) -> None:
         if ask.strict:
@@ -159,18 +153,20 @@ def _go_on(ask: Ask, output: Output, job: Job, detector: Detector, settings: Set
         detector, settings, workers=ask.workers, engine_calls=ask.engine_calls, write=write, failed=failed
     )
     progress = Progress(job.identity.source.pictures, before=before, quiet=ask.quiet)
-    pipeline.start(_missing(output.plan, job, set(parts)))
-    try:
-        while not pipeline.done.wait(0.1):
-            progress.show(pipeline.pictures, pipeline.failures)
-    except BaseException:
-        pipeline.stop()
-        pipeline.done.wait()
-        raise
+    with output.begin(job) as part_log:
+        pipeline.start(_missing(output.plan, job, set(parts)))
+        try:
+            while not pipeline.done.wait(0.1):
+                progress.show(pipeline.pictures, pipeline.failures)
+        except BaseException:
+            pipeline.stop()
+            pipeline.done.wait()
+            raise
     progress.show(pipeline.pictures, pipeline.failures, last=True)
     if pipeline.error is not None:
-        _raise(pipeline.error, output.folder, sum(part.pictures for part in parts.values()))
-    return current()
+        kept = sum(part.pictures for part in parts.values())
+        raise stopped(pipeline.error, output.folder, kept) from pipeline.error
+    return job.model_copy(update={"parts": [parts[number] for number in sorted(parts)], **times()})
 
 
 def _missing(plan: Path, job: Job, done: set[int]) -> Iterator[Planned]:
@@ -184,14 +180,3 @@ def _missing(plan: Path, job: Job, done: set[int]) -> Iterator[Planned]:
     for position, entry in enumerate(read_plan(plan, start), start):
         if position // size in wanted:
             yield Planned(position // size, position, entry)
-
-
-def _raise(error: BaseException, folder: Path, kept: int) -> None:
-    """Says why a job stopped, what is kept, and how to go on."""
-    if isinstance(error, JobStoppedError):
-        raise error
-    if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
-        raise JobStoppedError(
-            f"{folder}: the disk is full; {kept} pictures are done and kept. Make room, then {GO_ON}"
-        ) from error
-    raise JobStoppedError(f"the job stopped: {error}; {kept} pictures are done and kept, {GO_ON}") from error

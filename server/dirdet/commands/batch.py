@@ -1,10 +1,8 @@
 """Detects on every picture of a folder, list or archive, into Parquet; a job that was stopped goes on."""
 
 import os
-import signal
 import sys
 from pathlib import Path
-from types import FrameType
 
 import click
 
@@ -16,8 +14,10 @@ from dirdet.batch.listing.tally import Tally
 from dirdet.batch.output import ERRORS, Output
 from dirdet.batch.plan import Choice, chosen, look_over
 from dirdet.batch.progress import duration
-from dirdet.batch.run import GO_ON, Ask, Done, run_job
+from dirdet.batch.run import Ask, Done, run_job
+from dirdet.batch.signals import TerminatedError, terminable
 from dirdet.batch.split import KEPT, REVIEW, check_tells, write_split
+from dirdet.batch.stopping import GO_ON
 from dirdet.bundle import Bundle
 from dirdet.detector import Detector
 from dirdet.engines.factory import make_engine
@@ -119,16 +119,16 @@ def command(
     ask = Ask(
         found, source, choice, part_pictures, workers or min(16, (os.cpu_count() or 1) + 2), strict=strict, quiet=quiet
     )
-    signal.signal(signal.SIGTERM, _terminated)
     output = Output(out)
     try:
-        done = run_job(ask, output, bundle=bundle, detector=detector, settings=settings)
+        with terminable():
+            done = run_job(ask, output, bundle=bundle, detector=detector, settings=settings)
     except KeyboardInterrupt as exc:
         job = output.read_job()
         whole = sum(part.pictures for part in job.parts) if job else 0
         total = job.identity.source.pictures if job else 0
         click.echo(f"\ndirdet: stopped; {whole} of {total} pictures are done and kept, {GO_ON}", err=True)
-        sys.exit(143 if isinstance(exc, _TerminatedError) else 130)
+        sys.exit(143 if isinstance(exc, TerminatedError) else 130)
     click.echo(_summary(done, out))
     split = write_split(out, done.job, keep=kept, review=reviewed)
     for name, count in ((KEPT, split.kept), (REVIEW, split.review)):
@@ -144,14 +144,6 @@ def _condition(text: str | None, bundle: Bundle, parameter: str) -> Condition | 
     condition = parse(text, parameter=parameter)
     check_tells(condition, bundle.manifest, parameter=parameter)
     return condition
-
-
-class _TerminatedError(KeyboardInterrupt):
-    """SIGTERM: what a scheduler sends before it kills."""
-
-
-def _terminated(_: int, __: FrameType | None) -> None:
-    raise _TerminatedError
 
 
 def _parts(pictures: int, part_pictures: int) -> str:

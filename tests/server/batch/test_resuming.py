@@ -1,5 +1,6 @@
 """A job that is stopped in any way goes on, and ends with the results of one that was not."""
 
+import json
 import os
 import signal
 import time
@@ -45,6 +46,25 @@ def replace(path, target):
     return plain(path, target)
 Path.replace = replace
 """
+KILLED_LOGGING = """
+import os, signal
+from pathlib import Path
+plain, calls = Path.open, [0]
+def torn(path, mode="r", *rest, **named):
+    file = plain(path, mode, *rest, **named)
+    if mode != "ab":
+        return file
+    class Torn:
+        fileno, close = file.fileno, file.close
+        def write(self, data):
+            calls[0] += 1
+            if calls[0] == 3:
+                file.write(data[: len(data) // 2])
+                os.kill(os.getpid(), signal.SIGKILL)
+            return file.write(data)
+    return Torn()
+Path.open = torn
+"""
 FULL_DISK = """
 import errno
 from pathlib import Path
@@ -66,8 +86,10 @@ Path.open = full
     [
         pytest.param(KILLED_WRITING.format(name="part-000001", call=1), id="writing detections"),
         pytest.param(KILLED_WRITING.format(name="part-000003", call=2), id="writing pictures"),
-        pytest.param(KILLED_RENAMING.format(name="job.json", call=3, after=False), id="before renaming job.json"),
+        pytest.param(KILLED_RENAMING.format(name="job.json", call=1, after=False), id="before the first job.json"),
         pytest.param(KILLED_RENAMING.format(name="job.json", call=1, after=True), id="after the first job.json"),
+        pytest.param(KILLED_LOGGING, id="adding to parts.jsonl"),
+        pytest.param(KILLED_RENAMING.format(name="job.json", call=2, after=False), id="before the last job.json"),
         pytest.param(KILLED_RENAMING.format(name="errors.parquet", call=1, after=False), id="at the end"),
     ],
 )
@@ -188,6 +210,37 @@ def test_other_files_in_the_folder_are_refused(run: Run, many: Path, tmp_path: P
     with pytest.raises(OutputError, match=r"holds thesis\.docx and no job\.json"):
         run(many, "--out", tmp_path)
     assert [each.name for each in tmp_path.iterdir()] == ["thesis.docx"]
+
+
+def test_a_line_of_the_log_that_cannot_be_read_costs_its_part(
+    run: Run, many: Path, uninterrupted: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    run(*job_arguments(many, out))
+    lines = (out / "parts.jsonl").read_bytes().splitlines(keepends=True)
+    lines[1] = b"\0" * (len(lines[1]) - 1) + b"\n"
+    (out / "parts.jsonl").write_bytes(b"".join(lines)[:-20])
+    before = {path.name: path.stat().st_mtime_ns for path in (out / "pictures").iterdir()}
+    result = run(*job_arguments(many, out))
+    assert f"part 1, {PARTS - 1} had been changed or lost" in result.stdout
+    after = {path.name: path.stat().st_mtime_ns for path in (out / "pictures").iterdir()}
+    changed = {name for name in after if after[name] != before[name]}
+    assert changed == {"part-000001.parquet", f"part-{PARTS - 1:06d}.parquet"}
+    assert contents(out) == contents(uninterrupted)
+
+
+def test_a_job_of_an_earlier_job_json_goes_on(run: Run, many: Path, uninterrupted: Path, tmp_path: Path) -> None:
+    """Its parts stood in job.json itself."""
+    out = tmp_path / "out"
+    run(*job_arguments(many, out))
+    told = json.loads((out / "job.json").read_text())
+    parts = [json.loads(line) for line in (out / "parts.jsonl").read_text().splitlines()]
+    (out / "job.json").write_text(json.dumps(told | {"schema_version": 1, "finished": False, "parts": parts[:-1]}))
+    (out / "parts.jsonl").unlink()
+    before = (out / "pictures" / "part-000000.parquet").stat().st_mtime_ns
+    run(*job_arguments(many, out))
+    assert (out / "pictures" / "part-000000.parquet").stat().st_mtime_ns == before
+    assert contents(out) == contents(uninterrupted)
 
 
 def test_two_jobs_do_not_write_into_one_folder(run: Run, many: Path, tmp_path: Path) -> None:

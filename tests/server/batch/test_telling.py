@@ -1,6 +1,7 @@
 """What a job says: a dry run, how far it is, how it ended."""
 
 import re
+import signal
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,27 @@ def test_the_summary_counts_and_standard_error_tells_the_rate(many: Path, tmp_pa
     assert re.search(r"\d+ detections in 7 pictures\n1 could not be read: .*errors\.parquet", output)
     assert re.search(r"8 of 8 \(100 %\), [\d.]+ pictures/s, 0 s left, 1 could not be read", told)
     assert "\r" not in told
+
+
+def test_an_error_of_dirdets_own_is_one_line_and_a_file(run: Run, many: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    broken = "import dirdet.batch.rows as rows\ndef fail(self): raise KeyError('columns')\n"
+    broken += "rows.PartRows.pictures_parquet = fail"
+    process = spawn(*job_arguments(many, out), before=broken)
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert f"by an error of dirdet's own (KeyError: 'columns'), which {out / 'crash.txt'} tells in full" in told
+    assert "the same command goes on from there" in told
+    assert "Traceback" not in told
+    assert "in fail" in (out / "crash.txt").read_text()
+    assert run(*job_arguments(many, out)).exit_code == 3
+    assert not (out / "crash.txt").exists()
+
+
+def test_sigterm_does_afterwards_what_it_did(run: Run, many: Path, tmp_path: Path) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    run(many, "--out", tmp_path / "out", "--limit", 2)
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_an_empty_folder_is_an_error_and_leaves_nothing(run: Run, tmp_path: Path) -> None:
