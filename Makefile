@@ -25,6 +25,9 @@ test: $(VENV)/.ready ## Lint, type check, import rules and the tests, from nothi
 test-fuzz: $(VENV)/.ready ## 100,000 broken and hostile pictures, in about five minutes
 	DIRDET_FUZZ_PICTURES=100000 $(BIN)/python -m pytest -s tests/server/test_mutated_pictures.py
 
+test-kills: $(VENV)/.ready ## A job over 2,000 pictures, killed 20 times; about ten minutes
+	DIRDET_KILLS=20 DIRDET_KILL_PICTURES=2000 $(BIN)/python -m pytest tests/server/batch/test_kills.py
+
 test-triton: $(VENV)/.ready ## The tests against a real tritonserver; the first run installs it below ~/.cache/dirdet
 	$(BIN)/python -m pytest tests/triton
 
