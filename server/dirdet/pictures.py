@@ -145,19 +145,34 @@ def read_picture(file: Readable, *, limits: PictureLimits = DEFAULT_LIMITS) -> I
         PictureTooLargeError: more pixels or scans than the limit.
         DirdetError: raised by the file itself (`dirdet.watched_file`).
     """
-    picture = open_picture(file, limits=limits)
+    return decoded(open_picture(file, limits=limits))
+
+
+def decoded(picture: Image.Image) -> Image.Image:
+    """A picture whose header was read by `open_picture`, as a viewer shows it; see `read_picture`.
+
+    Raises:
+        NotAPictureError: of a pixel type that is not read.
+        BrokenPictureError: truncated or broken.
+        DirdetError: raised by the file itself (`dirdet.watched_file`).
+    """
     kind = picture.format
     try:
         _forget_xmp(picture)
         picture.load()
         _forget_xmp(picture)
-        turn = UPRIGHT.get(_orientation(picture))
+        turn = turn_of(picture)
         rgb = _to_rgb(picture)
     except DirdetError:
         raise
     except Exception as exc:  # as above
         raise BrokenPictureError(f"the {kind} picture is broken or truncated: {exc}") from exc
     return rgb if turn is None else rgb.transpose(turn)
+
+
+def turn_of(picture: Image.Image) -> Image.Transpose | None:
+    """What turns a picture upright, by its EXIF block; None if it stands so or does not say."""
+    return UPRIGHT.get(_orientation(picture))
 
 
 def _forget_xmp(picture: Image.Image) -> None:
