@@ -7,6 +7,7 @@ import signal
 import socket
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any
 
 import anyio
@@ -14,6 +15,8 @@ import uvicorn
 from anyio import to_thread
 from fastapi import FastAPI
 
+from dirdet.accepting import AcceptErrors
+from dirdet.connection_room import BURST, ConnectionRoom, connections_for_files
 from dirdet.connections import TimedConnection
 from dirdet.drain import Drain
 
@@ -65,7 +68,8 @@ class AppServer:
             app,
             log_config=None,
             access_log=False,  # `dirdet.telemetry.requests` tells of requests
-            http=TimedConnection,
+            http=partial(TimedConnection, room=ConnectionRoom(connections_for_files())),  # pyright: ignore[reportArgumentType]
+            backlog=BURST,
             timeout_graceful_shutdown=FLUSH_S,
             **(uvicorn_settings or {}),
         )
@@ -90,6 +94,7 @@ class AppServer:
         loop = asyncio.get_running_loop()
         for number in STOP_SIGNALS:
             loop.add_signal_handler(number, self._signalled, number)
+        loop.set_exception_handler(AcceptErrors())
         failures: list[Exception] = []
         serving = asyncio.create_task(self._server.serve([self._listener]))
         loading = asyncio.create_task(self._load(load, failures))

@@ -4,6 +4,7 @@ import logging
 import sys
 from typing import Literal
 
+from pythonjsonlogger.core import RESERVED_ATTRS
 from pythonjsonlogger.json import JsonFormatter
 
 from dirdet.telemetry.request_id import current
@@ -24,6 +25,7 @@ def configure_logging(form: LogFormat, *, several: bool = False, level: int = lo
     if form == "json":
         formatter: logging.Formatter = JsonFormatter(
             "%(levelname)s%(name)s%(message)s%(process)d",
+            reserved_attrs=[*RESERVED_ATTRS, "color_message"],  # uvicorn's, the message once more for terminals
             rename_fields={"levelname": "level", "name": "logger"},
             timestamp=True,
             exc_info_as_array=True,
@@ -34,6 +36,9 @@ def configure_logging(form: LogFormat, *, several: bool = False, level: int = lo
     handler.setFormatter(formatter)
     # uvicorn tells of its own steps, of which who serves detectors knows nothing.
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+    # These warn of what callers send, and repeat it: an answer tells the caller.
+    for name in ("python_multipart", "opentelemetry.baggage", "opentelemetry.trace"):
+        logging.getLogger(name).setLevel(logging.ERROR)
     logging.basicConfig(level=level, handlers=[handler])
 
 

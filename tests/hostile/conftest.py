@@ -1,0 +1,34 @@
+"""Gateways for strangers."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dirdet.access.key_file import append_key
+from dirdet.access.keys import Key, digest, new_key
+
+from .gateway import Gateway, serving
+
+
+@pytest.fixture(scope="session")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    """Wants an admin's key, without a rate."""
+    folder = tmp_path_factory.mktemp("guarded")
+    key = new_key()
+    append_key(folder / "keys", Key("operator", digest(key), admin=True))
+    with serving(folder, "--keys", str(folder / "keys"), key=key) as gateway:
+        yield gateway
+
+
+@pytest.fixture(scope="session")
+def unguarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    with serving(tmp_path_factory.mktemp("unguarded")) as gateway:
+        yield gateway
+
+
+@pytest.fixture
+def crowded(tmp_path: Path) -> Iterator[Gateway]:
+    """May open few files."""
+    with serving(tmp_path, files=200) as gateway:
+        yield gateway

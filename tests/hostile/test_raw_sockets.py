@@ -1,0 +1,123 @@
+"""Bytes from strangers on a real gateway with keys: refused or answered, never its error, and it stays ready."""
+
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+
+import httpx
+import pytest
+
+from .attacks import CHUNKED, ODD, SMUGGLING
+from .gateway import Gateway
+
+# A header of 64 KiB is all that one costs; measured: 0.1 s at most.
+MOST_PROCESSOR_S = 0.6
+MOST_GROWTH_MIB = 60
+
+
+@pytest.fixture(autouse=True)
+def unharmed(guarded: Gateway) -> Iterator[None]:
+    """Whatever came: the gateway is ready, and its log has neither a traceback nor an error."""
+    before = len(guarded.log())
+    yield
+    assert guarded.is_ready()
+    said = guarded.log()[before:]
+    assert "Traceback" not in said
+    assert " ERROR " not in said
+
+
+@pytest.mark.parametrize("what", SMUGGLING)
+def test_what_two_servers_would_read_differently_ends_the_connection(what: str, guarded: Gateway) -> None:
+    with guarded.connect() as connection:
+        connection.sendall(SMUGGLING[what](guarded.host))
+        answer = b"".join(iter(lambda: _received(connection), b""))
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert answer.count(b"HTTP/1.1 ") == 1
+
+
+def _received(connection: socket.socket) -> bytes:
+    try:
+        return connection.recv(65_536)
+    except ConnectionResetError:  # closed with something unread
+        return b""
+
+
+@pytest.mark.parametrize("what", ODD)
+def test_what_is_odd_is_no_error_of_the_server(what: str, guarded: Gateway) -> None:
+    begun_s = guarded.processor_s()
+    status = guarded.ask(ODD[what](guarded.host))
+    assert status is None or status < 500
+    assert guarded.is_ready()  # behind it: what it does after the answer is counted too
+    assert guarded.processor_s() - begun_s < MOST_PROCESSOR_S
+
+
+@pytest.mark.parametrize(
+    "path", ["//detector", "/page/../detector", "/page/%2e%2e/detector", "/health/live/../../detector"]
+)
+def test_no_spelling_leads_past_the_keys(path: str, guarded: Gateway) -> None:
+    assert guarded.ask(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode()) in (401, 404)
+
+
+@pytest.mark.parametrize("late", [b"ZZ\r\n", b"0\r\nno trailer\r\n\r\n"])
+def test_junk_after_the_answer_only_ends_the_connection(late: bytes, guarded: Gateway) -> None:
+    with guarded.connect() as connection:
+        connection.sendall(
+            b"POST /detect HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\n" + CHUNKED + b"\r\n3\r\nabc\r\n"
+        )
+        while b'"status":401' not in _received(connection):
+            pass
+        connection.sendall(late)
+        while _received(connection):
+            pass
+
+
+def test_a_thousand_requests_in_one_piece(guarded: Gateway) -> None:
+    with guarded.connect() as connection:
+        one = b"GET /health/live HTTP/1.1\r\nHost: x\r\n"
+        connection.sendall((one + b"\r\n") * 999 + one + b"Connection: close\r\n\r\n")
+        answers = b"".join(iter(lambda: connection.recv(65_536), b""))
+    assert answers.count(b"HTTP/1.1 200 OK") == 1000
+
+
+def test_heads_that_never_end_keep_nobody_out(guarded: Gateway) -> None:
+    with ExitStack() as opened:
+        slow = [opened.enter_context(guarded.connect()) for _ in range(200)]
+        for piece in (b"GET /detector HTTP/1.1\r\nHost: x\r\nX: ", *(b"a",) * 10):
+            for connection in slow:
+                connection.sendall(piece)
+            assert guarded.is_ready()
+
+
+def test_a_body_that_trickles_is_refused_at_its_deadline(guarded: Gateway) -> None:
+    with guarded.connect() as connection:
+        lines = b"Content-Type: image/png\r\nX-Request-Timeout-Ms: 2000\r\n" + CHUNKED
+        connection.sendall(b"POST /detect HTTP/1.1\r\n" + guarded.host + lines + b"\r\n")
+        connection.settimeout(0.1)
+        answer, begun = b"", time.monotonic()
+        while not answer and time.monotonic() - begun < 60:
+            connection.sendall(b"1\r\na\r\n")  # a byte a chunk
+            with suppress(TimeoutError):
+                answer = connection.recv(65_536)
+    assert answer.startswith((b"HTTP/1.1 504 ", b"HTTP/1.1 503 "))
+
+
+def test_more_connections_than_files_keep_nobody_out(crowded: Gateway) -> None:
+    with ExitStack() as opened:
+        for _ in range(400):
+            opened.enter_context(crowded.connect())
+        for _ in range(3):
+            assert httpx.get(f"{crowded.url}/health/live", timeout=60).status_code == 200
+    assert "Traceback" not in crowded.log()
+    assert len(crowded.log().splitlines()) < 50
+
+
+def test_memory_is_flat(guarded: Gateway) -> None:
+    attacks = [attack(guarded.host) for attack in (*SMUGGLING.values(), *ODD.values())]
+    for attack in attacks:
+        guarded.ask(attack)
+    before_mib = guarded.resident_mib()
+    for _ in range(3):
+        for attack in attacks:
+            guarded.ask(attack)
+    assert guarded.resident_mib() - before_mib < MOST_GROWTH_MIB
