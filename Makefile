@@ -22,8 +22,13 @@ test: $(VENV)/.ready ## Lint, type check, import rules and the tests, from nothi
 	$(BIN)/python -m pytest
 
 # Prints the memory at intervals.
-test-fuzz: $(VENV)/.ready ## 100,000 broken and hostile pictures, in about five minutes
-	DIRDET_FUZZ_PICTURES=100000 $(BIN)/python -m pytest -s tests/server/test_mutated_pictures.py
+test-fuzz: $(VENV)/.ready ## 100,000 broken and hostile pictures, 20,000 broken requests, in about ten minutes
+	DIRDET_FUZZ_PICTURES=100000 DIRDET_FUZZ_REQUESTS=20000 $(BIN)/python -m pytest -s \
+		tests/server/test_mutated_pictures.py tests/hostile/test_mutated_requests.py
+
+# Of each of the API's operations, and sequences of them; without keys and with them.
+test-api: $(VENV)/.ready ## Thousands of requests, good and bad, by the API's own document, in about ten minutes
+	DIRDET_API_EXAMPLES=200 $(BIN)/python -m pytest -s tests/hostile/test_conformance.py
 
 test-kills: $(VENV)/.ready ## A job over 2,000 pictures, killed 20 times; about ten minutes
 	DIRDET_KILLS=20 DIRDET_KILL_PICTURES=2000 $(BIN)/python -m pytest tests/server/batch/test_kills.py

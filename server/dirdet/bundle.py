@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from dirdet.calibration import Calibration
 from dirdet.errors import BundleError
-from dirdet.faults import first_fault
+from dirdet.faults import first_fault, shown
 
 SCHEMA_VERSION = 1
 MANIFEST = "bundle.json"
@@ -151,7 +151,7 @@ class Bundle:
             raise BundleError(f"{path} cannot be read: {exc}") from exc
         version: Any = cast(dict[str, Any], raw).get("schema_version") if isinstance(raw, dict) else None
         if version != SCHEMA_VERSION:
-            raise BundleError(f"{path}: schema_version is {version!r}, this dirdet reads {SCHEMA_VERSION}")
+            raise BundleError(f"{path}: schema_version is {shown(version)}, this dirdet reads {SCHEMA_VERSION}")
         try:
             manifest = Manifest.model_validate(raw)
         except ValidationError as exc:

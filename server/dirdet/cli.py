@@ -39,18 +39,17 @@ class LazyGroup(click.Group):
         return sorted(_registered(self.registered_as))
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        """The subcommand, imported now.
-
-        Raises:
-            MissingExtraError: one of its optional dependencies is not installed.
-        """
+        """The subcommand, imported now; where one of its optional dependencies is not installed, what says so."""
         point = _registered(self.registered_as).get(cmd_name)
         if point is None:
             return None
         try:
             return point.load()
         except ModuleNotFoundError as exc:
-            raise _missing_extra(point, exc) from exc
+            error = _missing_extra(point, exc)
+            if not isinstance(error, MissingExtraError):
+                raise
+            return _unavailable(point, error)
 
     def invoke(self, ctx: click.Context) -> object:
         """Runs the subcommand; a parameter that it refuses is a usage error, as one that click refuses.
@@ -76,6 +75,21 @@ class LazyGroup(click.Group):
         if rows:
             with formatter.section("Commands"):
                 formatter.write_dl(rows)
+
+
+def _unavailable(point: EntryPoint, error: MissingExtraError) -> click.Command:
+    """Stands for a subcommand that cannot be imported: `--help` says what it is for and what it needs."""
+
+    def refuse(**_: object) -> None:
+        raise error
+
+    return click.Command(
+        point.name,
+        help=f"{_first_docstring_line(point.module)}\n\nNot installed: {error}",
+        callback=refuse,
+        params=[click.Argument(["arguments"], nargs=-1, type=click.UNPROCESSED)],
+        context_settings={"ignore_unknown_options": True},
+    )
 
 
 def _missing_extra(point: EntryPoint, error: ModuleNotFoundError) -> Exception:

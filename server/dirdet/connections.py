@@ -54,11 +54,17 @@ class TimedConnection(H11Protocol):
             self._head_is_here()
 
     def send_400_response(self, msg: str) -> None:
-        """What came is no HTTP; to a request that is answered already there is nothing to add."""
+        """What came is no HTTP; to a request that is answered already there is nothing to add.
+
+        uvicorn would try, and would let the app answer behind this: either fails, and fills the log.
+        """
         if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
             super().send_400_response(msg)
         else:
             self.transport.close()
+        if self.cycle is not None:  # pyright: ignore[reportUnnecessaryComparison]
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
 
     def give_way(self) -> None:
         """Closes a connection that waits for a request."""

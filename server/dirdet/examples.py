@@ -113,7 +113,7 @@ PROBLEMS: Sequence[errors.DirdetError] = (
     errors.ReloadError("scenes is served as before: /detectors/scenes/detector.onnx is missing; bundle.json names it"),
     errors.PictureTooLargeError("the picture is 20000 x 10000 = 200 megapixels; at most 100 are accepted"),
     errors.RequestTooLargeError("at most 64 pictures are accepted in one request"),
-    errors.NotAPictureError("expected a JPEG, PNG, WebP, BMP or TIFF picture; the file begins with b'%PDF-1.7'"),
+    errors.NotAPictureError("expected a JPEG, PNG, WebP, BMP or TIFF picture; the file begins with '%PDF-1.7'"),
     errors.UnsupportedBodyError("expected Content-Type multipart/form-data with a field 'image'; found text/plain"),
     BROKEN,
     errors.ParameterError("min_iou", "Input should be less than or equal to 1, got '7'"),

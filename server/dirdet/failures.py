@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from dirdet.errors import DeadlineError, DirdetError, NotReadyError, OverloadedError, StoppingError
+from dirdet.faults import shown
 from dirdet.head import allowed
 from dirdet.problems import ParameterProblem, headers_of, parameter_problem, plain_problem, problem_of, problem_response
 from dirdet.query import repeated, unknown
@@ -48,7 +49,7 @@ async def _bad_query(request: Request, exc: Exception) -> Response:
         name = str(error["loc"][1])
         if name not in named:
             is_unknown = error["type"] == "extra_forbidden"
-            detail = unknown(name) if is_unknown else f"{error['msg']}, got {error['input']!r}"
+            detail = unknown(name) if is_unknown else f"{error['msg']}, got {shown(error['input'])}"
             wrong.append(ParameterProblem(parameter=name, detail=detail))
     return problem_response(parameter_problem(wrong))
 

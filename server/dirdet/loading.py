@@ -6,6 +6,7 @@ from dirdet.detector import Detector
 from dirdet.detector_source import NamedBundle
 from dirdet.engines.factory import make_engine
 from dirdet.engines.triton_target import TritonTarget
+from dirdet.open_inference.tensors import protocol_tensors
 from dirdet.served import ServedDetector
 from dirdet.service import DetectionService
 
@@ -38,6 +39,7 @@ class Loader:
             DirdetError: it cannot be loaded.
         """
         bundle, service = named.bundle, self._service
+        protocol_tensors(bundle.manifest)  # what /v2 will tell, checked before anybody asks
         engine = make_engine(bundle, triton=self._triton, threads=self._threads, several=self._several)
         manifest = bundle.manifest.model_copy(update={"name": named.name})
         detector = Detector(manifest, engine, model_card=bundle.model_card())

@@ -5,6 +5,10 @@ from dataclasses import dataclass
 
 from dirdet.errors import NotAcceptableError
 
+# Of a header: browsers send ten. Those beyond count no more than if they were not there.
+MOST_RANGES = 100
+MOST_SHOWN = 200
+
 
 @dataclass(frozen=True, slots=True)
 class _Range:
@@ -31,7 +35,7 @@ def negotiate(accept: str | None, offered: Sequence[str]) -> str:
     Of types with equal weight the more closely named wins, then the one named first, then the one offered first.
 
     Args:
-        accept: the header; None or empty accepts anything.
+        accept: the header, of which `MOST_RANGES` are read; None or empty accepts anything.
         offered: media types, the server's favourite first.
 
     Raises:
@@ -49,13 +53,14 @@ def negotiate(accept: str | None, offered: Sequence[str]) -> str:
         if closest.quality > 0 and (best is None or key > best):
             best, chosen = key, media_type
     if chosen is None:
-        raise NotAcceptableError(f"the answer can be {', '.join(offered)}; the request accepts {accept!r}")
+        shown = accept if accept is None or len(accept) <= MOST_SHOWN else f"{accept[:MOST_SHOWN]}..."
+        raise NotAcceptableError(f"the answer can be {', '.join(offered)}; the request accepts {shown!r}")
     return chosen
 
 
 def _parse(accept: str) -> list[_Range]:
     ranges: list[_Range] = []
-    for position, element in enumerate(accept.split(",")):
+    for position, element in enumerate(accept.split(",", MOST_RANGES)[:MOST_RANGES]):
         media_type, *parameters = (part.strip().lower() for part in element.split(";"))
         main, slash, sub = media_type.partition("/")
         if slash and main and sub:

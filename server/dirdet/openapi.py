@@ -41,6 +41,7 @@ BODY: dict[str, Any] = {
                     "properties": {
                         FIELD: {
                             "type": "array",
+                            "minItems": 1,
                             "items": BINARY,
                             "description": "one picture or several",
                         }

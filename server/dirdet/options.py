@@ -8,6 +8,7 @@ from pydantic_core import PydanticCustomError
 
 from dirdet.bundle import Manifest
 from dirdet.errors import ParameterError
+from dirdet.faults import shown
 
 
 def _split_commas(value: object) -> object:
@@ -63,7 +64,7 @@ class DetectOptions(BaseModel):
         except ValidationError as exc:
             first = exc.errors()[0]
             where = ".".join(str(part) for part in first["loc"])
-            raise ParameterError(where, f"{first['msg']}, got {first['input']!r}") from exc
+            raise ParameterError(where, f"{first['msg']}, got {shown(first['input'])}") from exc
 
 
 @dataclass(frozen=True, slots=True)

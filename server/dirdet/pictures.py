@@ -9,7 +9,9 @@ import numpy as np
 from PIL import ExifTags, Image
 
 from dirdet.errors import BrokenPictureError, DirdetError, NotAPictureError, PictureTooLargeError
+from dirdet.faults import shown
 from dirdet.jpeg_scans import count_scans
+from dirdet.libtiff import silence_libtiff
 
 # What Pillow may open, and how the bytes of each begin. "BM" alone also begins English words: a bitmap's header
 # is followed by the size of its second header, one of a few.
@@ -78,6 +80,10 @@ DEFAULT_LIMITS = PictureLimits()
 Image.MAX_IMAGE_PIXELS = DEFAULT_LIMITS.max_pixels
 # Between its limit and twice that Pillow warns on standard error; the header's size is checked here.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+# What its parsers remark on broken metadata is different for every picture: the log, and Python's memory of what it has
+# warned of, would grow with what callers send.
+warnings.filterwarnings("ignore", category=UserWarning, module="PIL")
+silence_libtiff()
 
 
 def too_many_bytes(limits: PictureLimits) -> PictureTooLargeError:
@@ -97,7 +103,7 @@ def open_picture(file: Readable, *, limits: PictureLimits = DEFAULT_LIMITS) -> I
     file.seek(0)
     kind = next((name for name, magic in MAGIC.items() if magic.match(start)), None)
     if kind is None:
-        what = f"begins with {start[:8]!r}" if start else "is empty"
+        what = f"begins with {shown(start[:8])}" if start else "is empty"
         raise NotAPictureError(f"expected a {READ_TYPES} picture; the file {what}")
     try:
         picture = Image.open(cast(IO[bytes], file), formats=[kind])  # Pillow needs no more of it

@@ -157,7 +157,7 @@ def test_a_result_as_arrays(client: Client, scene: Image.Image) -> None:
 
 
 def test_one_picture_that_cannot_be_read_raises(client: Client, tmp_path: Path) -> None:
-    with pytest.raises(PictureProblemError, match="begins with b'nonsense'") as caught:
+    with pytest.raises(PictureProblemError, match="begins with 'nonsense'") as caught:
         client.detect(b"nonsense")
     assert (caught.value.status, caught.value.type) == (415, "urn:dirdet:problem:not-a-picture")
     with pytest.raises(NotFoundError, match=r"missing\.jpg"):

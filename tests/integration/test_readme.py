@@ -27,6 +27,7 @@ def folder(tmp_path_factory):
     picture = Image.new("RGB", (640, 480), "#99bbdd")
     ImageDraw.Draw(picture).ellipse((200, 120, 440, 360), fill="#cc4422")
     picture.save(path / "photo.jpg")
+    (path / "docs").symlink_to(ROOT / "docs")
     return path
 
 
@@ -84,6 +85,7 @@ def test_the_documents_python_runs(name, folder, port):
         answer = run([sys.executable, "-W", "error", "-c", script], folder)
         assert answer.returncode == 0, answer.stderr
         assert answer.stdout or "write_text" in script
+        assert "[]" not in answer.stdout, "the example's picture has nothing on it"
 
 
 def test_the_command_line_detects(folder):

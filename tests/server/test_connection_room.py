@@ -54,9 +54,12 @@ def test_where_all_are_busy_the_newest_is_not_taken() -> None:
 def test_connections_leave_files_for_the_rest(
     soft: int, hard: int, expected: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def limits(_: int) -> tuple[int, int]:
+        return soft, hard
+
     def raised(_: int, limits: tuple[int, int]) -> None:
         assert limits[1] == hard
 
-    monkeypatch.setattr(resource, "getrlimit", lambda *_: (soft, hard))
+    monkeypatch.setattr(resource, "getrlimit", limits)
     monkeypatch.setattr(resource, "setrlimit", raised)
     assert connections_for_files() == expected

@@ -4,6 +4,8 @@ DIRDET_FUZZ_PICTURES says how many; `make test-fuzz` tries many more than the te
 """
 
 import os
+import subprocess
+import sys
 import time
 from io import BytesIO
 from pathlib import Path
@@ -45,6 +47,22 @@ def read(data: bytes) -> str:
 @pytest.mark.parametrize("name", BOMBS)
 def test_a_bomb_is_read_or_refused(name: str) -> None:
     read(BOMBS[name])
+
+
+def test_of_broken_pictures_nothing_comes_to_standard_error() -> None:
+    script = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "from io import BytesIO; from picture_mutations import mutated\n"
+        "from dirdet.errors import PictureError; from dirdet.pictures import read_picture\n"
+        "for number in range(1, 300):\n"
+        "    name, data = mutated(number)\n"
+        "    if 'bomb' not in name:\n"
+        "        try: read_picture(BytesIO(data))\n"
+        "        except PictureError: pass\n"
+    )
+    command = [sys.executable, "-c", script, str(Path(__file__).parents[1] / "support")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning:PIL")  # Pillow's remarks on broken metadata

@@ -58,7 +58,10 @@ def test_a_port_in_use_is_one_line() -> None:
         port = taken.getsockname()[1]
         done = subprocess.run([*START, "--port", str(port)], capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 1
-    assert done.stderr == f"dirdet: --port: cannot listen on 127.0.0.1 port {port}: Address already in use\n"
+    assert done.stderr == (
+        f"dirdet: --port: cannot listen on 127.0.0.1 port {port}: Address already in use; "
+        "another by --port or PORT, a free one by --port 0\n"
+    )
 
 
 def test_a_folder_that_is_no_bundle_is_one_line(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from starlette.types import Scope
 
 # Probes carry no keys, and a browser sends none with the page it opens. What is not named here needs a key.
 HEALTH = frozenset({"/health/live", "/health/ready", "/v2/health/live", "/v2/health/ready"})
-OPEN = HEALTH | {"/", "/docs", "/openapi.json"}
+OPEN = HEALTH | {"/", "/docs", "/openapi.json", "/favicon.ico"}
 # Files of the pages.
 OPEN_BELOW = ("/docs/assets/", "/page/")
 

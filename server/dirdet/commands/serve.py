@@ -1,5 +1,6 @@
 """Serves a detector over HTTP, in this process or before NVIDIA Triton."""
 
+import errno
 import logging
 import os
 import signal
@@ -113,7 +114,8 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         listener = socket.create_server(address[:2], family=family, backlog=2048)  # pyright: ignore[reportArgumentType]
     except OSError as exc:
-        raise ListenError(f"--port: cannot listen on {host} port {port}: {os.strerror(exc.errno or 0)}") from exc
+        hint = "; another by --port or PORT, a free one by --port 0" if exc.errno == errno.EADDRINUSE else ""
+        raise ListenError(f"--port: cannot listen on {host} port {port}: {os.strerror(exc.errno or 0)}{hint}") from exc
     # asyncio does this for sockets that it makes itself. Connections take it over; without it an answer's body waits
     # until the client has acknowledged the head, which it delays by 40 ms.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

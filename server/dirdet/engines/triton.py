@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from dirdet.bundle import Bundle
 from dirdet.engines.loop_thread import LoopThread
-from dirdet.engines.triton_errors import engine_error, lost_connection, lost_memory
+from dirdet.engines.triton_errors import engine_error, in_words, lost_connection, lost_memory
 from dirdet.engines.triton_target import TritonTarget
 from dirdet.engines.triton_tensors import WIRE_TYPES, candidates_of, request_arrays
 from dirdet.errors import EngineError, MissingExtraError, install_hint
@@ -89,6 +89,7 @@ class TritonEngine:
         self._known = frozenset(spec.name for spec in bundle.manifest.outputs)
         self._served: _Served | None = None
         self._trouble: str | None = None
+        self._seen = False
         self._loop = LoopThread("triton")
         self._client: Any = self._loop.run(self._connect())
         self._memory = self._shared_canvases() if target.shared_memory else None
@@ -214,8 +215,8 @@ class TritonEngine:
             batching=config.max_batch_size > 0,
         )
         if self._trouble is not None:
-            log.info("Triton at %s serves %s again", self._target.address, self._model)
-        self._trouble = None
+            log.info("Triton at %s serves %s%s", self._target.address, self._model, " again" if self._seen else "")
+        self._trouble, self._seen = None, True
         return self._served
 
     def _input(self, name: str, values: NDArray[Any], region: SharedMemory | None) -> Any:  # noqa: ANN401 - as above
@@ -227,15 +228,18 @@ class TritonEngine:
         return tensor
 
     def _failed(self, exc: Any) -> EngineError:  # noqa: ANN401 - as above
-        """What to raise; the log tells of a trouble once, in Triton's own words."""
+        """What to raise; the log tells of a trouble once. A Triton that is not there at the start is none."""
         if lost_connection(exc):
             self._served = None
         if self._memory is not None and (lost_connection(exc) or lost_memory(exc)):
             self._memory.forget()
-        level = logging.DEBUG if exc.status() == self._trouble else logging.WARNING
-        log.log(level, "Triton at %s: %s %s", self._target.address, exc.status(), exc.message())
+        error = engine_error(exc)
+        waiting = lost_connection(exc) and not self._seen
+        level = logging.DEBUG if exc.status() == self._trouble else logging.INFO if waiting else logging.WARNING
+        log.log(level, "Triton at %s: %s%s", self._target.address, in_words(exc), ", yet" if waiting else "")
+        log.debug("Triton at %s: %s %s", self._target.address, exc.status(), exc.message())
         self._trouble = exc.status()
-        return engine_error(exc)
+        return error
 
 
 def import_client() -> Any:  # noqa: ANN401 - tritonclient has no types

@@ -24,6 +24,14 @@ def engine_error(exc: Any) -> EngineError:  # noqa: ANN401 - tritonclient has no
     return EngineError(f"Triton could not detect ({status})")
 
 
+def in_words(exc: Any) -> str:  # noqa: ANN401
+    """For the log: Triton's own words, but of a connection that there is not, where only gRPC has any."""
+    status = str(exc.status()).removeprefix("StatusCode.")
+    if status == "UNAVAILABLE" and QUEUE_TIMEOUT not in (exc.message() or ""):
+        return "it does not answer"
+    return exc.message() or status
+
+
 def lost_memory(exc: Any) -> bool:  # noqa: ANN401
     """Whether the server does not know a region of shared memory: it was started anew while nobody asked."""
     return "shared memory region" in (exc.message() or "")

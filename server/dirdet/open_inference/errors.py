@@ -11,6 +11,7 @@ from fastapi.routing import APIRoute
 from starlette.requests import ClientDisconnect
 
 from dirdet.errors import DirdetError
+from dirdet.failures import REFUSALS
 from dirdet.problems import headers_of, problem_of
 
 log = logging.getLogger(__name__)
@@ -31,7 +32,7 @@ class ProtocolRoute(APIRoute):
             except DirdetError as exc:
                 problem = problem_of(exc)
                 if problem.status >= 500:
-                    log.error("%s", exc)
+                    log.log(logging.DEBUG if isinstance(exc, REFUSALS) else logging.ERROR, "%s", exc)
                 return JSONResponse({"error": problem.detail}, problem.status, headers=headers_of(exc))
             except ClientDisconnect:
                 raise

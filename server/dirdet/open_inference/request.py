@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from dirdet.errors import RequestError, RequestTooLargeError
-from dirdet.faults import first_fault
+from dirdet.faults import first_fault, shown
 from dirdet.open_inference.schemas import InferInput, InferRequest, Parameters
 from dirdet.open_inference.tensors import DTYPES
 
@@ -133,7 +133,8 @@ def _from_binary(tensor: InferInput, size: object, rest: memoryview) -> tuple[ND
     expected = prod(tensor.shape) * dtype.itemsize
     if isinstance(size, bool) or size != expected:
         raise RequestError(
-            f"{tensor.name}: {tensor.datatype} of shape {tensor.shape} has {expected} bytes, {BINARY_SIZE} is {size!r}"
+            f"{tensor.name}: {tensor.datatype} of shape {tensor.shape} has {expected} bytes, "
+            f"{BINARY_SIZE} is {shown(size)}"
         )
     if len(rest) < expected:
         raise RequestError(f"{tensor.name}: the body ends after {len(rest)} of its {expected} bytes")

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI, Response
-from fastapi.responses import HTMLResponse
+from fastapi.responses import FileResponse, HTMLResponse
 from starlette.staticfiles import StaticFiles
 
 FOLDER = Path(__file__).parents[1] / "page"
@@ -29,6 +29,11 @@ def add_page(app: FastAPI) -> None:
     @app.get("/", include_in_schema=False)
     async def page() -> Response:  # pyright: ignore[reportUnusedFunction]
         return HTMLResponse(html, headers=FRESH | {"content-security-policy": POLICY})
+
+    # Browsers ask for it by this name whatever they show, an answer in JSON too.
+    @app.get("/favicon.ico", include_in_schema=False)
+    async def icon() -> Response:  # pyright: ignore[reportUnusedFunction]
+        return FileResponse(FOLDER / "icon.svg", media_type="image/svg+xml", headers=FRESH)
 
 
 class _PageFiles(StaticFiles):

@@ -54,10 +54,13 @@ def command(
     """
     plan = Plan(seed=seed, train=train, val=val, test=test)
     total = len(plan.jobs())
-    with click.progressbar(length=total, label=f"{total} scenes", file=sys.stderr) as progress:
+    click.echo(f"{out}: {total} scenes; cut-outs and photographs are read first", err=True)
+    with click.progressbar(length=total, label="scenes", show_pos=True, file=sys.stderr) as progress:
 
         def advance() -> None:
             progress.update(1)
+            if not sys.stderr.isatty() and progress.pos % max(total // 20, 1) == 0:  # where there is no bar
+                click.echo(f"{progress.pos} of {total} scenes", err=True)
 
         built = build_scenes(
             out,

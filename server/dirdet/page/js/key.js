@@ -2,19 +2,25 @@
 
 import { byId } from "./dom.js";
 
-/** use(key) is called with what a person gave. Returns ask(problem), which opens the dialog. */
+/** use(key) is called with what a person gave. Returns ask(), which opens the dialog. */
 export function openKey(use) {
+  let given = false;
   const dialog = byId("key-dialog");
   const input = byId("key");
   byId("key-cancel").addEventListener("click", () => dialog.close("cancel"));
   byId("key-form").addEventListener("submit", () => {
     const key = input.value.trim();
     input.value = "";
-    if (key) use(key);
+    if (!key) return;
+    given = true;
+    use(key);
   });
   dialog.addEventListener("close", () => (input.value = ""));
-  return (problem) => {
-    byId("key-says").textContent = problem.detail;
+  return () => {
+    // The problem's own words are for who writes a client.
+    byId("key-says").textContent = given
+      ? "The server does not know this key, or not any more."
+      : "Paste the key that you were given. Whoever runs the server makes keys with “dirdet key”.";
     if (!dialog.open) dialog.showModal();
   };
 }

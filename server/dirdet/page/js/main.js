@@ -25,7 +25,7 @@ const store = createStore({
 const pictures = createPictures({
   about: detector,
   onChange: () => store.set({ pictures: pictures.all(), version: store.get().version + 1, current: currentOf(pictures.all()) }),
-  onKeyWanted: (problem) => askKey(problem),
+  onKeyWanted: () => askKey(),
 });
 
 const askKey = openKey((key) => {
