@@ -87,3 +87,10 @@ def test_nothing_else_is_served(path: str, call: Call) -> None:
 def test_small_files() -> None:
     assert max(len(path.read_text().splitlines()) for path in [*SCRIPTS, *STYLES]) <= 250
     assert sum(path.stat().st_size for path in FOLDER.rglob("*") if path.is_file()) < 200_000
+
+
+def test_a_browser_finds_the_icon_by_its_old_name(call: Call, ask: Call) -> None:
+    for asked in (call, ask):  # the second wants keys of others
+        icon = asked("GET", "/favicon.ico")
+        assert (icon.status_code, icon.headers["content-type"]) == (200, "image/svg+xml")
+        assert icon.text == (FOLDER / "icon.svg").read_text()

@@ -20,6 +20,7 @@ from dirdet.app import app_over, create_app
 from dirdet.bundle import MANIFEST, sha256_of
 from dirdet.detector import Detector
 from dirdet.detector_source import DetectorSource, open_all
+from dirdet.errors import BundleError
 from dirdet.limits import ServerLimits
 from dirdet.loading import Loader
 from dirdet.reloading import Reloader
@@ -44,6 +45,15 @@ def change(folder: Path, *, checkpoint: str) -> None:
     told = json.loads((folder / MANIFEST).read_text())
     told["provenance"]["checkpoint_sha256"] = checkpoint
     (folder / MANIFEST).write_text(json.dumps(told))
+
+
+@pytest.mark.parametrize("unsaid", ["inputs", "outputs"])
+def test_a_bundle_that_does_not_say_what_its_network_takes_and_gives(unsaid: str, folder: Path) -> None:
+    told = json.loads((folder / MANIFEST).read_text())
+    (folder / MANIFEST).write_text(json.dumps(told | {unsaid: []}))
+    [bundle] = open_all([DetectorSource("scenes", folder)])
+    with pytest.raises(BundleError, match="does not say what its network takes and gives"):
+        Loader(DetectionService(ServerLimits())).load(bundle)
 
 
 @pytest.fixture

@@ -70,7 +70,7 @@ def test_a_manifest_that_is_no_json(text: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["[]", "null", "{}"])
 def test_a_manifest_of_no_schema(text: str, tmp_path: Path) -> None:
     (tmp_path / "bundle.json").write_text(text)
-    with pytest.raises(BundleError, match="schema_version is None"):
+    with pytest.raises(BundleError, match="schema_version is null"):
         Bundle.open(tmp_path)
 
 

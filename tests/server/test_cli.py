@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from dirdet.cli import main
 from dirdet.shipped import open_bundle
 
 FULL = Path("/dev/full")
@@ -25,3 +26,22 @@ def test_the_shipped_detector_says_how_good_it_is_and_what_it_cannot_do() -> Non
     assert manifest.quality["test_easy_AP"] > 0
     assert manifest.quality["test_hard_pearson_iou"] > manifest.quality["test_hard_pearson_score"]
     assert "cut-outs" in manifest.limitations
+
+
+def test_help_of_what_is_not_installed_says_what_it_is_for(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    monkeypatch.delitem(sys.modules, "dirdet_training.commands.evaluate", raising=False)
+    for name in [name for name in sys.modules if name.startswith("dirdet_training.mm")]:
+        monkeypatch.delitem(sys.modules, name)
+    with pytest.raises(SystemExit) as ended:
+        main(["evaluate", "--help"])
+    said = " ".join(capsys.readouterr().out.split())
+    assert ended.value.code == 0
+    assert "Usage: dirdet evaluate" in said
+    assert "the package 'torch', which is not installed: pip install '.[train]' in a clone of dirdet" in said
+    with pytest.raises(SystemExit) as ended:
+        main(["evaluate", "config.py", "--ann", "a.json"])
+    assert ended.value.code == 1
+    assert "dirdet: `evaluate` needs the package 'torch'" in capsys.readouterr().err

@@ -38,3 +38,10 @@ def test_the_type_that_the_client_likes_best(accept: str | None, chosen: str) ->
 def test_none_is_acceptable(accept: str) -> None:
     with pytest.raises(NotAcceptableError, match="can be application/json, image/jpeg, image/png"):
         negotiate(accept, OFFERED)
+
+
+def test_of_a_header_without_end_the_beginning_counts() -> None:
+    assert negotiate("image/png," + "a/b," * 15_000, OFFERED) == "image/png"
+    with pytest.raises(NotAcceptableError) as caught:
+        negotiate("a/b," * 15_000 + "image/png", OFFERED)
+    assert len(str(caught.value)) < 400
