@@ -28,7 +28,7 @@ test-fuzz: $(VENV)/.ready ## 100,000 broken and hostile pictures, 20,000 broken 
 
 # Of each of the API's operations, and sequences of them; without keys and with them.
 test-api: $(VENV)/.ready ## Thousands of requests, good and bad, by the API's own document, in about ten minutes
-	DIRDET_API_EXAMPLES=200 $(BIN)/python -m pytest -s tests/hostile/test_conformance.py
+	DIRDET_API_EXAMPLES=300 $(BIN)/python -m pytest -s tests/hostile/test_conformance.py
 
 test-kills: $(VENV)/.ready ## A job over 2,000 pictures, killed 20 times; about ten minutes
 	DIRDET_KILLS=20 DIRDET_KILL_PICTURES=2000 $(BIN)/python -m pytest tests/server/batch/test_kills.py
