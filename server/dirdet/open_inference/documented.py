@@ -36,6 +36,7 @@ TENSORS: dict[str, Any] = {
     ],
     "outputs": [{"name": "boxes", "parameters": {"binary_data": True}}, {"name": "num_detections"}],
 }
+BEFORE_CANVAS = "The JSON object alone: with Inference-Header-Content-Length, and 245,760 bytes of the canvas after it"
 ANSWERED: dict[str, Any] = {
     "model_name": "scenes",
     "model_version": "1",
@@ -72,7 +73,10 @@ INFER_BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "content": {
-            "application/json": {"schema": REFERENCE, "example": TENSORS},
+            "application/json": {
+                "schema": REFERENCE,
+                "examples": {"before a binary canvas": {"summary": BEFORE_CANVAS, "value": TENSORS}},
+            },
             "application/octet-stream": {"schema": BINARY},
         },
     },
