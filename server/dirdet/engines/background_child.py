@@ -6,11 +6,6 @@ from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from dirdet.bundle import Bundle
-from dirdet.engines.background import Refused, Started
-from dirdet.engines.factory import make_engine
-from dirdet.errors import DirdetError
-
 
 def give_way() -> None:
     """Takes the lowest priority there is; to be called before any thread starts, which has its starter's."""
@@ -24,6 +19,12 @@ def give_way() -> None:
 
 def work(connection: Connection, folder: Path, threads: int) -> None:
     """Answers until the other end is gone."""
+    # Imported here since numpy starts threads when it is.
+    from dirdet.bundle import Bundle
+    from dirdet.engines.background import Refused, Started
+    from dirdet.engines.factory import make_engine
+    from dirdet.errors import DirdetError
+
     try:
         bundle = Bundle.open(folder)
         engine = make_engine(bundle, threads=threads, several=True)

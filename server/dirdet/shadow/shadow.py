@@ -102,6 +102,12 @@ class Shadow:
         return Offer(picture, options, self._memory, self._put)
 
     @property
+    def waiting(self) -> int:
+        """Pictures that wait."""
+        with self._changed:
+            return len(self._waiting)
+
+    @property
     def idle(self) -> bool:
         """Whether nothing waits or is computed."""
         with self._changed:
