@@ -28,14 +28,14 @@ from dirdet.loading import Loader
 from dirdet.service import DetectionService
 from dirdet.shadow.loading import load_shadow, open_candidates
 from dirdet.shadow.shadow import Shadow
-from dirdet.shipped import default_bundle
+from dirdet.shipped import default_bundle, open_bundle
 from dirdet.telemetry.metrics import Metrics
 
 pytest.importorskip("onnxruntime", reason="loading a detector needs ONNX Runtime")
 
 Call = Callable[..., httpx.Response]
 ROOT = Path(__file__).parents[2]
-PATIENCE_S = 60
+PATIENCE_S = 300
 PAIR = {"detector": "scenes", "candidate": "next"}
 
 
@@ -92,8 +92,10 @@ Make = Callable[..., Gateway]
 
 
 @pytest.fixture
-def make(tmp_path: Path, call_app: Callable[[FastAPI], Call]) -> Iterator[Make]:
+def make(tmp_path: Path, call_app: Callable[[FastAPI], Call], monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
     """A gateway; its candidate is the shipped bundle with another manifest: `make(defaults={...}, ...)`."""
+    # On a busy machine it would compute nothing at all.
+    monkeypatch.setattr(background, "give_way", int)
     made: list[Gateway] = []
 
     def make(**changes: Any) -> Gateway:
@@ -162,8 +164,11 @@ def test_every_difference_is_counted(make: Make, photographs: list[bytes]) -> No
     assert gateway.value("dropped_total", reason="queue") == gateway.value("failed_total") == 0
 
 
-def test_one_detector_beside_itself_differs_in_nothing(make: Make, photographs: list[bytes]) -> None:
+def test_one_detector_beside_itself_differs_in_nothing(
+    make: Make, photographs: list[bytes], caplog: pytest.LogCaptureFixture
+) -> None:
     """Whatever is asked, and whether the answer is JSON, several pictures or one that is drawn."""
+    caplog.set_level("INFO")
     gateway = make()
     number = len(gateway.detect(photographs[0], "?min_iou=0.5&max_detections=4&classes=vegetable,7"))
     files = [("image", (f"{index}.png", each)) for index, each in enumerate([*photographs, b"no picture"])]
@@ -174,17 +179,23 @@ def test_one_detector_beside_itself_differs_in_nothing(make: Make, photographs: 
     until(lambda: gateway.value("compared_total") == 5)
     assert gateway.value("displacement_pixels_count") == gateway.value("displacement_pixels_bucket", le="0.1") == number
     assert gateway.value("score_difference_bucket", le="0.001") == number
+    gateway.service.close()
+    [line] = [each.getMessage() for each in caplog.records if "compared" in each.getMessage()]
+    assert line.startswith("shadow: scenes beside next: 5 pictures compared, 0 dropped, 0 failed;")
+    assert f"of the detections {number} found by both, 0 by the served one alone" in line
 
 
 def test_a_candidate_may_take_other_canvases_and_number_its_classes_otherwise(
     make: Make, photographs: list[bytes]
 ) -> None:
-    """It gets the picture itself, and classes by their names."""
+    """It gets the picture itself, and classes by their names; what it cannot be asked is its failure alone."""
     told = json.loads((default_bundle() / MANIFEST).read_text())
     gateway = make(
         resize={"short_side": 160, "long_side": 192},
         canvases=[{"height": 192, "width": 192}],
         categories=told["categories"][::-1],
+        localization_confidence=None,
+        calibration=None,
     )
     first = told["categories"][0]["name"]
     for picture in photographs:
@@ -193,6 +204,8 @@ def test_a_candidate_may_take_other_canvases_and_number_its_classes_otherwise(
     last = told["categories"][-1]["name"]
     assert gateway.value("detections_total", label=last, found_by="candidate") == 0
     assert gateway.value("failed_total") == 0
+    assert gateway.detect(photographs[0], "?min_iou=0.5")  # of which a detector without iou knows nothing
+    until(lambda: gateway.value("failed_total") == 1)
 
 
 def test_a_candidate_that_dies_fails_no_answer_and_comes_back(
@@ -250,34 +263,14 @@ def test_a_picture_that_would_need_too_much_memory_is_dropped(make: Make, photog
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="priorities are Linux's")
-def test_it_computes_with_the_lowest_priority(make: Make) -> None:
-    process = make().engine.pid
+def test_it_computes_with_the_lowest_priority() -> None:
+    engine = BackgroundEngine(open_bundle(), threads=2)
+    engine.give_way()
+    process = engine.pid
     assert os.sched_getscheduler(process) == os.SCHED_IDLE
     threads = [int(each.name) for each in Path(f"/proc/{process}/task").iterdir()]
     assert {os.sched_getscheduler(each) for each in threads} == {os.SCHED_IDLE}
     assert os.getsid(process) == os.getsid(0)  # each session has an equal share of the cores
     assert os.getpgid(process) != os.getpgid(0)  # a terminal's Ctrl-C goes to the group
     assert Path(f"/proc/{process}/oom_score_adj").read_text().strip() == "1000"
-
-
-def test_a_request_that_only_the_served_detector_can_answer_fails_for_the_candidate_alone(
-    make: Make, photographs: list[bytes]
-) -> None:
-    gateway = make(localization_confidence=None, calibration=None)
-    assert gateway.detect(photographs[0], "?min_iou=0.5")
-    until(lambda: gateway.value("failed_total") == 1)
-    gateway.detect(photographs[0])
-    until(lambda: gateway.value("compared_total") == 1)
-    assert gateway.value("score_difference_count") > 0
-
-
-def test_the_end_is_told_in_one_line(make: Make, photographs: list[bytes], caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level("INFO")
-    gateway = make()
-    number = len(gateway.detect(photographs[0]))
-    until(lambda: gateway.value("compared_total") == 1)
-    gateway.service.close()
-    [line] = [each.getMessage() for each in caplog.records if "compared" in each.getMessage()]
-    assert line.startswith(
-        f"shadow: scenes beside next: 1 pictures compared, 0 dropped, 0 failed; of the detections {number}"
-    )
+    engine.close()

@@ -137,15 +137,14 @@ def test_two_detectors_and_a_candidate_from_the_start_to_the_end(
 
 def test_a_second_detector_that_cannot_be_loaded_is_one_line_and_nothing_is_served(make: Callable[..., Path]) -> None:
     """Its hashes are right; only ONNX Runtime can tell, once the first is loaded."""
-    for option, served in (("--detector", ["--detector", f"one={make('a')}"]), ("--shadow", [])):
-        folder = make(option.strip("-"), network=b"no network")
-        command = [*START, *served, option, str(folder)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE_S)
-        assert done.returncode == 1
-        last = done.stderr.splitlines()[-1]
-        assert last.startswith(f"dirdet: {folder / 'detector.onnx'} cannot be loaded: "), done.stderr
-        assert "Traceback" not in done.stderr
-        assert "INFO ready" not in done.stderr
+    folder = make("b", network=b"no network")
+    command = [*START, "--detector", f"one={make('a')}", "--detector", f"two={folder}"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE_S)
+    assert done.returncode == 1
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith(f"dirdet: {folder / 'detector.onnx'} cannot be loaded: "), done.stderr
+    assert "Traceback" not in done.stderr
+    assert "INFO ready" not in done.stderr
 
 
 def test_several_processes_reload_nothing_and_say_why(make: Callable[..., Path], admin: tuple[str, str]) -> None:
@@ -171,7 +170,7 @@ def test_several_processes_reload_nothing_and_say_why(make: Callable[..., Path],
 
 def test_a_candidate_ends_with_a_server_that_is_killed(make: Callable[..., Path]) -> None:
     with serving("--shadow", str(make("c")), "--inference-threads", "1") as server:
-        found = re.search(r"in process (\d+) of low priority", server.log)
+        found = re.search(r"in process (\d+)$", server.log, re.MULTILINE)
         assert found is not None, server.log
         os.kill(int(found[1]), 0)
         server.process.kill()

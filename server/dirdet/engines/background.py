@@ -1,11 +1,13 @@
 """An engine in a child process that takes only what others leave of the cores; it may even die."""
 
 import logging
+import os
 import socket
 import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -18,7 +20,7 @@ log = logging.getLogger(__name__)
 
 START_S = 300.0
 # Seconds that an inference may take: it has the lowest priority, so that on a busy machine it may take long.
-TIMEOUT_S = 60.0
+TIMEOUT_S = 300.0
 # Seconds before a process that ended is replaced, so that one which ends at once does not keep the machine busy.
 RESTART_S = 10.0
 CHILD = "dirdet.engines.background_child"
@@ -51,8 +53,9 @@ class Refused:
 class BackgroundEngine:
     """ONNX Runtime in another process; see `dirdet.engines.base.Engine`.
 
-    That process has the lowest priority there is, and on Linux is the first to be ended where memory runs out. It has a
-    Python of its own: a thread of low priority in this one could hold its lock while it waits for a core.
+    From `give_way` on that process has the lowest priority there is, and on Linux is the first to be ended where memory
+    runs out. It has a Python of its own: a thread of low priority in this one could hold its lock while it waits for a
+    core.
     """
 
     def __init__(self, bundle: Bundle, *, threads: int = 0) -> None:
@@ -71,10 +74,11 @@ class BackgroundEngine:
         self._threads = threads
         self._one = threading.Lock()
         self._closed = False
+        self._gives_way = False
         self._started_s = time.monotonic()
         self._process, self._connection = _start(self._folder, self._threads)
         self._description = self._greeted().description
-        log.info("engine: %s, in process %d of low priority", self._description, self._process.pid)
+        log.info("engine: %s, in process %d", self._description, self._process.pid)
 
     @property
     def description(self) -> str:
@@ -104,6 +108,11 @@ class BackgroundEngine:
             raise EngineError(answer.message if isinstance(answer, Refused) else "its process answered something else")
         return answer
 
+    def give_way(self) -> None:
+        """From now on it takes only what others leave: once it has been loaded, for which somebody may wait."""
+        self._gives_way = True
+        give_way(self.pid)
+
     def ready(self) -> bool:
         """Whether the process runs."""
         return self._process.poll() is None
@@ -129,6 +138,8 @@ class BackgroundEngine:
         log.warning("engine: process %d ended with %s; another starts", self.pid, self._process.returncode)
         self._started_s = time.monotonic()
         self._process, self._connection = _start(self._folder, self._threads)
+        if self._gives_way:
+            give_way(self.pid)
         self._greeted()
 
     def _greeted(self) -> Started:
@@ -155,6 +166,23 @@ class BackgroundEngine:
         self._process.kill()
         self._process.wait()
         self._connection.close()
+
+
+def give_way(process: int) -> None:
+    """Gives a process, all its threads and those that they will start the lowest priority there is.
+
+    What the system does not have, or does not allow, is left out.
+    """
+    threads = [process]
+    with suppress(OSError):
+        threads = [int(each.name) for each in Path(f"/proc/{process}/task").iterdir()]
+    for thread in threads:
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, thread, 19)
+        with suppress(OSError, AttributeError):
+            os.sched_setscheduler(thread, os.SCHED_IDLE, os.sched_param(0))
+    with suppress(OSError):
+        Path(f"/proc/{process}/oom_score_adj").write_text("1000", encoding="ascii")
 
 
 def _start(folder: Path, threads: int) -> tuple[subprocess.Popen[bytes], Connection]:

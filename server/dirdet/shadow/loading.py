@@ -121,15 +121,16 @@ def load_shadow(
     bundle, pair = candidate.bundle, candidate.pair
     if triton is None:
         engine = BackgroundEngine(bundle, threads=threads)
-    else:
-        engine = make_engine(bundle, triton=replace(triton, model=None, shared_memory=False))
-    detector = Detector(bundle.manifest, engine)
-    if triton is None:
+        detector = Detector(bundle.manifest, engine)
         try:
             detector.warm_up()
         except DirdetError:
             engine.close()
             raise
+        engine.give_way()
+    else:
+        engine = make_engine(bundle, triton=replace(triton, model=None, shared_memory=False))
+        detector = Detector(bundle.manifest, engine)
     log.info("shadow: %s, %g of the requests", pair, share)
     detectors = service.detectors
     return Shadow(
