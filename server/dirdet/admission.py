@@ -43,18 +43,19 @@ class Admission:
         return self._bytes
 
     @contextmanager
-    def admit(self, deadline: Deadline, *, announced_bytes: int) -> "Generator[Seat]":
+    def admit(self, deadline: Deadline, *, announced_bytes: int, detector: str) -> "Generator[Seat]":
         """A seat for a request of whose body nothing is read yet; it is left at the end of the block.
 
         Args:
             deadline: of the request.
             announced_bytes: the length its body is said to have; 0 if nothing is said.
+            detector: which is to answer.
 
         Raises:
             OverloadedError: there is no room.
         """
         self.check_wait(deadline)
-        seat = Seat(self, deadline)
+        seat = Seat(self, deadline, detector)
         try:
             seat.take_places(1)
             seat.take_bytes(announced_bytes)
@@ -103,9 +104,9 @@ class Admission:
         """From a seat."""
         self._change(places=-places, body_bytes=-body_bytes)
 
-    def body_came(self, seconds: float) -> None:
-        """A request's body is read, so long after the request came."""
-        self._observer.stage_ended("body", seconds)
+    def body_came(self, seconds: float, detector: str) -> None:
+        """A request's body is read, so long after the request to a detector came."""
+        self._observer.stage_ended("body", seconds, detector=detector)
 
     def pictures_came(self, number: int) -> None:
         """So many pictures begin to wait."""
@@ -141,8 +142,9 @@ class Seat:
         stage: what happens to it now, for who is told that its time is over.
     """
 
-    def __init__(self, admission: Admission, deadline: Deadline) -> None:
+    def __init__(self, admission: Admission, deadline: Deadline, detector: str) -> None:
         """Holds nothing yet."""
+        self._detector = detector
         self.deadline = deadline
         self.stage = "while its body came in"
         self._admission = admission
@@ -185,7 +187,7 @@ class Seat:
         Raises:
             OverloadedError: there is no room for so many, or meanwhile too many came before them.
         """
-        self._admission.body_came(self.deadline.timeout_s - self.deadline.left_s)
+        self._admission.body_came(self.deadline.timeout_s - self.deadline.left_s, self._detector)
         self._admission.check_wait(self.deadline)
         self.take_places(max(pictures - self._places, 0))
         self._waiting += pictures

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from dirdet.detection import Detection
+from dirdet.shadow.comparison import Comparison
+from dirdet.shadow.pair import Pair
 
 
 class Observer(Protocol):
@@ -17,16 +19,34 @@ class Observer(Protocol):
         """A request was refused for want of room: `queue`, `bytes`, `wait`, `loading` or `draining`."""
         ...
 
-    def stage_ended(self, stage: str, seconds: float) -> None:
+    def stage_ended(self, stage: str, seconds: float, *, detector: str) -> None:
         """A picture's `decode` or `queue` (waiting for its batch), or a request's `body`, `infer` or `encode`."""
         ...
 
-    def batch_ended(self, canvas_hw: tuple[int, int], size: int, seconds: float, *, failed: bool) -> None:
-        """The engine computed a batch of so many canvases."""
+    def batch_ended(
+        self, canvas_hw: tuple[int, int], size: int, seconds: float, *, detector: str, failed: bool
+    ) -> None:
+        """A detector's engine computed a batch of so many canvases."""
         ...
 
     def served(self, detector: str, detections: Sequence[Detection]) -> None:
         """A detector's detections of one picture are answered."""
+        ...
+
+    def shadow_began(self, pair: Pair) -> None:
+        """From now on a candidate computes some of what a detector answers."""
+        ...
+
+    def shadow_compared(self, pair: Pair, found: Comparison) -> None:
+        """It has computed a picture."""
+        ...
+
+    def shadow_dropped(self, pair: Pair, reason: str) -> None:
+        """A picture was not computed: `queue` (too many wait), `memory` (they hold too much) or `stopping`."""
+        ...
+
+    def shadow_failed(self, pair: Pair) -> None:
+        """A picture could not be computed."""
         ...
 
 
@@ -39,13 +59,27 @@ class Silent:
     def shed(self, reason: str) -> None:
         """See `Observer`."""
 
-    def stage_ended(self, stage: str, seconds: float) -> None:
+    def stage_ended(self, stage: str, seconds: float, *, detector: str) -> None:
         """See `Observer`."""
 
-    def batch_ended(self, canvas_hw: tuple[int, int], size: int, seconds: float, *, failed: bool) -> None:
+    def batch_ended(
+        self, canvas_hw: tuple[int, int], size: int, seconds: float, *, detector: str, failed: bool
+    ) -> None:
         """See `Observer`."""
 
     def served(self, detector: str, detections: Sequence[Detection]) -> None:
+        """See `Observer`."""
+
+    def shadow_began(self, pair: Pair) -> None:
+        """See `Observer`."""
+
+    def shadow_compared(self, pair: Pair, found: Comparison) -> None:
+        """See `Observer`."""
+
+    def shadow_dropped(self, pair: Pair, reason: str) -> None:
+        """See `Observer`."""
+
+    def shadow_failed(self, pair: Pair) -> None:
         """See `Observer`."""
 
 

@@ -3,6 +3,7 @@
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
@@ -25,6 +26,9 @@ from dirdet.pictures import read_picture
 from dirdet.registry import Detectors
 from dirdet.scheduling.inferences import CLOSE_S, Inferences
 from dirdet.served import ServedDetector
+from dirdet.shadow.offers import Offer
+from dirdet.shadow.shadow import ShadowedRequest
+from dirdet.shadow.shadows import Shadows
 from dirdet.tensors import Candidates, CanvasBatch
 from dirdet.together import together
 from dirdet.uploads import Upload
@@ -36,6 +40,19 @@ WRITERS = 2
 DECODING = "while a picture was decoded"
 
 
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """A picture on its canvas.
+
+    Attributes:
+        placed: for the detector that answers.
+        offer: for a candidate, if there is one.
+    """
+
+    placed: PlacedPicture
+    offer: Offer | None
+
+
 class DetectionService:
     """Detectors behind bounds on everything, which they share.
 
@@ -44,6 +61,7 @@ class DetectionService:
         admission: who may come in.
         observer: is told what happens.
         detectors: what is served, by name.
+        shadows: what computes beside them.
     """
 
     def __init__(self, limits: ServerLimits, observer: Observer = SILENT) -> None:
@@ -52,6 +70,7 @@ class DetectionService:
         self.admission = Admission(limits, observer)
         self.observer = observer
         self.detectors = Detectors()
+        self.shadows = Shadows()
         self._inferences: Inferences | None = None
         self._decoding = WorkerThreads(limits.decoders)
         self._writing = anyio.CapacityLimiter(WRITERS)
@@ -79,6 +98,7 @@ class DetectionService:
     def close(self) -> None:
         """Ends everything; nothing is answered any more."""
         self._decoding.close()
+        self.shadows.close()
         self.detectors.close()
         if self._inferences is not None:
             self._inferences.close(within_s=CLOSE_S)
@@ -89,21 +109,27 @@ class DetectionService:
         return self._decoding.busy > 0 or self.detectors.busy
 
     @asynccontextmanager
-    async def seated(self, timeout_s: float, *, announced_bytes: int) -> AsyncGenerator[Seat]:
-        """A seat for a request of whose body nothing is read yet; at its deadline the block ends.
+    async def seated(self, served: ServedDetector, timeout_s: float, *, announced_bytes: int) -> AsyncGenerator[Seat]:
+        """A seat for a request to a detector of whose body nothing is read yet; at its deadline the block ends.
 
         Raises:
             OverloadedError: there is no room.
             DeadlineError: the time was over.
         """
-        with self.admission.admit(Deadline.after(timeout_s), announced_bytes=announced_bytes) as seat:
+        deadline = Deadline.after(timeout_s)
+        with self.admission.admit(deadline, announced_bytes=announced_bytes, detector=served.name) as seat:
             async with within_deadline(seat):
                 yield seat
 
     async def detect(
-        self, served: ServedDetector, uploads: Sequence[Upload], settings: Settings, seat: Seat
+        self,
+        served: ServedDetector,
+        uploads: Sequence[Upload],
+        settings: Settings,
+        seat: Seat,
+        shadowed: ShadowedRequest | None = None,
     ) -> list[PictureAnswer | PictureFailure]:
-        """One answer or failure for every upload, in their order.
+        """One answer or failure for every upload, in their order; what is answered is offered to `shadowed`.
 
         Raises:
             OverloadedError: there is no room for so many pictures.
@@ -111,20 +137,26 @@ class DetectionService:
         """
         seat.begin(len(uploads))
         if served.lane.one_by_one:
-            return await together([partial(self._one, served, upload, settings, seat) for upload in uploads])
-        placed = await together([partial(self._placed, served, upload, seat) for upload in uploads])
-        good = [picture for picture in placed if isinstance(picture, PlacedPicture)]
+            return await together([partial(self._one, served, upload, settings, seat, shadowed) for upload in uploads])
+        placed = await together([partial(self._placed, served, upload, seat, shadowed) for upload in uploads])
+        good = [ready.placed for ready in placed if isinstance(ready, _Ready)]
         found = iter(await served.lane.detect(good, settings, seat.deadline) if good else [])
         seat.answered(len(uploads))
         return [
-            self._answer(served, upload, picture, next(found)) if isinstance(picture, PlacedPicture) else picture
-            for upload, picture in zip(uploads, placed, strict=True)
+            self._answer(served, upload, ready, next(found)) if isinstance(ready, _Ready) else ready
+            for upload, ready in zip(uploads, placed, strict=True)
         ]
 
     async def draw(
-        self, served: ServedDetector, upload: Upload, settings: Settings, media_type: str, seat: Seat
+        self,
+        served: ServedDetector,
+        upload: Upload,
+        settings: Settings,
+        media_type: str,
+        seat: Seat,
+        shadowed: ShadowedRequest | None = None,
     ) -> bytes:
-        """The upload's picture with its detections drawn on it, encoded.
+        """The upload's picture with its detections drawn on it, encoded; it is offered to `shadowed`.
 
         Raises:
             PictureError: it cannot be read.
@@ -134,8 +166,9 @@ class DetectionService:
         seat.begin(1)
         async with served.ahead:
             picture, placed = await self._decoding.run(partial(self._read_and_place, served, upload, seat.deadline))
+            ready = _ready(picture, placed, shadowed)
             [found] = await served.lane.detect([placed], settings, seat.deadline)
-            self.observer.served(served.detector.manifest.name, found.detections)
+            self._tell(served, ready, found)
             drawn = await self._decoding.run(lambda: encode(draw_detections(picture, found.detections), media_type))
         seat.answered()
         return drawn
@@ -153,34 +186,41 @@ class DetectionService:
         seat.answered(canvases)
         return candidates
 
-    async def write(self, work: Callable[[], T]) -> T:
-        """The result of writing an answer down, which of many pictures takes a while."""
+    async def write(self, served: ServedDetector, work: Callable[[], T]) -> T:
+        """The result of writing a detector's answer down, which of many pictures takes a while."""
         begun_s = time.monotonic()
         written = await to_thread.run_sync(work, limiter=self._writing)
-        self.observer.stage_ended("encode", time.monotonic() - begun_s)
+        self.observer.stage_ended("encode", time.monotonic() - begun_s, detector=served.name)
         return written
 
     async def _one(
-        self, served: ServedDetector, upload: Upload, settings: Settings, seat: Seat
+        self,
+        served: ServedDetector,
+        upload: Upload,
+        settings: Settings,
+        seat: Seat,
+        shadowed: ShadowedRequest | None,
     ) -> PictureAnswer | PictureFailure:
         """One picture on its own way, from its decoding to its answer."""
         async with served.ahead:
             with served.lane.coming():
-                placed = await self._placed(served, upload, seat)
-            if isinstance(placed, PictureFailure):
-                answer = placed
+                ready = await self._placed(served, upload, seat, shadowed)
+            if isinstance(ready, PictureFailure):
+                answer = ready
             else:
-                [found] = await served.lane.detect([placed], settings, seat.deadline)
-                answer = self._answer(served, upload, placed, found)
+                [found] = await served.lane.detect([ready.placed], settings, seat.deadline)
+                answer = self._answer(served, upload, ready, found)
         seat.answered()
         return answer
 
-    async def _placed(self, served: ServedDetector, upload: Upload, seat: Seat) -> PlacedPicture | PictureFailure:
+    async def _placed(
+        self, served: ServedDetector, upload: Upload, seat: Seat, shadowed: ShadowedRequest | None
+    ) -> _Ready | PictureFailure:
         try:
-            _, placed = await self._decoding.run(partial(self._read_and_place, served, upload, seat.deadline))
+            picture, placed = await self._decoding.run(partial(self._read_and_place, served, upload, seat.deadline))
         except PictureError as exc:
             return PictureFailure(upload.name, exc)
-        return placed
+        return _ready(picture, placed, shadowed)
 
     def _read_and_place(
         self, served: ServedDetector, upload: Upload, deadline: Deadline
@@ -192,10 +232,19 @@ class DetectionService:
         watched = WatchedFile(upload.file, partial(deadline.check, DECODING))
         picture = read_picture(watched, limits=self.limits.picture)
         placed = served.detector.place(picture)
-        self.observer.stage_ended("decode", time.monotonic() - begun_s)
+        self.observer.stage_ended("decode", time.monotonic() - begun_s, detector=served.name)
         return picture, placed
 
-    def _answer(self, served: ServedDetector, upload: Upload, picture: PlacedPicture, found: Found) -> PictureAnswer:
-        self.observer.served(served.detector.manifest.name, found.detections)
-        height, width = picture.fit.picture_hw
+    def _answer(self, served: ServedDetector, upload: Upload, ready: _Ready, found: Found) -> PictureAnswer:
+        self._tell(served, ready, found)
+        height, width = ready.placed.fit.picture_hw
         return PictureAnswer(upload.name, width, height, found)
+
+    def _tell(self, served: ServedDetector, ready: _Ready, found: Found) -> None:
+        self.observer.served(served.name, found.detections)
+        if ready.offer is not None:
+            ready.offer.answered(found.detections)
+
+
+def _ready(picture: Image.Image, placed: PlacedPicture, shadowed: ShadowedRequest | None) -> _Ready:
+    return _Ready(placed, None if shadowed is None else shadowed.offer(picture, placed))

@@ -13,10 +13,14 @@ import pytest
 from PIL import Image
 
 from dirdet import AsyncClient, Client
-from dirdet.client import ImageResult, PictureProblemError, TooLargeError, WrongParameterError
+from dirdet.app import create_app
+from dirdet.client import ImageResult, PictureProblemError, ProblemError, TooLargeError, WrongParameterError
 from dirdet.client.settings import DetectParameters
+from dirdet.detector import Detector
 from dirdet.errors import NotFoundError, ParameterError, UnreadableError
 from dirdet.options import DetectOptions
+
+from .conftest import serve
 
 Rectangles = Callable[..., Image.Image]
 Encode = Callable[..., bytes]
@@ -250,6 +254,33 @@ def test_the_detector_and_whether_it_is_ready(client: Client, engine: Any) -> No
     assert not client.ready()
     with Client("http://127.0.0.1:9") as nobody:
         assert not nobody.ready()
+
+
+def test_of_several_detectors_the_one_that_is_named(
+    detector: Detector, plain_detector: Detector, scene: Image.Image
+) -> None:
+    plain = plain_detector.manifest.model_copy(update={"name": "plain"})
+    with serve(create_app(detector, Detector(plain, plain_detector.engine))) as url:
+
+        async def ask(name: str | None) -> tuple[str, bool]:
+            async with AsyncClient(url, detector=name) as client:
+                [result] = await client.detect_many([scene])
+                assert (await client.detect(scene)).labels == result.labels
+                return (await client.detector()).name, result.detections[0].iou is None
+
+        for name, expected in ((None, ("rectangles", False)), ("plain", ("plain", True))):
+            with Client(url, detector=name) as client:
+                assert (client.detector().name, client.detect(scene).detections[0].iou is None) == expected
+                [result] = client.detect_many([scene])
+                assert (result.detections[0].iou is None) == expected[1]
+            assert asyncio.run(ask(name)) == expected
+        with Client(url, detector="nobody") as client:
+            for asked in (lambda: client.detect(scene), client.detector):
+                with pytest.raises(ProblemError, match="there is no detector 'nobody'; there is 'rectangles', 'plain'"):
+                    asked()
+    for nonsense in ("", "a/b", "../x", "Scenes"):
+        with pytest.raises(ParameterError, match="detector: expected a name"):
+            Client(detector=nonsense)
 
 
 def test_both_clients_take_the_same() -> None:

@@ -19,7 +19,7 @@ from dirdet.access.settings import Access
 from dirdet.app import app_over, create_app
 from dirdet.bundle import MANIFEST, sha256_of
 from dirdet.detector import Detector
-from dirdet.detector_source import DetectorSource, open_all
+from dirdet.detector_source import DetectorSource, NamedBundle, open_all
 from dirdet.errors import BundleError
 from dirdet.limits import ServerLimits
 from dirdet.loading import Loader
@@ -189,6 +189,30 @@ def test_a_network_that_is_none_replaces_nothing(client: httpx.Client, folder: P
     answer = client.post("/admin/reload")
     assert answer.status_code == 409
     assert "detector.onnx cannot be loaded" in answer.json()["detail"]
+
+
+def test_a_folder_that_changes_while_it_is_read_replaces_nothing(
+    client: httpx.Client, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is loaded would be neither the one bundle nor the other."""
+    load, loaded = Loader.load, list[ServedDetector]()
+
+    def interrupted(loader: Loader, named: NamedBundle) -> ServedDetector:
+        loaded.append(load(loader, named))
+        change(folder, checkpoint="7" * 64)
+        return loaded[-1]
+
+    before = served(client)
+    change(folder, checkpoint="6" * 64)
+    with monkeypatch.context() as patched:
+        patched.setattr(Loader, "load", interrupted)
+        answer = client.post("/admin/reload?detector=scenes")
+    assert answer.status_code == 409
+    assert answer.json()["detail"].endswith("bundle was changed while it was read; ask again when it is complete")
+    assert served(client) == before
+    assert [each.closed for each in loaded] == [True]
+    assert reload(client, "?detector=scenes") == {"scenes": "reloaded"}
+    assert served(client) == "7" * 64
 
 
 def test_several_reloads_at_once_load_once(client: httpx.Client, folder: Path) -> None:

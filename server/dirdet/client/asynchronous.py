@@ -44,6 +44,7 @@ class AsyncClient:
         self,
         base_url: str = DEFAULT_URL,
         *,
+        detector: str | None = None,
         api_key: str | None = None,
         timeout_s: float = TIMEOUT_S,
         retries: Retries | int = Retries(),  # noqa: B008 - frozen
@@ -54,7 +55,9 @@ class AsyncClient:
         Raises:
             ParameterError: an address, key or time that is none.
         """
-        self._settings = Settings.checked(base_url, api_key=api_key, timeout_s=timeout_s, retries=retries)
+        self._settings = Settings.checked(
+            base_url, detector=detector, api_key=api_key, timeout_s=timeout_s, retries=retries
+        )
         # The whole of a try is timed by asyncio.
         timeout = httpx.Timeout(None, connect=CONNECT_S)
         self._http = httpx.AsyncClient(headers=self._settings.headers, transport=transport, timeout=timeout)
@@ -89,7 +92,7 @@ class AsyncClient:
         sent = await _read(picture, name)
         if sent.error is not None:
             raise sent.error
-        answer = await self._answer(detect_call([sent], parameters), timeout_s)
+        answer = await self._answer(detect_call(self._settings, [sent], parameters), timeout_s)
         return results_of(answer.json(), [sent])[0]
 
     async def detect_many(
@@ -138,7 +141,7 @@ class AsyncClient:
         """As `dirdet.Client.detector`."""
         from dirdet.client.about import detector_of
 
-        return detector_of((await self._answer(Call("GET", "/detector"), timeout_s)).json())
+        return detector_of((await self._answer(Call("GET", self._settings.detector_path), timeout_s)).json())
 
     async def ready(self, *, timeout_s: float = 5.0) -> bool:
         """As `dirdet.Client.ready`."""
@@ -184,7 +187,9 @@ class AsyncClient:
         self, group: list[SentPicture], timeout_s: float | None, parameters: DetectParameters
     ) -> list[ImageResult]:
         try:
-            return results_of((await self._answer(detect_call(group, parameters), timeout_s)).json(), group)
+            return results_of(
+                (await self._answer(detect_call(self._settings, group, parameters), timeout_s)).json(), group
+            )
         except TooLargeError:  # what stands before the gateway may take less than it does
             if len(group) == 1:
                 raise

@@ -35,13 +35,13 @@ class Call:
         }
 
 
-def detect_call(pictures: Sequence[SentPicture], parameters: DetectParameters) -> Call:
-    """POST /detect.
+def detect_call(settings: Settings, pictures: Sequence[SentPicture], parameters: DetectParameters) -> Call:
+    """POST /detect, or that of the detector that is named.
 
     Raises:
         ParameterError: of `query_of`.
     """
-    return Call("POST", "/detect", query_of(parameters), pictures)
+    return Call("POST", settings.detect_path, query_of(parameters), pictures)
 
 
 def transport_failure(exc: Exception, settings: Settings, deadline: Deadline) -> ClientError:

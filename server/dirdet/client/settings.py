@@ -1,6 +1,7 @@
 """What a client is told once: where the gateway is, who asks, how long to wait."""
 
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -21,6 +22,8 @@ TIMEOUT_HEADER = "X-Request-Timeout-Ms"
 # What the gateway takes in one request (`dirdet.limits.ServerLimits`), the bytes less room for the form's own.
 MOST_PICTURES = 64
 MOST_BYTES = 127 * 2**20
+# Of a detector, as the gateway takes it (`dirdet.bundle.Manifest.name`).
+NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 # As many canvases as the gateway puts into one inference.
 PER_REQUEST = 8
 
@@ -44,23 +47,29 @@ class Settings:
         base_url: of the gateway, without a slash at its end.
         timeout_s: of one call, retries included.
         retries: when a request is sent again.
+        detector: which of the gateway's answers; None is the default one.
         api_key: shown to the gateway only.
     """
 
     base_url: str
     timeout_s: float
     retries: Retries
+    detector: str | None
     api_key: str | None = field(repr=False)
 
     @classmethod
-    def checked(cls, base_url: str, *, api_key: str | None, timeout_s: float, retries: Retries | int) -> "Settings":
+    def checked(
+        cls, base_url: str, *, detector: str | None, api_key: str | None, timeout_s: float, retries: Retries | int
+    ) -> "Settings":
         """Settings from a client's arguments and the environment.
 
         Raises:
-            ParameterError: an address that is none, a key that no header can carry, a time that is none.
+            ParameterError: an address, a detector's name or a time that is none, a key that no header can carry.
         """
         if not base_url.startswith(("http://", "https://")):
             raise ParameterError("base_url", f"expected http://HOST:PORT or https://HOST, found {base_url!r}")
+        if detector is not None and not NAME.fullmatch(detector):
+            raise ParameterError("detector", f"expected a name of a-z, 0-9, - and _, found {detector!r}")
         key = os.environ.get(KEY_VARIABLE) if api_key is None else api_key
         if key and not (key.isascii() and key.isprintable() and " " not in key):
             where = KEY_VARIABLE if api_key is None else "api_key"
@@ -69,6 +78,7 @@ class Settings:
             base_url=base_url.rstrip("/"),
             timeout_s=checked_timeout(timeout_s),
             retries=Retries(most=retries) if isinstance(retries, int) else retries,
+            detector=detector,
             api_key=key or None,
         )
 
@@ -77,6 +87,16 @@ class Settings:
         """Of every request."""
         known = {"User-Agent": f"dirdet/{version('dirdet')}", "Accept": "application/json, application/problem+json"}
         return known | ({"Authorization": f"Bearer {self.api_key}"} if self.api_key else {})
+
+    @property
+    def detector_path(self) -> str:
+        """Of what the detector tells about itself."""
+        return "/detector" if self.detector is None else f"/detectors/{self.detector}"
+
+    @property
+    def detect_path(self) -> str:
+        """Of detecting."""
+        return "/detect" if self.detector is None else f"{self.detector_path}/detect"
 
     def url(self, path: str) -> str:
         """Address of one of the gateway's paths."""

@@ -40,6 +40,7 @@ class Client:
         self,
         base_url: str = DEFAULT_URL,
         *,
+        detector: str | None = None,
         api_key: str | None = None,
         timeout_s: float = TIMEOUT_S,
         retries: Retries | int = Retries(),  # noqa: B008 - frozen
@@ -49,15 +50,18 @@ class Client:
 
         Args:
             base_url: of the gateway.
+            detector: name of the one that detects, where the gateway serves several; its default one unless given.
             api_key: sent as a bearer token; unless given, what DIRDET_API_KEY holds.
             timeout_s: of each call, retries included; the gateway is told what is left of it.
             retries: how often a request is sent again after 429, 502, 503 or a lost connection.
             transport: httpx's, for proxies and certificates of one's own.
 
         Raises:
-            ParameterError: an address, key or time that is none.
+            ParameterError: an address, name, key or time that is none.
         """
-        self._settings = Settings.checked(base_url, api_key=api_key, timeout_s=timeout_s, retries=retries)
+        self._settings = Settings.checked(
+            base_url, detector=detector, api_key=api_key, timeout_s=timeout_s, retries=retries
+        )
         self._http = httpx.Client(headers=self._settings.headers, transport=transport)
 
     def __repr__(self) -> str:
@@ -101,7 +105,7 @@ class Client:
         sent = read(picture, name=name)
         if sent.error is not None:
             raise sent.error
-        answer = self._answer(detect_call([sent], parameters), timeout_s)
+        answer = self._answer(detect_call(self._settings, [sent], parameters), timeout_s)
         return results_of(answer.json(), [sent])[0]
 
     def detect_many(
@@ -149,7 +153,7 @@ class Client:
         """
         from dirdet.client.about import detector_of
 
-        return detector_of(self._answer(Call("GET", "/detector"), timeout_s).json())
+        return detector_of(self._answer(Call("GET", self._settings.detector_path), timeout_s).json())
 
     def ready(self, *, timeout_s: float = 5.0) -> bool:
         """Whether a picture sent now would be answered; asks once."""
@@ -183,7 +187,7 @@ class Client:
         self, group: list[SentPicture], timeout_s: float | None, parameters: DetectParameters
     ) -> list[ImageResult]:
         try:
-            return results_of(self._answer(detect_call(group, parameters), timeout_s).json(), group)
+            return results_of(self._answer(detect_call(self._settings, group, parameters), timeout_s).json(), group)
         except TooLargeError:  # what stands before the gateway may take less than it does
             if len(group) == 1:
                 raise

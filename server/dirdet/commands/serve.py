@@ -23,6 +23,7 @@ from dirdet.loading import Loader
 from dirdet.reloading import Reloader
 from dirdet.running import AppServer, leave
 from dirdet.service import DetectionService
+from dirdet.shadow.loading import CandidateBundle, load_shadow, open_candidates
 from dirdet.telemetry.logs import configure_logging
 from dirdet.telemetry.metrics import Metrics, share_between_processes, worker_ended
 from dirdet.workers import Workers
@@ -51,21 +52,28 @@ def command(**options: Any) -> None:  # noqa: ANN401 - see read_settings and Acc
             host, port = listener.getsockname()[:2]
             refuse_unguarded(settings.access, bound=host)
             bundles = open_all(settings.detectors)
+            candidates = open_candidates(settings.shadows, bundles, triton=settings.triton)
             address = f"{settings.access.scheme}://{_in_url(host)}:{port}"
             log.info("listening on %s (documentation at /docs)", address)
             if settings.workers > 1:
                 with tempfile.TemporaryDirectory(prefix="dirdet-metrics-") as shared:
                     share_between_processes(shared)
-                    Workers(settings.workers, partial(serve, bundles, settings, listener), ended=worker_ended).run()
+                    work = partial(serve, bundles, candidates, settings, listener)
+                    Workers(settings.workers, work, ended=worker_ended).run()
             else:
-                serve(bundles, settings, listener)
+                serve(bundles, candidates, settings, listener)
     except KeyboardInterrupt:
         pass
     log.info("stopped")
 
 
-def serve(bundles: Sequence[NamedBundle], settings: ServeSettings, listener: socket.socket) -> None:
-    """Serves bundles, the default one first, on a socket until a signal.
+def serve(
+    bundles: Sequence[NamedBundle],
+    candidates: Sequence[CandidateBundle],
+    settings: ServeSettings,
+    listener: socket.socket,
+) -> None:
+    """Serves bundles, the default one first, and candidates beside them, on a socket until a signal.
 
     Raises:
         DirdetError: a detector cannot be loaded.
@@ -85,6 +93,11 @@ def serve(bundles: Sequence[NamedBundle], settings: ServeSettings, listener: soc
         ready = all(served.detector.engine.ready() for served in loaded)
         if settings.triton is not None:
             log.info("engine: Triton at %s, %s", settings.triton.address, "ready" if ready else "not ready yet")
+        for each in candidates:
+            shadow = load_shadow(
+                each, service, share=settings.shadow_share, triton=settings.triton, threads=settings.inference_threads
+            )
+            service.shadows.begin([shadow])
         service.serve(*loaded)
         log.info("ready" if ready else "waiting for the engine")
 

@@ -22,10 +22,11 @@ F = TypeVar("F", bound=Callable[..., Any])
 DRAIN_TIMEOUT_S = 30.0
 # Requests that wait for Triton at once: enough for it to join them, few enough to bound this process's memory.
 REMOTE_INFERENCES = 32
+SHADOW_SHARE = 0.1
 
 
-class _Time(click.FloatRange):
-    """A time in a range; unlike click's own, without NaN."""
+class _Number(click.FloatRange):
+    """A number in a range; unlike click's own, without NaN."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:  # noqa: ANN401
         """The number."""
@@ -36,7 +37,7 @@ class _Time(click.FloatRange):
 
 
 # A day: what is longer is a slip of the keyboard.
-_SECONDS = _Time(min=0, max=86_400, min_open=True)
+_SECONDS = _Number(min=0, max=86_400, min_open=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,8 @@ class ServeSettings:
         host: address to listen on.
         port: 0 takes a free one.
         detectors: what is served, the default one first; at least one.
+        shadows: candidates beside them.
+        shadow_share: of the requests, what they compute.
         triton: the Triton to detect on; None is this process.
         inference_threads: of the engine in this process; 0 lets it choose.
         limits: of requests, and of all of them together.
@@ -59,6 +62,8 @@ class ServeSettings:
     host: str
     port: int
     detectors: tuple[DetectorSource, ...]
+    shadows: tuple[DetectorSource, ...]
+    shadow_share: float
     triton: TritonTarget | None
     inference_threads: int
     limits: ServerLimits
@@ -98,6 +103,15 @@ detector_options = _group(
         "default. The one that comes with the package unless given.",
     ),
     click.option(
+        "--shadow", "shadows", multiple=True, metavar="[NAME=]PATH",
+        help="Folder of a candidate's bundle, which computes some of what the detector NAME, the default one unless "
+        "given, has answered; only figures come of it. Repeatable, one a detector.",
+    ),
+    click.option(
+        "--shadow-share", type=_Number(min=0, max=1), default=None,
+        help=f"Of the requests, what candidates compute if there is time for it; {SHADOW_SHARE:g} unless given.",
+    ),
+    click.option(
         "--inference-threads", type=click.IntRange(min=1), default=None,
         help="Threads of one inference in this process; unless given as many as there are cores.",
     ),
@@ -129,7 +143,7 @@ batch_options = _group(
         help="Pictures of one inference in this process.",
     ),
     click.option(
-        "--max-batch-delay-ms", type=_Time(min=0, max=1000), default=1000 * MAX_BATCH_DELAY_S, show_default=True,
+        "--max-batch-delay-ms", type=_Number(min=0, max=1000), default=1000 * MAX_BATCH_DELAY_S, show_default=True,
         help="How long a picture waits for others that are being decoded, while the engine is idle.",
     ),
 )  # fmt: skip
@@ -175,6 +189,8 @@ def read_settings(
     host: str,
     port: int,
     detectors: Sequence[str],
+    shadows: Sequence[str],
+    shadow_share: float | None,
     inference_threads: int | None,
     decoders: int | None,
     triton: str | None,
@@ -206,11 +222,15 @@ def read_settings(
         raise ParameterError(
             "--triton-model", f"one model is not {len(detectors)} detectors; without it each asks the model of its own"
         )
+    if shadow_share is not None and not shadows:
+        raise ParameterError("--shadow-share", "is a candidate's; --shadow says which")
     cores = usable_cores()
     return ServeSettings(
         host=host,
         port=port,
         detectors=tuple(DetectorSource.parse(text, option="--detector") for text in detectors) or (DetectorSource(),),
+        shadows=tuple(DetectorSource.parse(text, option="--shadow") for text in shadows),
+        shadow_share=SHADOW_SHARE if shadow_share is None else shadow_share,
         triton=None if triton is None else TritonTarget(triton, triton_model, triton_shared_memory),
         inference_threads=inference_threads or 0,
         limits=ServerLimits(

@@ -17,7 +17,7 @@ from dirdet.engines.loop_thread import LoopThread
 from dirdet.engines.triton_errors import engine_error, in_words, lost_connection, lost_memory
 from dirdet.engines.triton_target import TritonTarget
 from dirdet.engines.triton_tensors import WIRE_TYPES, candidates_of, request_arrays
-from dirdet.errors import EngineError, MissingExtraError, install_hint
+from dirdet.errors import DeadlineError, EngineError, EngineMemoryError, MissingExtraError, install_hint
 from dirdet.tensors import Candidates, CanvasBatch
 from dirdet.triton.layout import NETWORK, ModelNames, network_digest
 
@@ -181,18 +181,23 @@ class TritonEngine:
             raise self._failed(exc) from exc
 
     async def _load_models(self) -> None:
+        hint = "`dirdet triton` writes the bundle's models into its repository"
         try:
             await self._client.load_model(self._model, client_timeout=LOAD_TIMEOUT_S)
         except self._grpc.InferenceServerException as exc:
             if NOT_EXPLICIT not in (exc.message() or ""):
-                raise self._failed(exc) from exc
-            log.info(
-                "Triton at %s: its model control is not explicit; it loads its models itself", self._target.address
-            )
+                failed = self._failed(exc)
+                if lost_connection(exc) or isinstance(failed, (DeadlineError, EngineMemoryError)):
+                    raise failed from exc
+                raise EngineError(f"Triton could not load {self._model}, and its log says why; {hint}") from exc
+            log.info("Triton at %s: %s; it loads its models itself", self._target.address, exc.message())
+            hint += ", which it reads by itself (--model-control-mode is not explicit): start it anew"
         try:
             await self._look(READY_TIMEOUT_S)
         except self._grpc.InferenceServerException as exc:
-            raise self._failed(exc) from exc
+            raise EngineError(f"{self._failed(exc)}; {hint}") from exc
+        except EngineError as exc:
+            raise EngineError(f"{exc}; {hint}") from exc
 
     async def _look(self, timeout_s: float) -> _Served:
         """Asks what is served, and remembers it until the connection is lost.

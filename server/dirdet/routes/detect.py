@@ -72,18 +72,19 @@ async def answer_detect(
     limits = service.limits
     timeout_s = read_timeout_s(request.headers.get(HEADER), default_s=limits.timeout_s, max_s=limits.max_timeout_s)
     settings = served.detector.settle(query)
+    shadowed = service.shadows.of_request(served, query, settings)
     async with (
-        service.seated(timeout_s, announced_bytes=announced_bytes(request, limits)) as seat,
+        service.seated(served, timeout_s, announced_bytes=announced_bytes(request, limits)) as seat,
         read_uploads(request, limits, seat) as uploads,
         cancelled_when_gone(request),
     ):
         count_pictures(request, len(uploads))
         if media_type in FORMATS:
-            drawn = await service.draw(served, uploads[0], settings, media_type, seat)
+            drawn = await service.draw(served, uploads[0], settings, media_type, seat, shadowed)
             return Response(drawn, media_type=media_type)
-        answers = await service.detect(served, uploads, settings, seat)
+        answers = await service.detect(served, uploads, settings, seat, shadowed)
         failures = [answer for answer in answers if isinstance(answer, PictureFailure)]
         if len(failures) == len(answers):
             return problem_response(problem_of_pictures(failures))
         manifest = served.detector.manifest
-        return await service.write(lambda: JSONResponse(detect_answer(manifest, answers)))
+        return await service.write(served, lambda: JSONResponse(detect_answer(manifest, answers)))

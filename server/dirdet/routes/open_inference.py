@@ -107,7 +107,7 @@ def add_infer(router: APIRouter, service: DetectionService, models: ServedModels
             timeout_s = read_timeout_s(
                 request.headers.get(TIMEOUT), default_s=limits.timeout_s, max_s=limits.max_timeout_s
             )
-            async with service.seated(timeout_s, announced_bytes=announced_bytes(request, limits)) as seat:
+            async with service.seated(served, timeout_s, announced_bytes=announced_bytes(request, limits)) as seat:
                 body = await read_body(request, seat, max_bytes=limits.max_request_bytes)
                 async with cancelled_when_gone(request):
                     inference = await to_thread.run_sync(partial(read_inference, body, length), limiter=reading)
@@ -116,4 +116,4 @@ def add_infer(router: APIRouter, service: DetectionService, models: ServedModels
                     count_pictures(request, len(batch.canvas))
                     candidates = await service.infer(served, batch, seat)
                     arrays = output_arrays(candidates, len(batch.canvas))
-                    return await service.write(partial(infer_answer, name, inference, wanted, arrays))
+                    return await service.write(served, partial(infer_answer, name, inference, wanted, arrays))

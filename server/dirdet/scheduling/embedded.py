@@ -46,9 +46,19 @@ class EmbeddedLane:
         self._closed = False
 
     @property
+    def name(self) -> str:
+        """What the detector is served as."""
+        return self._detector.manifest.name
+
+    @property
     def busy_s(self) -> float:
         """See `Lane.busy_s`."""
         return self._inferences.busy_s
+
+    @property
+    def has_room(self) -> bool:
+        """See `Lane.has_room`."""
+        return self._inferences.idle
 
     def coming(self) -> AbstractContextManager[None]:
         """See `Lane.coming`."""
@@ -94,6 +104,6 @@ class EmbeddedLane:
             raise
         finally:
             taken_s = time.monotonic() - begun_s
-            self._observer.batch_ended(canvas_hw, len(wanted), taken_s, failed=failed)
+            self._observer.batch_ended(canvas_hw, len(wanted), taken_s, detector=self.name, failed=failed)
         self._readiness.succeeded()
         return [Row(candidates, position) for position in range(len(wanted))]

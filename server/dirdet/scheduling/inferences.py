@@ -26,6 +26,11 @@ class Row:
 class Computes(Hashable, Protocol):
     """Whose engine computes a batch; equal to itself alone."""
 
+    @property
+    def name(self) -> str:
+        """Of the detector."""
+        ...
+
     def compute(self, canvas_hw: tuple[int, int], wanted: Sequence[CanvasBatch]) -> list[Row]:
         """One inference, in one of the threads."""
         ...
@@ -51,5 +56,5 @@ class Inferences(BatchScheduler[Bucket, CanvasBatch, Row]):
             max_delay_s=limits.max_batch_delay_s,
             bound=limits.max_queue + BESIDE,
             threads=limits.inferences,
-            observer=observer,
+            waited=lambda bucket, seconds: observer.stage_ended("queue", seconds, detector=bucket.owner.name),
         )

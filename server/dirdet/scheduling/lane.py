@@ -24,6 +24,11 @@ class Lane(Protocol):
         """For how long the engine has been at what it does now."""
         ...
 
+    @property
+    def has_room(self) -> bool:
+        """Whether nobody waits for the engine, so that work which nobody waits for may begin."""
+        ...
+
     def coming(self) -> AbstractContextManager[None]:
         """Meanwhile a picture is on its way, for which others may wait a little."""
         ...

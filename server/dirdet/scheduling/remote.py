@@ -42,7 +42,13 @@ class RemoteLane:
         self._engine = engine
         self._readiness = readiness
         self._observer = observer
+        self._places = limits.inferences
         self._asking = anyio.CapacityLimiter(limits.inferences)
+
+    @property
+    def has_room(self) -> bool:
+        """See `Lane.has_room`; half of the places are for bursts."""
+        return self._asking.borrowed_tokens <= self._places / 2
 
     def coming(self) -> AbstractContextManager[None]:
         """See `Lane.coming`."""
@@ -66,18 +72,18 @@ class RemoteLane:
 
     async def _asked(self, ask: Callable[[], Awaitable[T]], deadline: Deadline) -> T:
         """What the other process answers, when there is a place."""
-        waiting_s = time.monotonic()
+        name, waiting_s = self._detector.manifest.name, time.monotonic()
         async with self._asking:
             deadline.check("while it waited for the detector")  # a place can become free at the deadline itself
             begun_s = time.monotonic()
-            self._observer.stage_ended("queue", begun_s - waiting_s)
+            self._observer.stage_ended("queue", begun_s - waiting_s, detector=name)
             try:
                 found = await ask()
             except Exception as exc:
                 self._readiness.failed(exc)
                 raise
         self._readiness.succeeded()
-        self._observer.stage_ended("infer", time.monotonic() - begun_s)
+        self._observer.stage_ended("infer", time.monotonic() - begun_s, detector=name)
         return found
 
     def close(self) -> None:

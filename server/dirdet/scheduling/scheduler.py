@@ -10,7 +10,6 @@ from typing import Generic, TypeVar
 
 from dirdet.deadline import Deadline
 from dirdet.errors import OverloadedError
-from dirdet.observing import SILENT, Observer
 from dirdet.scheduling.batch_queue import BatchQueue, Entry
 
 Key = TypeVar("Key", bound=Hashable)
@@ -42,7 +41,7 @@ class BatchScheduler(Generic[Key, Value, Answer]):
         max_delay_s: float,
         bound: int,
         threads: int = 1,
-        observer: Observer = SILENT,
+        waited: Callable[[Key, float], None] | None = None,
     ) -> None:
         """Starts the threads; they do not keep the process alive.
 
@@ -52,11 +51,11 @@ class BatchScheduler(Generic[Key, Value, Answer]):
             max_delay_s: how long a value waits for others to join it while a thread is free and others are coming.
             bound: values that may wait.
             threads: batches that are computed at the same time.
-            observer: is told how long values wait.
+            waited: is told how many seconds a value of a key waited for its batch.
         """
         self._compute = compute
         self._bound = bound
-        self._observer = observer
+        self._tell_waited = waited
         self._queue: BatchQueue[Key, _Job[Value, Answer]] = BatchQueue(max_batch=max_batch, max_delay_s=max_delay_s)
         self._changed = threading.Condition()
         self._coming = 0
@@ -116,6 +115,12 @@ class BatchScheduler(Generic[Key, Value, Answer]):
         with self._changed:
             return time.monotonic() - min(self._begun_s.values()) if self._begun_s else 0.0
 
+    @property
+    def idle(self) -> bool:
+        """Whether nothing waits, is computed or is coming."""
+        with self._changed:
+            return not (self._queue or self._begun_s or self._coming)
+
     def close(self, *, within_s: float = 0.0) -> bool:
         """Ends the threads after the batches under way; what waits is answered with an error.
 
@@ -156,7 +161,8 @@ class BatchScheduler(Generic[Key, Value, Answer]):
             job = entry.value
             if not job.future.set_running_or_notify_cancel():
                 continue
-            self._observer.stage_ended("queue", time.monotonic() - entry.since_s)
+            if self._tell_waited is not None:
+                self._tell_waited(entry.key, time.monotonic() - entry.since_s)
             if job.deadline.left_s <= 0:
                 job.future.set_exception(job.deadline.missed("while it waited for the detector"))
             else:

@@ -15,6 +15,9 @@ from prometheus_client import (
 )
 
 from dirdet.detection import Detection
+from dirdet.shadow.comparison import Comparison
+from dirdet.shadow.pair import Pair
+from dirdet.telemetry.shadow_metrics import ShadowMetrics
 
 # Several processes keep their figures in files of this folder; prometheus_client looks it up there.
 SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
@@ -58,12 +61,13 @@ class Metrics:
         )
         self._stage_s = Histogram(
             "dirdet_stage_duration_seconds", "What a picture or request passes through.",
-            ("stage",), buckets=STAGE_BUCKETS_S, registry=registry,
+            ("detector", "stage"), buckets=STAGE_BUCKETS_S, registry=registry,
         )  # fmt: skip
+        inference = ("detector", "canvas")
         self._batch = Histogram(
-            "dirdet_batch_size", "Canvases of one inference.", ("canvas",), buckets=BATCH_BUCKETS, registry=registry
+            "dirdet_batch_size", "Canvases of one inference.", inference, buckets=BATCH_BUCKETS, registry=registry
         )
-        self._failed = Counter("dirdet_batch_failures", "Inferences that failed.", ("canvas",), registry=registry)
+        self._failed = Counter("dirdet_batch_failures", "Inferences that failed.", inference, registry=registry)
         served = ("detector", "label")
         self._score = Histogram(
             "dirdet_served_score", "Scores of the detections that were answered.",
@@ -73,6 +77,7 @@ class Metrics:
             "dirdet_served_iou", "Predicted iou of the detections that were answered.",
             served, buckets=TENTHS, registry=registry,
         )  # fmt: skip
+        self._shadow = ShadowMetrics(registry)
 
     def request_began(self) -> None:
         """A request came in."""
@@ -99,17 +104,35 @@ class Metrics:
         """See `Observer`."""
         self._shed.labels(reason).inc()
 
-    def stage_ended(self, stage: str, seconds: float) -> None:
+    def stage_ended(self, stage: str, seconds: float, *, detector: str) -> None:
         """See `Observer`."""
-        self._stage_s.labels(stage).observe(seconds)
+        self._stage_s.labels(detector, stage).observe(seconds)
 
-    def batch_ended(self, canvas_hw: tuple[int, int], size: int, seconds: float, *, failed: bool) -> None:
+    def batch_ended(
+        self, canvas_hw: tuple[int, int], size: int, seconds: float, *, detector: str, failed: bool
+    ) -> None:
         """See `Observer`."""
         canvas = f"{canvas_hw[0]}x{canvas_hw[1]}"
-        self._batch.labels(canvas).observe(size)
-        self.stage_ended("infer", seconds)
+        self._batch.labels(detector, canvas).observe(size)
+        self.stage_ended("infer", seconds, detector=detector)
         if failed:
-            self._failed.labels(canvas).inc()
+            self._failed.labels(detector, canvas).inc()
+
+    def shadow_began(self, pair: Pair) -> None:
+        """See `Observer`."""
+        self._shadow.began(pair)
+
+    def shadow_compared(self, pair: Pair, found: Comparison) -> None:
+        """See `Observer`."""
+        self._shadow.compared(pair, found)
+
+    def shadow_dropped(self, pair: Pair, reason: str) -> None:
+        """See `Observer`."""
+        self._shadow.dropped(pair, reason)
+
+    def shadow_failed(self, pair: Pair) -> None:
+        """See `Observer`."""
+        self._shadow.failed(pair)
 
     def text(self) -> bytes:
         """Everything in Prometheus' text format, of `MEDIA_TYPE`; of all processes where several share the work."""

@@ -1,18 +1,33 @@
-// The two requests of the page: what the detector is, and detecting. The key lives here, in memory.
+// The requests of the page: which detectors there are, what one is, and detecting. The key lives here, in memory.
 
 import { problemOf } from "./problems.js";
 
 let key = null;
+let chosen = null;
 
 export function useKey(given) {
   key = given;
 }
 
-/** GET /detector. Rejects with a problem. */
-export async function aboutDetector() {
+/** Of several detectors, which is asked from now on. */
+export function useDetector(name) {
+  chosen = name;
+}
+
+/** GET /detectors: their names, and the default one's. Rejects with a problem. */
+export function listDetectors() {
+  return get("detectors");
+}
+
+/** GET /detector, or that of the chosen one. Rejects with a problem. */
+export function aboutDetector() {
+  return get(chosen === null ? "detector" : `detectors/${chosen}`);
+}
+
+async function get(address) {
   let response;
   try {
-    response = await fetch("detector", { headers: key ? { authorization: `Bearer ${key}` } : {} });
+    response = await fetch(address, { headers: key ? { authorization: `Bearer ${key}` } : {} });
   } catch {
     throw problemOf(0, "", null);
   }
@@ -26,7 +41,7 @@ export async function aboutDetector() {
  * Resolves with the picture's entry, rejects with a problem; an abort of the signal rejects with null.
  */
 export async function detect(file, { scoreThreshold, onSent, signal }) {
-  const text = await send(`detect?candidates=true&score_threshold=${scoreThreshold}`, file, {
+  const text = await send(`${detectPath()}?candidates=true&score_threshold=${scoreThreshold}`, file, {
     type: "text",
     accept: "application/json",
     onSent,
@@ -37,7 +52,11 @@ export async function detect(file, { scoreThreshold, onSent, signal }) {
 
 /** The picture as the server sees it, upright, as a PNG: for files that a browser cannot show. Above 1 nothing is found. */
 export function asSeen(file, { signal }) {
-  return send("detect?score_threshold=1", file, { type: "blob", accept: "image/png", signal });
+  return send(`${detectPath()}?score_threshold=1`, file, { type: "blob", accept: "image/png", signal });
+}
+
+function detectPath() {
+  return chosen === null ? "detect" : `detectors/${chosen}/detect`;
 }
 
 // XMLHttpRequest, since fetch does not tell how much has been sent.

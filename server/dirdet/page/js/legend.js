@@ -8,6 +8,7 @@ export function createLegend(toggle) {
   const legend = byId("legend");
   const title = legend.querySelector("legend");
   let buttons = new Map();
+  let known = [];
 
   legend.addEventListener("click", (event) => {
     const id = event.target.closest("[data-class]")?.dataset.class;
@@ -20,6 +21,8 @@ export function createLegend(toggle) {
     const above = answer.candidates.filter((each) => each.score > settings.score_threshold).map((each) => each.class_id);
     const listed = [...new Set([...above, ...settings.hidden])].sort((one, other) => one - other);
     legend.hidden = listed.length < 2 && settings.hidden.size === 0;
+    if (names.join("\n") !== known.join("\n")) buttons = new Map(); // another detector's classes
+    known = names;
     // Buttons stay the same elements, so that the one with the focus keeps it.
     buttons = new Map(listed.map((id) => [id, buttons.get(id) ?? button(id, names[id])]));
     for (const [id, element] of buttons) {

@@ -1,8 +1,9 @@
 // The page: what there is on it, joined by one state.
 
-import { aboutDetector, useKey } from "./api.js";
+import { aboutDetector, listDetectors, useDetector, useKey } from "./api.js";
 import { openCamera } from "./camera.js";
 import { openCard, showDetector } from "./card.js";
+import { createChooser } from "./chooser.js";
 import { byId } from "./dom.js";
 import { createGallery } from "./gallery.js";
 import { acceptTypes, openIntake } from "./intake.js";
@@ -32,6 +33,14 @@ const askKey = openKey((key) => {
   useKey(key);
   begin();
   pictures.retry((each) => each.problem?.status === 401);
+});
+
+const showChooser = createChooser((name) => {
+  useDetector(name);
+  asked = null;
+  store.set({ pointed: null, picked: null });
+  begin();
+  pictures.again();
 });
 
 const sliders = createSliders((changed) => change(changed));
@@ -80,10 +89,12 @@ function firstSettings(about) {
 
 let asked = null;
 
-/** GET /detector, once. */
+/** What the chosen detector is: asked for once. */
 function detector() {
-  asked ??= aboutDetector().then(
+  if (asked !== null) return asked;
+  const mine = described().then(
     (about) => {
+      if (asked !== mine) return detector(); // another was chosen meanwhile
       acceptTypes(about.accepts.types);
       showDetector(about);
       sliders.build(about, floorOf(about));
@@ -91,11 +102,24 @@ function detector() {
       return about;
     },
     (problem) => {
-      asked = null;
+      if (asked === mine) asked = null;
       throw problem;
     },
   );
-  return asked;
+  asked = mine;
+  return mine;
+}
+
+let chosen = false;
+
+async function described() {
+  if (!chosen) {
+    const told = await listDetectors();
+    const name = showChooser(told);
+    if (told.detectors.length > 1) useDetector(name);
+    chosen = true;
+  }
+  return aboutDetector();
 }
 
 async function begin() {

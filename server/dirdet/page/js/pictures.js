@@ -55,6 +55,16 @@ export function createPictures({ about, onChange, onKeyWanted }) {
     go();
   }
 
+  /** All of them, by another detector. */
+  function again() {
+    for (const picture of pictures) {
+      picture.stop.abort();
+      Object.assign(picture, { stop: new AbortController(), state: "waiting", sent: 0, problem: null, answer: null });
+    }
+    onChange();
+    go();
+  }
+
   function go() {
     for (const picture of pictures) {
       if (running >= AT_ONCE) return;
@@ -64,10 +74,13 @@ export function createPictures({ about, onChange, onKeyWanted }) {
 
   async function run(picture) {
     running += 1;
+    const { signal } = picture.stop;
+    change(picture, { state: "sending", sent: 0, problem: null }); // waits no more, also while the detector is asked for
     try {
-      await attempts(picture);
+      await attempts(picture, signal);
     } catch (problem) {
       if (problem instanceof Error) throw problem; // ours, not the server's
+      if (signal.aborted) return;
       if (problem !== null) change(picture, { state: "failed", problem });
       if (problem?.status === 401) onKeyWanted(problem);
     } finally {
@@ -76,35 +89,37 @@ export function createPictures({ about, onChange, onKeyWanted }) {
     }
   }
 
-  async function attempts(picture) {
+  async function attempts(picture, signal) {
     const known = await about();
+    if (signal.aborted) throw null;
     refuseIfTooLarge(picture.file, known.accepts.max_bytes);
     for (let attempt = 1; ; attempt += 1) {
       try {
-        const answer = await once(picture, known);
-        await makeVisible(picture, answer);
+        const answer = await once(picture, known, signal);
+        await makeVisible(picture, answer, signal);
+        if (signal.aborted) throw null;
         change(picture, { state: "done", answer });
         return;
       } catch (problem) {
-        if (problem instanceof Error || problem === null) throw problem;
+        if (problem instanceof Error || problem === null || signal.aborted) throw problem;
         if (problem.retryAfterS === null || attempt === TRIES) throw problem;
         change(picture, { state: "pausing", problem, again: Date.now() + problem.retryAfterS * 1000 });
         const countdown = setInterval(onChange, 500);
-        await pause(problem.retryAfterS * 1000, picture.stop.signal).finally(() => clearInterval(countdown));
+        await pause(problem.retryAfterS * 1000, signal).finally(() => clearInterval(countdown));
       }
     }
   }
 
-  function once(picture, known) {
+  function once(picture, known, signal) {
     change(picture, { state: "sending", sent: 0, problem: null });
     return detect(picture.file, {
       scoreThreshold: floorOf(known),
-      signal: picture.stop.signal,
-      onSent: (part) => change(picture, part < 1 ? { sent: part } : { sent: 1, state: "detecting" }),
+      signal,
+      onSent: (part) => !signal.aborted && change(picture, part < 1 ? { sent: part } : { sent: 1, state: "detecting" }),
     });
   }
 
-  return { all: () => pictures, add, remove, retry };
+  return { all: () => pictures, add, remove, retry, again };
 }
 
 /** The lowest score threshold that the page offers: what it asks candidates for. */
@@ -120,11 +135,11 @@ function refuseIfTooLarge(file, maxBytes) {
 }
 
 // Browsers show no TIFF, and turn by its EXIF orientation a JPEG, but not every other type: the server shows those.
-async function makeVisible(picture, answer) {
+async function makeVisible(picture, answer, signal) {
   const shown = await sizeOf(picture.url);
   const same = shown?.width === answer.width && shown.height === answer.height;
   if (same && !(await mayBeTurned(picture.file))) return;
-  const seen = await asSeen(picture.file, { signal: picture.stop.signal });
+  const seen = await asSeen(picture.file, { signal });
   URL.revokeObjectURL(picture.url);
   picture.url = URL.createObjectURL(seen);
 }
