@@ -45,8 +45,10 @@ def expected(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def fragile(make_server: Callable[..., TritonServer], repository: Path, tmp_path: Path) -> Iterator[TritonServer]:
     """A server of its own, with one model, that starts quickly."""
-    (tmp_path / MODEL).symlink_to(repository / MODEL)
-    server = make_server(tmp_path, torch=False)
+    models = tmp_path / "models"
+    models.mkdir()
+    (models / MODEL).symlink_to(repository / MODEL)
+    server = make_server(models, torch=False)
     server.start()
     yield server
     server.stop()

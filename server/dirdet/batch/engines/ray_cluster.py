@@ -95,6 +95,11 @@ def connect(address: str | None) -> Any:  # noqa: ANN401
         if threading.current_thread() is threading.main_thread():  # Ray listens to signals, and so does the job
             for number, handler in heard.items():
                 signal.signal(number, handler)
-    logging.getLogger("ray").setLevel(logging.ERROR)
-    logging.getLogger("ray.data").setLevel(logging.ERROR)
     return ray
+
+
+def import_ray_data() -> Any:  # noqa: ANN401
+    """ray.data, which then tells of nothing but errors: a job tells of its progress itself."""
+    data = import_ray("ray.data")
+    logging.getLogger("ray.data").setLevel(logging.ERROR)  # importing it sets another
+    return data

@@ -2,14 +2,15 @@
 
 import json
 import threading
+import warnings
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
 from dirdet.batch.engines.base import EngineChangedError, Sink
-from dirdet.batch.engines.ray_cluster import Share, import_ray
+from dirdet.batch.engines.ray_cluster import Share, import_ray, import_ray_data
 from dirdet.batch.engines.ray_stages import Infer, ReadPart
 from dirdet.batch.missing import Missing
 from dirdet.batch.rows import PartRows
@@ -24,6 +25,16 @@ MOST_BLOCKS = 4096
 # How often the cluster may fail in a row, without a part done between, until the job stops.
 MOST_FAILURES = 3
 STOP_S = 15.0
+# Ray's names for a worker, node or block that is gone.
+LOST = (
+    "RayActorError",
+    "ObjectLostError",
+    "WorkerCrashedError",
+    "NodeDiedError",
+    "RaySystemError",
+    "ActorUnschedulableError",
+    "TaskUnschedulableError",
+)
 
 
 class RayWork:
@@ -145,7 +156,7 @@ class RayWork:
         self.failures += rows.failures
 
     def _dataset(self, missing: Missing, parts: list[int]) -> Any:  # noqa: ANN401
-        data = import_ray("ray.data")
+        data = import_ray_data()
         context = data.DataContext.get_current()
         context.enable_progress_bars = False
         context.target_max_block_size = BLOCK_BYTES
@@ -154,55 +165,45 @@ class RayWork:
         read = numbered.map_batches(
             ReadPart(missing, self._folder).__call__, batch_size=1, batch_format="pyarrow", num_cpus=share.read_cpus
         )
-        # An actor that dies ends the stages, which then begin anew where there is room: one that was to be placed again
-        # would keep what it has been given until a node comes.
-        return read.map_batches(
-            Infer,
-            fn_constructor_args=(self._folder, self._bundle_sha256, self._settings, share.threads),
-            batch_size=1,
-            batch_format="pyarrow",
-            compute=data.ActorPoolStrategy(size=share.actors),
-            num_gpus=share.gpus,
-            num_cpus=share.cpus,
-            max_restarts=0,
-            max_task_retries=0,
-        )
+        with warnings.catch_warnings():
+            # Named options have no `max_restarts` yet; those of actors go in 2.64, which pyproject.toml keeps out.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            # An actor that dies ends the stages, which then begin anew where there is room: one that was to be placed
+            # again would keep what it has been given until a node comes.
+            return read.map_batches(
+                Infer,
+                fn_constructor_args=(self._folder, self._bundle_sha256, self._settings, share.threads),
+                batch_size=1,
+                batch_format="pyarrow",
+                compute=data.ActorPoolStrategy(size=share.actors),
+                num_gpus=share.gpus,
+                num_cpus=share.cpus,
+                max_restarts=0,
+                max_task_retries=0,
+            )
 
 
-def _told_by(exc: BaseException | None) -> DirdetError | None:
+def _told_by(exc: BaseException) -> DirdetError | None:
     """The error of dirdet's own that a worker raised, if one did."""
-    seen: set[int] = set()
-    while exc is not None and id(exc) not in seen:
-        seen.add(id(exc))
-        if isinstance(exc, DirdetError):
-            return exc
-        cause = getattr(exc, "cause", None)
-        exc = cause if isinstance(cause, BaseException) else exc.__cause__ or exc.__context__
-    return None
+    return next((each for each in _causes(exc) if isinstance(each, DirdetError)), None)
 
 
 def _cluster_failed(exc: BaseException) -> bool:
     """Whether the cluster is why, and not what was to be computed."""
     errors = import_ray("ray.exceptions")
-    lost = (
-        errors.RayActorError,
-        errors.ObjectLostError,
-        errors.WorkerCrashedError,
-        errors.NodeDiedError,
-        errors.OwnerDiedError,
-        errors.RaySystemError,
-        errors.ActorUnschedulableError,
-        errors.TaskUnschedulableError,
-    )
+    lost = tuple(getattr(errors, name) for name in LOST)
+    return any(isinstance(each, lost) for each in _causes(exc))
+
+
+def _causes(exc: BaseException) -> Iterator[BaseException]:
+    """An exception and what it came from; Ray has some of them in `cause`."""
     seen: set[int] = set()
     current: BaseException | None = exc
     while current is not None and id(current) not in seen:
         seen.add(id(current))
-        if isinstance(current, lost):
-            return True
+        yield current
         cause = getattr(current, "cause", None)
         current = cause if isinstance(cause, BaseException) else current.__cause__ or current.__context__
-    return False
 
 
 def _first_line(exc: BaseException) -> str:
