@@ -4,16 +4,18 @@ import importlib
 import logging
 import os
 import signal
+import socket
 import threading
 from dataclasses import dataclass
 from typing import Any
 
-from dirdet.errors import EngineError, MissingExtraError, install_hint
+from dirdet.errors import EngineError, MissingExtraError, ParameterError, install_hint
 
 # Of an actor without a GPU: with more threads an inference gains little.
 ACTOR_CPUS = 4
 # Beside an actor there is always room to read for it.
 READ_CPUS = 0.25
+KNOCK_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +83,13 @@ def connect(address: str | None) -> Any:  # noqa: ANN401
 
     Raises:
         EngineError: there is no such cluster.
+        ParameterError: the address is none.
         MissingExtraError: Ray is not installed.
     """
     ray = import_ray()
     where = address or os.environ.get("RAY_ADDRESS") or "local"
+    if where not in ("auto", "local"):
+        _knock(where)
     here: dict[str, Any] = {"include_dashboard": False} if where == "local" else {}
     heard = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -96,6 +101,22 @@ def connect(address: str | None) -> Any:  # noqa: ANN401
             for number, handler in heard.items():
                 signal.signal(number, handler)
     return ray
+
+
+def _knock(address: str) -> None:
+    """Refuses an address at which nobody is: Ray tries for a minute, and then ends the whole process.
+
+    Raises:
+        ParameterError: it is no address.
+        EngineError: nobody is there.
+    """
+    host, _, port = address.rpartition(":")
+    if not host or "/" in host or not port.isdecimal() or not 0 < int(port) < 65536:
+        raise ParameterError("--ray-address", f"expected auto or HOST:PORT of a Ray cluster's head, got {address!r}")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=KNOCK_S).close()
+    except OSError as exc:
+        raise EngineError(f"no Ray cluster at {address}: {exc.strerror or exc}") from exc
 
 
 def import_ray_data() -> Any:  # noqa: ANN401
