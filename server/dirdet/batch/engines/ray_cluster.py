@@ -120,7 +120,9 @@ def _knock(address: str) -> None:
 
 
 def import_ray_data() -> Any:  # noqa: ANN401
-    """ray.data, which then tells of nothing but errors: a job tells of its progress itself."""
+    """ray.data, which then logs into Ray's own files only: a job tells of its progress and its end itself."""
     data = import_ray("ray.data")
-    logging.getLogger("ray.data").setLevel(logging.ERROR)  # importing it sets another
+    for handler in logging.getLogger("ray.data").handlers:
+        if isinstance(handler, logging.StreamHandler):
+            handler.setLevel(logging.CRITICAL + 1)
     return data
