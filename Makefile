@@ -5,6 +5,7 @@ VENV := .venv
 GPU_VENV := .venv-gpu
 SERVE_VENV := .venv-serve
 CONVERTERS_VENV := .venv-converters
+RAY_VENV := .venv-ray
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
@@ -56,6 +57,9 @@ has-gpu:
 test-converters: $(CONVERTERS_VENV)/.ready ## Results into supervision, FiftyOne, COCO, Label Studio; installs them, 1.5 GB
 	$(CONVERTERS_VENV)/bin/python -m pytest -W default tests/converters
 
+test-ray: $(RAY_VENV)/.ready ## Jobs on a Ray cluster of several nodes on this machine; installs Ray
+	$(RAY_VENV)/bin/python -m pytest -W default tests/ray
+
 openapi: $(VENV)/.ready ## Write the API's document, which tests hold the API to, anew
 	WRITE_OPENAPI=1 $(BIN)/python -m pytest --quiet tests/contract/test_openapi.py
 
@@ -93,7 +97,7 @@ lock: $(VENV)/.ready ## Resolve requirements/*.txt anew
 	$(BIN)/python requirements/lock.py
 
 clean: ## Remove the virtual environments and caches
-	rm -rf $(VENV) $(SERVE_VENV) $(GPU_VENV) $(CONVERTERS_VENV) dist .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(SERVE_VENV) $(GPU_VENV) $(CONVERTERS_VENV) $(RAY_VENV) dist .pytest_cache .ruff_cache .hypothesis
 
 # The serving environment is small, so that `make serve` answers soon after it is typed.
 $(SERVE_VENV)/.ready: pyproject.toml requirements/cpu.txt
@@ -122,4 +126,10 @@ $(GPU_VENV)/.ready: pyproject.toml requirements/gpu-dev.txt | has-gpu
 $(CONVERTERS_VENV)/.ready: pyproject.toml tests/converters/requirements.txt
 	$(PYTHON) -m venv $(CONVERTERS_VENV)
 	$(CONVERTERS_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r tests/converters/requirements.txt --editable .
+	@touch $@
+
+# Too big and too changing to be locked, as those of the converters.
+$(RAY_VENV)/.ready: pyproject.toml tests/ray/requirements.txt
+	$(PYTHON) -m venv $(RAY_VENV)
+	$(RAY_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r tests/ray/requirements.txt --editable '.[cpu,ray]'
 	@touch $@

@@ -75,9 +75,7 @@ class Detector:
 
     def place(self, picture: Image.Image) -> PlacedPicture:
         """An upright RGB picture on the canvas that fits it."""
-        rule = self.manifest.resize
-        fit = fit_picture((picture.height, picture.width), rule=rule, canvases=self.manifest.canvases)
-        return PlacedPicture(paint(picture, fit, rule=rule), fit)
+        return place_picture(picture, self.manifest)
 
     def detect_placed(self, pictures: Sequence[PlacedPicture], settings: Settings) -> list[Found]:
         """What is found in each picture; pictures on canvases of one size share an inference.
@@ -148,6 +146,13 @@ class Detector:
         settings = self.settle(DetectOptions())
         for blank in self.blanks():
             self.detect_placed([blank], settings)
+
+
+def place_picture(picture: Image.Image, manifest: Manifest) -> PlacedPicture:
+    """An upright RGB picture on the canvas of a detector that fits it."""
+    rule = manifest.resize
+    fit = fit_picture((picture.height, picture.width), rule=rule, canvases=manifest.canvases)
+    return PlacedPicture(paint(picture, fit, rule=rule), fit)
 
 
 def _inferences(pictures: Sequence[PlacedPicture]) -> Iterator[list[int]]:

@@ -81,6 +81,10 @@ class EngineMemoryError(EngineError):
     """An engine whose device has no memory left for the canvases."""
 
 
+class WrongNetworkError(EngineError):
+    """An engine in another process that has another network than the bundle's."""
+
+
 class ListenError(DirdetError):
     """An address of this machine that cannot be listened on."""
 

@@ -1,12 +1,14 @@
 """What a request may ask of a detector, and what that means for a given bundle."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import PydanticCustomError
 
-from dirdet.bundle import Manifest
+from dirdet.bundle import Thresholds
+from dirdet.calibration import Calibration
 from dirdet.errors import ParameterError
 from dirdet.faults import shown
 
@@ -85,7 +87,32 @@ class Settings:
     candidates: bool = False
 
 
-def settle(options: DetectOptions, manifest: Manifest) -> Settings:
+class Named(Protocol):
+    """A class of objects."""
+
+    @property
+    def name(self) -> str: ...
+
+
+class Described(Protocol):
+    """What options depend on of a detector: a bundle's manifest has it, and so has what a gateway tells."""
+
+    # ruff: noqa: D102 - see dirdet.bundle.Manifest
+    @property
+    def name(self) -> str: ...
+    @property
+    def localization_confidence(self) -> str | None: ...
+    @property
+    def defaults(self) -> Thresholds: ...
+    @property
+    def max_detections(self) -> int: ...
+    @property
+    def categories(self) -> Sequence[Named]: ...
+    @property
+    def calibration(self) -> Calibration | None: ...
+
+
+def settle(options: DetectOptions, manifest: Described) -> Settings:
     """What the options mean for this detector.
 
     Raises:
@@ -116,7 +143,7 @@ def settle(options: DetectOptions, manifest: Manifest) -> Settings:
     )
 
 
-def _class_ids(wanted: list[str], manifest: Manifest) -> frozenset[int] | None:
+def _class_ids(wanted: list[str], manifest: Described) -> frozenset[int] | None:
     if not wanted:
         return None
     known = {str(class_id): class_id for class_id in range(len(manifest.categories))}

@@ -38,7 +38,10 @@ class DetectorTold(_Part):
     architecture: str
     localization_confidence: str | None
     checkpoint_sha256: str
-    bundle_sha256: str = Field(description="of bundle.json, which has the hash of every other file")
+    bundle_sha256: str | None = Field(description="of bundle.json, which has the hash of every other file")
+    told_sha256: str | None = Field(
+        default=None, description="of what a gateway tells of its detector, whose bundle is not here"
+    )
 
 
 class SettingsTold(_Part):

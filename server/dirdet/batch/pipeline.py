@@ -1,27 +1,26 @@
-"""The stages of a job, all at work at once: read and decode, fill batches, infer, write.
+"""The stages of a job, all at work at once: read, fill batches, compute, write.
 
-Batches depend on the plan alone: a part's pictures in their order, by canvas size, at most `MAX_BATCH` together, none
-shared by two parts. So a part gives the same numbers whenever it is computed, and parts are what is resumed by.
+Batches depend on the plan alone (`dirdet.batch.filling`). So a part gives the same numbers whenever it is computed, and
+parts are what is resumed by.
 """
 
 import threading
-import time
-from collections import defaultdict, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from queue import Empty, Full, Queue
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
-from dirdet.batch.entry import Entry
-from dirdet.batch.reading import Reader, reason_of
+from dirdet.batch.engines.base import Seen, Sink, Stage
+from dirdet.batch.filling import Filling
+from dirdet.batch.missing import Missing, Planned
+from dirdet.batch.reading import reason_of
 from dirdet.batch.rows import PartRows
-from dirdet.canvas import Fit
-from dirdet.detections import detections_of
-from dirdet.detector import MAX_BATCH, Detector, PlacedPicture, canvas_batch
+from dirdet.detector import MAX_BATCH
 from dirdet.errors import PictureError
-from dirdet.options import Settings
-from dirdet.tensors import Candidates, CanvasBatch
+
+P = TypeVar("P")
 
 # Pictures that may be decoded before their turn, and batches on their way to the engine and back: together they bound
 # the memory, whatever the number of pictures.
@@ -31,23 +30,15 @@ BATCHES_AHEAD = 3
 PATIENCE_S = 0.1
 
 
-class Planned(NamedTuple):
-    """A picture and its place."""
-
-    part: int
-    position: int
-    entry: Entry
-
-
-class _Placed(NamedTuple):
+class _Read(NamedTuple, Generic[P]):
     planned: Planned
-    picture: PlacedPicture
+    picture: P
 
 
 @dataclass(frozen=True, slots=True)
-class _Inferred:
-    members: list[tuple[Planned, Fit]]
-    candidates: "Future[Candidates]"
+class _Begun:
+    members: list[Planned]
+    wait: Callable[[], list[Seen | PictureError]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,160 +52,135 @@ class _PartEnd:
     part: int
 
 
-_Item = _Inferred | _Failed | _PartEnd
+_Item = _Begun | _Failed | _PartEnd
 
 
 class _StoppedError(Exception):
     """The job has been stopped; ends a stage."""
 
 
-class Pipeline:
-    """Runs the stages in threads of their own; one job, once.
+class Pipeline(Generic[P]):
+    """Runs the stages in threads of their own; one job, once. See `dirdet.batch.engines.base.Work`."""
 
-    Attributes:
-        done: set when every stage has ended.
-        error: why the job did not come to its end; None while it runs, where it did, and where it was told to stop.
-        pictures: done in this run.
-        failures: of these, those that could not be read.
-        engine_seconds: in which the engine computed.
-    """
-
-    def __init__(
-        self,
-        detector: Detector,
-        settings: Settings,
-        *,
-        workers: int,
-        engine_calls: int,
-        write: Callable[[int, PartRows], None],
-        failed: Callable[[Entry, PictureError], None],
-    ) -> None:
+    def __init__(self, stage: Stage[P], *, workers: int, sink: Sink) -> None:
         """Begins nothing yet.
 
         Args:
-            detector: whose engine computes.
-            settings: which detections are wanted.
-            workers: threads that read and decode.
-            engine_calls: batches that the engine is given at once.
-            write: takes the rows of each part, in order; what it raises ends the job.
-            failed: is told each picture that could not be read; what it raises ends the job.
+            stage: reads and computes; closed at the end.
+            workers: threads that read.
+            sink: where the results go.
         """
-        self._detector, self._settings = detector, settings
-        self._write, self._failed = write, failed
+        self._stage, self._sink = stage, sink
         self._readers = ThreadPoolExecutor(workers, "read")
-        self._engine = ThreadPoolExecutor(engine_calls, "infer")
-        self._places = threading.Semaphore(engine_calls + BATCHES_AHEAD)
+        self._places = threading.Semaphore(stage.in_flight + BATCHES_AHEAD)
         self._items: Queue[_Item | None] = Queue(8 * AHEAD)
         self._stop = threading.Event()
+        self.notes = stage.notes
         self.done = threading.Event()
         self.error: BaseException | None = None
         self.pictures = 0
         self.failures = 0
-        self.engine_seconds = 0.0
 
-    def start(self, planned: Iterator[Planned]) -> None:
-        """Begins; whole parts only, each one's pictures one after the other."""
-        feeder = threading.Thread(target=self._guarded, args=(self._feed, planned), name="feed")
+    @property
+    def engine_seconds(self) -> float:
+        """See `Work`."""
+        return self._stage.seconds
+
+    def start(self, missing: Missing) -> None:
+        """See `Work.start`."""
+        feeder = threading.Thread(target=self._guarded, args=(self._feed, missing), name="feed")
         writer = threading.Thread(target=self._guarded, args=(self._take,), name="write")
-        threading.Thread(target=self._end, args=([feeder, writer],), name="end").start()
+        feeder.start()
+        writer.start()
+        threading.Thread(target=self._end, args=(feeder, writer), name="end").start()
 
     def stop(self) -> None:
-        """Tells every stage to end; a part that is not whole is given up."""
+        """See `Work.stop`."""
         self._stop.set()
 
-    def _end(self, threads: Sequence[threading.Thread]) -> None:
-        for each in threads:
-            each.start()
-        for each in threads:
-            each.join()
+    def _end(self, feeder: threading.Thread, writer: threading.Thread) -> None:
+        feeder.join()
+        while writer.is_alive() and not self._stop.wait(PATIENCE_S):
+            pass
+        self._stage.close()  # where it was stopped, what the writer waits for ends now
+        writer.join()
         self._readers.shutdown(cancel_futures=True)
-        self._engine.shutdown(cancel_futures=True)
         self.done.set()
 
-    def _guarded(self, stage: Callable[..., None], *arguments: object) -> None:
+    def _guarded(self, work: Callable[..., None], *arguments: object) -> None:
         try:
-            stage(*arguments)
+            work(*arguments)
         except _StoppedError:
             pass
         except BaseException as exc:  # it ends the job, and the caller raises it
-            self.error = self.error or exc
+            if not self._stop.is_set():
+                self.error = exc
             self.stop()
 
-    def _feed(self, planned: Iterator[Planned]) -> None:
-        read = Reader(self._detector)
-        ahead: deque[tuple[Planned, Future[PlacedPicture]]] = deque()
-        waiting: defaultdict[tuple[int, int], list[_Placed]] = defaultdict(list)
+    def _feed(self, missing: Missing) -> None:
+        ahead: deque[tuple[Planned, Future[P]]] = deque()
+        filling: Filling[_Read[P]] = Filling()
         part: int | None = None
 
         def turn() -> None:
             nonlocal part
             each, future = ahead.popleft()
             if part is not None and each.part != part:
-                self._flush(part, waiting)
+                self._flush(part, filling)
             part = each.part
             try:
                 picture = future.result()
             except PictureError as exc:
                 self._put(_Failed(each, exc))
                 return
-            bucket = waiting[picture.fit.canvas_hw]
-            bucket.append(_Placed(each, picture))
-            if len(bucket) == MAX_BATCH:
-                self._infer(waiting.pop(picture.fit.canvas_hw))
+            if batch := filling.add(self._stage.kind(picture), _Read(each, picture)):
+                self._begin(batch)
 
-        for each in planned:
+        for each in missing:
             self._check()
-            ahead.append((each, self._readers.submit(read, each.entry)))
+            ahead.append((each, self._readers.submit(self._stage.read, each.entry)))
             if len(ahead) == AHEAD:
                 turn()
         while ahead:
             self._check()
             turn()
         if part is not None:
-            self._flush(part, waiting)
+            self._flush(part, filling)
         self._put(None)
 
-    def _flush(self, part: int, waiting: defaultdict[tuple[int, int], list[_Placed]]) -> None:
-        for bucket in waiting.values():
-            self._infer(bucket)
-        waiting.clear()
+    def _flush(self, part: int, filling: "Filling[_Read[P]]") -> None:
+        for batch in filling.rest():
+            self._begin(batch)
         self._put(_PartEnd(part))
 
-    def _infer(self, placed: list[_Placed]) -> None:
+    def _begin(self, batch: "list[_Read[P]]") -> None:
         while not self._places.acquire(timeout=PATIENCE_S):
             self._check()
-        batch = canvas_batch([each.picture for each in placed], [self._settings] * len(placed))
-        members = [(each.planned, each.picture.fit) for each in placed]
-        self._put(_Inferred(members, self._engine.submit(self._detect, batch)))
-
-    def _detect(self, batch: CanvasBatch) -> Candidates:
-        began = time.perf_counter()
-        try:
-            return self._detector.engine.detect(batch)
-        finally:
-            self.engine_seconds += time.perf_counter() - began
+        wait = self._stage.submit([each.picture for each in batch])
+        self._put(_Begun([each.planned for each in batch], wait))
 
     def _take(self) -> None:
         rows = PartRows()
         while (item := self._get()) is not None:
             if isinstance(item, _PartEnd):
-                self._write(item.part, rows)
+                self._sink.write(item.part, rows)
                 rows = PartRows()
             elif isinstance(item, _Failed):
-                rows.add_failure(item.planned.position, item.planned.entry, item.error, reason_of(item.error))
-                self.failures += 1
-                self.pictures += 1
-                self._failed(item.planned.entry, item.error)
+                self._fail(item.planned, item.error, rows)
             else:
-                self._add(item, rows)
+                for planned, outcome in zip(item.members, item.wait(), strict=True):
+                    if isinstance(outcome, PictureError):
+                        self._fail(planned, outcome, rows)
+                    else:
+                        rows.add(planned.position, planned.entry, outcome.picture_hw, outcome.detections)
+                        self.pictures += 1
+                self._places.release()
 
-    def _add(self, inferred: _Inferred, rows: PartRows) -> None:
-        candidates = inferred.candidates.result()
-        for index, (planned, fit) in enumerate(inferred.members):
-            found = detections_of(candidates, index, fit=fit, manifest=self._detector.manifest, settings=self._settings)
-            rows.add(planned.position, planned.entry, fit, found)
-        self.pictures += len(inferred.members)
-        self._places.release()
+    def _fail(self, planned: Planned, error: PictureError, rows: PartRows) -> None:
+        rows.add_failure(planned.position, planned.entry, error, reason_of(error))
+        self.failures += 1
+        self.pictures += 1
+        self._sink.failed(planned.entry, error)
 
     def _check(self) -> None:
         if self._stop.is_set():

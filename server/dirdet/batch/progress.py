@@ -3,6 +3,7 @@
 import shutil
 import sys
 import time
+from queue import Empty, SimpleQueue
 
 import click
 
@@ -38,6 +39,19 @@ class Progress:
             click.echo(f"\r{line[:width]:<{width}}", nl=last, err=True)
         else:
             click.echo(line, err=True)
+
+    def note(self, notes: SimpleQueue[str]) -> None:
+        """Tells what came up meanwhile, also to who wants no progress told."""
+        while True:
+            try:
+                text = notes.get_nowait()
+            except Empty:
+                return
+            if self._terminal and not self._quiet:  # what the bar shows would stay beside it
+                text = f"\r{' ' * (shutil.get_terminal_size().columns - 1)}\rdirdet: {text}"
+                click.echo(text, err=True)
+            else:
+                click.echo(f"dirdet: {text}", err=True)
 
     def line(self, pictures: int, failures: int, seconds: float) -> str:
         """Done, rate, what remains, failures."""

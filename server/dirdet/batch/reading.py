@@ -4,7 +4,8 @@ import re
 import threading
 
 from dirdet.batch.entry import Entry
-from dirdet.detector import Detector, PlacedPicture
+from dirdet.bundle import Manifest
+from dirdet.detector import PlacedPicture, place_picture
 from dirdet.errors import (
     BrokenPictureError,
     NotAPictureError,
@@ -31,9 +32,9 @@ _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 class Reader:
     """Reads, decodes and places; safe to call from several threads."""
 
-    def __init__(self, detector: Detector) -> None:
+    def __init__(self, manifest: Manifest) -> None:
         """For this detector's canvases."""
-        self._detector = detector
+        self._manifest = manifest
         self._huge = threading.Lock()
 
     def __call__(self, entry: Entry) -> PlacedPicture:
@@ -47,17 +48,22 @@ class Reader:
             width, height = open_picture(file).size
             file.seek(0)
             if width * height <= HUGE_PIXELS:
-                return self._detector.place(read_picture(file))
+                return place_picture(read_picture(file), self._manifest)
             with self._huge:
-                return self._detector.place(read_picture(file))
+                return place_picture(read_picture(file), self._manifest)
         except PictureError as exc:
-            raise type(exc)(_ADDRESS.sub("", str(exc))) from exc
+            raise type(exc)(without_addresses(str(exc))) from exc
         except MemoryError as exc:
             raise PictureTooLargeError("there is not enough memory to decode it") from exc
         except Exception as exc:
             raise BrokenPictureError(
-                f"it cannot be decoded: {_ADDRESS.sub('', str(exc)) or type(exc).__name__}"
+                f"it cannot be decoded: {without_addresses(str(exc)) or type(exc).__name__}"
             ) from exc
+
+
+def without_addresses(text: str) -> str:
+    """What a decoder says, the same each time."""
+    return _ADDRESS.sub("", text)
 
 
 def reason_of(error: PictureError) -> str:

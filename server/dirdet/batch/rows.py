@@ -5,7 +5,6 @@ from typing import Any
 
 from dirdet.batch.arrow import arrow, parquet
 from dirdet.batch.entry import Entry
-from dirdet.canvas import Fit
 from dirdet.detection import Detection
 from dirdet.errors import PictureError
 
@@ -52,9 +51,9 @@ class PartRows:
         """How many pictures."""
         return len(self._pictures)
 
-    def add(self, position: int, entry: Entry, fit: Fit, detections: list[Detection]) -> None:
+    def add(self, position: int, entry: Entry, picture_hw: tuple[int, int], detections: list[Detection]) -> None:
         """A picture that was detected on; figures are rounded as in the API's answers."""
-        height, width = fit.picture_hw
+        height, width = picture_hw
         seen = {"width": width, "height": height, "count": len(detections)}
         common = {"position": position, "picture": entry.name}
         self._pictures[position] = (

@@ -1,24 +1,21 @@
 """Runs a job from wherever it stands to its end, or to where it can go on from."""
 
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
-from pathlib import Path
 
+from dirdet.batch.engines.base import JobEngine, Sink
 from dirdet.batch.entry import Entry
 from dirdet.batch.errors import JobStoppedError, OutputError, SourceError
-from dirdet.batch.job import Identity, Job, detector_told, settings_told, source_told
+from dirdet.batch.job import Identity, Job, settings_told, source_told
 from dirdet.batch.listing.source import Source
 from dirdet.batch.listing.tally import Tally
+from dirdet.batch.missing import Missing
 from dirdet.batch.output import Output
-from dirdet.batch.pipeline import Pipeline, Planned
 from dirdet.batch.plan import Choice, chosen, first_difference, read_plan, write_plan
 from dirdet.batch.progress import Progress
 from dirdet.batch.rows import PartRows
 from dirdet.batch.stopping import stopped
-from dirdet.bundle import MANIFEST, Bundle, sha256_of
-from dirdet.detector import Detector
 from dirdet.errors import PictureError
 from dirdet.options import Settings
 
@@ -33,7 +30,6 @@ class Ask:
         choice: which of them.
         part_pictures: of a part, the unit that is resumed by.
         workers: threads that read and decode.
-        engine_calls: batches that the engine is given at once.
         strict: end at the first picture that cannot be read.
         quiet: tell no progress.
     """
@@ -43,7 +39,6 @@ class Ask:
     choice: Choice
     part_pictures: int
     workers: int
-    engine_calls: int = 1
     strict: bool = False
     quiet: bool = False
 
@@ -63,32 +58,34 @@ class Done:
     recomputed: list[int]
 
 
-def run_job(ask: Ask, output: Output, *, bundle: Bundle, detector: Detector, settings: Settings) -> Done:
+def run_job(ask: Ask, output: Output, *, engine: JobEngine, settings: Settings) -> Done:
     """Does what is not done yet.
 
     Raises:
         SourceError: there is no picture.
         OutputError: the folder holds something else, or the results of another job; says what differs.
         JobStoppedError: the job could not go on.
+        DirdetError: the engine cannot compute.
         KeyboardInterrupt: it was interrupted; whole parts are kept.
     """
     output.read_job()  # what is no folder of results is refused before anything is written there
+    computing = engine.begin()
     with output.locked():
         output.sweep()
-        job = _begun(ask, output, bundle, detector, settings)
+        job = _begun(ask, output, engine, computing, settings)
         sound = [part for part in job.parts if output.sound(part)]
         named = range(job.part_count) if job.finished else [part.number for part in job.parts]
         recomputed = sorted(set(named) - {part.number for part in sound})
         if output.complete(job) and not recomputed:
             return Done(job, already=True, recomputed=[])
         job = job.model_copy(update={"parts": sound, "finished": False})
-        job = _go_on(ask, output, job, detector, settings)
+        job = _go_on(ask, output, job, engine, settings)
         output.write_errors(job)
         job = output.finish(job)
         return Done(job, already=False, recomputed=recomputed)
 
 
-def _begun(ask: Ask, output: Output, bundle: Bundle, detector: Detector, settings: Settings) -> Job:
+def _begun(ask: Ask, output: Output, engine: JobEngine, computing: str, settings: Settings) -> Job:
     """The job that the folder holds, if it is this one; else a new one. Either way its plan is written."""
     tally = Tally()
     planned = write_plan(output.new_plan, chosen(ask.source, ask.choice, tally), tally)
@@ -98,8 +95,8 @@ def _begun(ask: Ask, output: Output, bundle: Bundle, detector: Detector, setting
         identity = Identity(
             dirdet=version("dirdet"),
             source=source_told(ask.source.kind, ask.named, planned, ask.choice),
-            detector=detector_told(bundle, sha256_of(bundle.folder / MANIFEST)),
-            engine=detector.engine.description,
+            detector=engine.detector,
+            engine=computing,
             settings=settings_told(settings),
             part_pictures=ask.part_pictures,
         )
@@ -128,7 +125,7 @@ def _left_out(tally: Tally) -> str:
     return f"; the names of {tally.passed_over} files end as no picture's (--all-files)" if tally.passed_over else ""
 
 
-def _go_on(ask: Ask, output: Output, job: Job, detector: Detector, settings: Settings) -> Job:
+def _go_on(ask: Ask, output: Output, job: Job, engine: JobEngine, settings: Settings) -> Job:
     """Computes the parts that are missing."""
     parts = {part.number: part for part in job.parts}
     before = sum(part.pictures for part in job.parts)
@@ -137,7 +134,7 @@ def _go_on(ask: Ask, output: Output, job: Job, detector: Detector, settings: Set
     def times() -> dict[str, float]:
         return {
             "seconds": round(seconds + time.monotonic() - began, 3),
-            "engine_seconds": round(engine_seconds + pipeline.engine_seconds, 3),
+            "engine_seconds": round(engine_seconds + work.engine_seconds, 3),
         }
 
     def write(number: int, rows: PartRows) -> None:
@@ -149,34 +146,27 @@ def _go_on(ask: Ask, output: Output, job: Job, detector: Detector, settings: Set
         if ask.strict:
             raise JobStoppedError(f"{entry.name}: {error} (--strict: the job stops here)") from error
 
-    pipeline = Pipeline(
-        detector, settings, workers=ask.workers, engine_calls=ask.engine_calls, write=write, failed=failed
+    missing = Missing(
+        output.plan,
+        job.identity.part_pictures,
+        job.identity.source.pictures,
+        [number for number in range(job.part_count) if number not in parts],
     )
+    work = engine.work(settings, workers=ask.workers, sink=Sink(write, failed))
     progress = Progress(job.identity.source.pictures, before=before, quiet=ask.quiet)
     with output.begin(job) as part_log:
-        pipeline.start(_missing(output.plan, job, set(parts)))
+        work.start(missing)
         try:
-            while not pipeline.done.wait(0.1):
-                progress.show(pipeline.pictures, pipeline.failures)
+            while not work.done.wait(0.1):
+                progress.show(work.pictures, work.failures)
+                progress.note(work.notes)
         except BaseException:
-            pipeline.stop()
-            pipeline.done.wait()
+            work.stop()
+            work.done.wait()
             raise
-    progress.show(pipeline.pictures, pipeline.failures, last=True)
-    if pipeline.error is not None:
+    progress.show(work.pictures, work.failures, last=True)
+    progress.note(work.notes)
+    if work.error is not None:
         kept = sum(part.pictures for part in parts.values())
-        raise stopped(pipeline.error, output.folder, kept) from pipeline.error
+        raise stopped(work.error, output.folder, kept) from work.error
     return job.model_copy(update={"parts": [parts[number] for number in sorted(parts)], **times()})
-
-
-def _missing(plan: Path, job: Job, done: set[int]) -> Iterator[Planned]:
-    """The pictures of the parts that are not done."""
-    missing = [number for number in range(job.part_count) if number not in done]
-    if not missing:
-        return
-    size = job.identity.part_pictures
-    start = missing[0] * size
-    wanted = set(missing)
-    for position, entry in enumerate(read_plan(plan, start), start):
-        if position // size in wanted:
-            yield Planned(position // size, position, entry)

@@ -8,9 +8,9 @@ from dirdet.batch.expression import Condition, Negation, columns_of, to_arrow
 from dirdet.batch.job import Job
 from dirdet.batch.output import part_files
 from dirdet.batch.rows import detection_schema
-from dirdet.bundle import Manifest
 from dirdet.errors import ParameterError
 from dirdet.files import write_whole
+from dirdet.options import Described
 
 KEPT, REVIEW = "kept.parquet", "review.parquet"
 
@@ -22,7 +22,7 @@ class Split(NamedTuple):
     review: int | None
 
 
-def check_tells(condition: Condition, manifest: Manifest, *, parameter: str) -> None:
+def check_tells(condition: Condition, manifest: Described, *, parameter: str) -> None:
     """Refuses a figure that the detector does not tell.
 
     Raises:

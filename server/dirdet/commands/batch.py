@@ -2,10 +2,13 @@
 
 import os
 import sys
+from contextlib import closing
 from pathlib import Path
+from typing import Any, cast
 
 import click
 
+from dirdet.batch.engines.command_options import EngineValues, engine_options, open_engine
 from dirdet.batch.errors import SourceError
 from dirdet.batch.expression import Condition, parse
 from dirdet.batch.job import Job, settings_told
@@ -18,11 +21,7 @@ from dirdet.batch.run import Ask, Done, run_job
 from dirdet.batch.signals import TerminatedError, terminable
 from dirdet.batch.split import KEPT, REVIEW, check_tells, write_split
 from dirdet.batch.stopping import GO_ON
-from dirdet.bundle import Bundle
-from dirdet.detector import Detector
-from dirdet.engines.factory import make_engine
-from dirdet.options import DetectOptions, settle
-from dirdet.shipped import open_bundle
+from dirdet.options import Described, DetectOptions, settle
 
 SOME_UNREAD = 3
 
@@ -30,10 +29,7 @@ SOME_UNREAD = 3
 @click.command()
 @click.argument("source")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for the results.")
-@click.option(
-    "--detector", "folder", type=click.Path(path_type=Path),
-    help="Folder of a bundle; the one that comes with the package unless given.",
-)  # fmt: skip
+@engine_options
 @click.option("--limit", type=click.IntRange(1), help="Only the first so many pictures.")
 @click.option("--sample", type=click.IntRange(1), help="Only so many, drawn at random.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the draw.")
@@ -69,7 +65,6 @@ SOME_UNREAD = 3
 def command(
     source: str,
     out: Path,
-    folder: Path | None,
     limit: int | None,
     sample: int | None,
     seed: int,
@@ -84,7 +79,7 @@ def command(
     workers: int | None,
     quiet: bool,
     classes: tuple[str, ...],
-    **thresholds: float | None,
+    **options: Any,  # noqa: ANN401 - see EngineValues and DetectOptions
 ) -> None:
     """Detects objects in every picture of SOURCE, into Parquet files in the folder OUT.
 
@@ -95,14 +90,15 @@ def command(
     results. The exit status is 0; 3 if some picture could not be read; 1 if the job could not go on; 2 if the command
     was not understood; 130 after Ctrl-C, 143 after SIGTERM.
     """
-    options = DetectOptions.checked(classes=list(classes), **thresholds)
+    engine_values = cast(EngineValues, {name: options.pop(name) for name in EngineValues.__annotations__})
+    wanted = DetectOptions.checked(classes=list(classes), **options)
     found = open_source(source, SourceOptions(column, pictures, all_files, besides=out))
     choice = Choice(limit, sample, seed)
-    bundle = open_bundle(folder)
-    kept = _condition(keep, bundle, "keep")
-    reviewed = _condition(review, bundle, "review")
+    engine = open_engine(engine_values)
+    kept = _condition(keep, engine.described, "keep")
+    reviewed = _condition(review, engine.described, "review")
+    settings = settle(wanted, engine.described)
     if dry_run:
-        detector_settings = settings_told(settle(options, bundle.manifest))
         tally = Tally()
         planned = look_over(chosen(found, choice, tally), tally)
         if not planned.pictures:
@@ -110,19 +106,17 @@ def command(
         click.echo(
             f"{planned.pictures} pictures of the {found.kind} {source}, {_parts(planned.pictures, part_pictures)}; "
             f"{tally.passed_over} files passed over, {tally.repeated} repeated names left out\n"
-            f"detector {bundle.manifest.name}, {detector_settings.model_dump_json()}\n"
+            f"detector {engine.detector.name}, {settings_told(settings).model_dump_json()}\n"
             f"into {out}; nothing is written yet"
         )
         return
-    detector = Detector(bundle.manifest, make_engine(bundle))
-    settings = detector.settle(options)
     ask = Ask(
         found, source, choice, part_pictures, workers or min(16, (os.cpu_count() or 1) + 2), strict=strict, quiet=quiet
     )
     output = Output(out)
     try:
-        with terminable():
-            done = run_job(ask, output, bundle=bundle, detector=detector, settings=settings)
+        with terminable(), closing(engine):
+            done = run_job(ask, output, engine=engine, settings=settings)
     except KeyboardInterrupt as exc:
         job = output.read_job()
         whole = sum(part.pictures for part in job.parts) if job else 0
@@ -138,11 +132,11 @@ def command(
         sys.exit(SOME_UNREAD)
 
 
-def _condition(text: str | None, bundle: Bundle, parameter: str) -> Condition | None:
+def _condition(text: str | None, described: Described, parameter: str) -> Condition | None:
     if text is None:
         return None
     condition = parse(text, parameter=parameter)
-    check_tells(condition, bundle.manifest, parameter=parameter)
+    check_tells(condition, described, parameter=parameter)
     return condition
 
 

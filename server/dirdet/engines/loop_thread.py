@@ -25,11 +25,26 @@ class LoopThread:
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Waits in the calling thread."""
-        return self._start(work).result()
+        return self.start(work).result()
 
     async def wait(self, work: Coroutine[Any, Any, T]) -> T:
         """Waits in the calling event loop; cancelled there, the work is cancelled here."""
-        return await asyncio.wrap_future(self._start(work))
+        return await asyncio.wrap_future(self.start(work))
+
+    def start(self, work: Coroutine[Any, Any, T]) -> "Future[T]":
+        """Does not wait."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
+
+    def cancel(self) -> None:
+        """Cancels what runs, and waits until it has ended."""
+
+        async def cancel_all() -> None:
+            others = asyncio.all_tasks() - {asyncio.current_task()}
+            for each in others:
+                each.cancel()
+            await asyncio.gather(*others, return_exceptions=True)
+
+        self.run(cancel_all())
 
     def stop(self) -> None:
         """Ends the thread; what still runs is dropped."""
@@ -38,6 +53,3 @@ class LoopThread:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
-
-    def _start(self, work: Coroutine[Any, Any, T]) -> "Future[T]":
-        return asyncio.run_coroutine_threadsafe(work, self._loop)

@@ -17,7 +17,14 @@ from dirdet.engines.loop_thread import LoopThread
 from dirdet.engines.triton_errors import engine_error, in_words, lost_connection, lost_memory
 from dirdet.engines.triton_target import TritonTarget
 from dirdet.engines.triton_tensors import WIRE_TYPES, candidates_of, request_arrays
-from dirdet.errors import DeadlineError, EngineError, EngineMemoryError, MissingExtraError, install_hint
+from dirdet.errors import (
+    DeadlineError,
+    EngineError,
+    EngineMemoryError,
+    MissingExtraError,
+    WrongNetworkError,
+    install_hint,
+)
 from dirdet.tensors import Candidates, CanvasBatch
 from dirdet.triton.layout import NETWORK, ModelNames, network_digest
 
@@ -203,7 +210,7 @@ class TritonEngine:
         """Asks what is served, and remembers it until the connection is lost.
 
         Raises:
-            EngineError: another network than the bundle's.
+            WrongNetworkError: another network than the bundle's.
         """
         config = (await self._client.get_model_config(self._model, client_timeout=timeout_s)).config
         digest = config.parameters[NETWORK].string_value if NETWORK in config.parameters else ""
@@ -213,7 +220,7 @@ class TritonEngine:
                 "Triton at %s: model %s has the network %s, the bundle %s; `dirdet triton` writes the bundle's models",
                 self._target.address, self._model, digest or "of no bundle", self._digest,
             )  # fmt: skip
-            raise EngineError("Triton serves another detector than this gateway's bundle")
+            raise WrongNetworkError("Triton serves another detector than this gateway's bundle")
         self._served = _Served(
             inputs=tuple(tensor.name for tensor in config.input),
             outputs=tuple(tensor.name for tensor in config.output if tensor.name in self._known),

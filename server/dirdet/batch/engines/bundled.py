@@ -1,0 +1,99 @@
+"""A bundle as what a job computes with: in this process, or on Triton."""
+
+from dirdet.batch.engines.base import Sink, Work
+from dirdet.batch.engines.canvases import CanvasStage, RemoteCanvasStage
+from dirdet.batch.job import detector_told
+from dirdet.batch.pipeline import Pipeline
+from dirdet.bundle import MANIFEST, Bundle, sha256_of
+from dirdet.detector import Detector
+from dirdet.engines.base import RemoteEngine
+from dirdet.engines.factory import make_engine
+from dirdet.engines.triton_target import TritonTarget
+from dirdet.errors import EngineError
+from dirdet.options import Settings
+
+
+class EmbeddedJobEngine:
+    """Computes in this process; see `dirdet.batch.engines.base.JobEngine`."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        """Loads no network yet."""
+        self.described = bundle.manifest
+        self.detector = detector_told(bundle, sha256_of(bundle.folder / MANIFEST))
+        self._bundle = bundle
+        self._loaded: Detector | None = None
+
+    def begin(self) -> str:
+        """See `JobEngine.begin`."""
+        return self._load().engine.description
+
+    def work(self, settings: Settings, *, workers: int, sink: Sink) -> Work:
+        """See `JobEngine.work`."""
+        return Pipeline(CanvasStage(self._load(), settings), workers=workers, sink=sink)
+
+    def close(self) -> None:
+        """See `JobEngine.close`."""
+        if self._loaded is not None:
+            self._loaded.engine.close()
+
+    def _load(self) -> Detector:
+        if self._loaded is None:
+            self._loaded = Detector(self._bundle.manifest, make_engine(self._bundle))
+        return self._loaded
+
+
+class TritonJobEngine:
+    """Computes on Triton; see `dirdet.batch.engines.base.JobEngine`."""
+
+    def __init__(self, bundle: Bundle, target: TritonTarget, *, in_flight: int, patience_s: float) -> None:
+        """Does not connect yet.
+
+        Args:
+            bundle: whose models Triton is to serve.
+            target: where.
+            in_flight: batches that Triton is given at once.
+            patience_s: how long a batch is tried again.
+        """
+        self.described = bundle.manifest
+        self.detector = detector_told(bundle, sha256_of(bundle.folder / MANIFEST))
+        self._bundle, self._target = bundle, target
+        self._in_flight, self._patience_s = in_flight, patience_s
+        self._engine: RemoteEngine | None = None
+
+    def begin(self) -> str:
+        """See `JobEngine.begin`; a Triton that does not answer at the start is not waited for.
+
+        Raises:
+            EngineError: it does not answer, or has another network.
+        """
+        engine = self._connect()
+        detector = Detector(self._bundle.manifest, engine)
+        try:
+            detector.warm_up()
+        except EngineError as exc:
+            raise type(exc)(f"{exc} (--triton {self._target.address})") from exc
+        return engine.description
+
+    def work(self, settings: Settings, *, workers: int, sink: Sink) -> Work:
+        """See `JobEngine.work`."""
+        engine = self._connect()
+        stage = RemoteCanvasStage(
+            Detector(self._bundle.manifest, engine),
+            engine,
+            settings,
+            in_flight=self._in_flight,
+            patience_s=self._patience_s,
+        )
+        return Pipeline(stage, workers=workers, sink=sink)
+
+    def close(self) -> None:
+        """See `JobEngine.close`."""
+        if self._engine is not None:
+            self._engine.close()
+
+    def _connect(self) -> RemoteEngine:
+        if self._engine is None:
+            engine = make_engine(self._bundle, triton=self._target)
+            assert isinstance(engine, RemoteEngine)
+            self._engine = engine
+        return self._engine
