@@ -186,4 +186,4 @@ def _write(path: Path, data: bytes) -> None:
 def _is_ours(name: str) -> bool:
     """A file that `write_whole` had not finished."""
     body, _, pid = name.rpartition(".")
-    return name.startswith(".") and pid.isdecimal() and body.endswith((".parquet", ".json", ".jsonl"))
+    return name.startswith(".") and pid.isdecimal() and body.endswith((".parquet", ".json", ".jsonl", ".html"))

@@ -77,6 +77,8 @@ class Pipeline:
         pictures: done in this run.
         failures: of these, those that could not be read.
         engine_seconds: in which the engine computed.
+        read_seconds: of reading and decoding, all threads together.
+        write_seconds: of writing parts.
     """
 
     def __init__(
@@ -110,7 +112,8 @@ class Pipeline:
         self.error: BaseException | None = None
         self.pictures = 0
         self.failures = 0
-        self.engine_seconds = 0.0
+        self.engine_seconds = self.read_seconds = self.write_seconds = 0.0
+        self._timed = threading.Lock()
 
     def start(self, planned: Iterator[Planned]) -> None:
         """Begins; whole parts only, each one's pictures one after the other."""
@@ -164,7 +167,7 @@ class Pipeline:
 
         for each in planned:
             self._check()
-            ahead.append((each, self._readers.submit(read, each.entry)))
+            ahead.append((each, self._readers.submit(self._read, read, each.entry)))
             if len(ahead) == AHEAD:
                 turn()
         while ahead:
@@ -187,6 +190,14 @@ class Pipeline:
         members = [(each.planned, each.picture.fit) for each in placed]
         self._put(_Inferred(members, self._engine.submit(self._detect, batch)))
 
+    def _read(self, read: Reader, entry: Entry) -> PlacedPicture:
+        began = time.perf_counter()
+        try:
+            return read(entry)
+        finally:
+            with self._timed:
+                self.read_seconds += time.perf_counter() - began
+
     def _detect(self, batch: CanvasBatch) -> Candidates:
         began = time.perf_counter()
         try:
@@ -198,7 +209,9 @@ class Pipeline:
         rows = PartRows()
         while (item := self._get()) is not None:
             if isinstance(item, _PartEnd):
+                began = time.perf_counter()
                 self._write(item.part, rows)
+                self.write_seconds += time.perf_counter() - began
                 rows = PartRows()
             elif isinstance(item, _Failed):
                 rows.add_failure(item.planned.position, item.planned.entry, item.error, reason_of(item.error))

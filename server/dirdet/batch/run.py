@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dirdet.batch.entry import Entry
 from dirdet.batch.errors import JobStoppedError, OutputError, SourceError
-from dirdet.batch.job import Identity, Job, detector_told, settings_told, source_told
+from dirdet.batch.job import Identity, Job, StageSeconds, detector_told, settings_told, source_told
 from dirdet.batch.listing.source import Source
 from dirdet.batch.listing.tally import Tally
 from dirdet.batch.output import Output
@@ -166,7 +166,13 @@ def _go_on(ask: Ask, output: Output, job: Job, detector: Detector, settings: Set
     if pipeline.error is not None:
         kept = sum(part.pictures for part in parts.values())
         raise stopped(pipeline.error, output.folder, kept) from pipeline.error
-    return job.model_copy(update={"parts": [parts[number] for number in sorted(parts)], **times()})
+    stages = StageSeconds(
+        pictures=pipeline.pictures, workers=ask.workers, whole=round(time.monotonic() - began, 3),
+        read=round(pipeline.read_seconds, 3), engine=round(pipeline.engine_seconds, 3),
+        write=round(pipeline.write_seconds, 3),
+    )  # fmt: skip
+    whole = {"parts": [parts[number] for number in sorted(parts)], "last_run_seconds": stages, **times()}
+    return job.model_copy(update=whole)
 
 
 def _missing(plan: Path, job: Job, done: set[int]) -> Iterator[Planned]:

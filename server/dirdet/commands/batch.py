@@ -14,6 +14,8 @@ from dirdet.batch.listing.tally import Tally
 from dirdet.batch.output import ERRORS, Output
 from dirdet.batch.plan import Choice, chosen, look_over
 from dirdet.batch.progress import duration
+from dirdet.batch.report.tell import check_ground_truth, tell_report
+from dirdet.batch.report.write import ReportAsk
 from dirdet.batch.run import Ask, Done, run_job
 from dirdet.batch.signals import TerminatedError, terminable
 from dirdet.batch.split import KEPT, REVIEW, check_tells, write_split
@@ -43,6 +45,11 @@ SOME_UNREAD = 3
     "--review", metavar="CONDITION",
     help="These, if not kept, also into review.parquet, the most doubtful first.",
 )  # fmt: skip
+@click.option(
+    "--ground-truth", type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="COCO JSON with the objects on the pictures: the report then says how good the detections are.",
+)  # fmt: skip
+@click.option("--report/--no-report", default=True, help="Write report.html too.  [default: report]")
 @click.option("--strict", is_flag=True, help="Stop at the first picture that cannot be read.")
 @click.option("--column", help="Of a table: the column with the pictures' paths.")
 @click.option(
@@ -76,6 +83,8 @@ def command(
     dry_run: bool,
     keep: str | None,
     review: str | None,
+    ground_truth: Path | None,
+    report: bool,
     strict: bool,
     column: str | None,
     pictures: Path | None,
@@ -101,6 +110,8 @@ def command(
     bundle = open_bundle(folder)
     kept = _condition(keep, bundle, "keep")
     reviewed = _condition(review, bundle, "review")
+    if report and ground_truth is not None:
+        check_ground_truth(ground_truth)
     if dry_run:
         detector_settings = settings_told(settle(options, bundle.manifest))
         tally = Tally()
@@ -134,6 +145,10 @@ def command(
     for name, count in ((KEPT, split.kept), (REVIEW, split.review)):
         if count is not None:
             click.echo(f"{count} detections in {out / name}")
+    if report:
+        coco = Path(source) if found.kind == "coco" and ground_truth is None else None
+        told = tell_report(out, done.job, bundle.manifest, ReportAsk(kept, reviewed, ground_truth, coco))
+        click.echo(told.text, err=told.failed)
     if any(part.failures for part in done.job.parts):
         sys.exit(SOME_UNREAD)
 
