@@ -32,7 +32,7 @@ def spawn(*arguments: object, before: str = "") -> "subprocess.Popen[str]":
 
 
 def job_arguments(many: Path, out: Path) -> list[object]:
-    return [many, "--out", out, "--part", PART]
+    return [many, "--out", out, "--part", PART, "--no-report"]
 
 
 def contents(out: Path) -> dict[str, str]:

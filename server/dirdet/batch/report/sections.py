@@ -96,9 +96,7 @@ def _distributions(told: Told) -> Iterator[str]:
         says = f"{name}, {MEANS[name]}: half of the detections have {_figure(median)} or less."
         yield figure(f"all-{name}", distribution_plot(name, counts, median=median), says)
     if "iou" in figures:
-        says = (
-            "Score against iou: the stronger the colour, the more detections. Low right are things recognised in boxes that fit ill."
-        )
+        says = "Score against iou: the stronger, the more. Low right are things recognised in boxes that fit ill."
         yield figure("plane", plane_plot(told.tallies.plane), says)
     yield "</div>"
 

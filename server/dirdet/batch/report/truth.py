@@ -59,7 +59,8 @@ def measure_job(folder: Path, job: Job, truth: GroundTruth) -> Measured:
         MissingExtraError: a library of the extra [quality] is not installed.
     """
     image_ids, unknown = _image_ids(folder, job, truth)
-    notes = [f"{unknown} pictures of the job are not in {truth.path.name}."] if unknown else []
+    are = "picture of the job is" if unknown == 1 else "pictures of the job are"
+    notes = [f"{unknown} {are} not in {truth.path.name}."] if unknown else []
     found = sum(part.detections for part in job.parts)
     if found > MAX_DETECTIONS:
         every = 2**32 * MAX_DETECTIONS // found
@@ -82,12 +83,14 @@ def _image_ids(folder: Path, job: Job, truth: GroundTruth) -> tuple[dict[int, in
         columns = ["position", "picture", "image_id", "error"]
         table = parquet().read_table(folder / part_files(part.number)["pictures"], columns=columns)
         for position, name, image_id, error in zip(*(each.to_pylist() for each in table.columns), strict=True):
-            ids: list[int] = next((by_name[each] for each in endings(name) if each in by_name), [])
+            if error is not None:
+                continue
+            ids = next((by_name[each] for each in endings(name) if each in by_name), list[int]())
             # Of two pictures of one name, the data set's own number tells.
             own = image_id if image_id in ids else ids[0] if len(ids) == 1 else None
             if own is None or own in taken:
                 unknown += 1
-            elif error is None:
+            else:
                 taken.add(own)
                 found[position] = own
     if not found:
