@@ -192,7 +192,7 @@ def test_histograms_of_any_number_of_rows_are_exact() -> None:
     expected, _ = np.histogram(values[1][classes == 2], bins=100, range=(0, 1))
     assert tallies.histogram("iou", 2).tolist() == expected.tolist()
     middle = quantile(tallies.histogram("score"), 0.5)
-    assert middle == pytest.approx(np.quantile(values[0], 0.5).item(), abs=0.011)
+    assert middle == pytest.approx(sorted(values[0].tolist())[500], abs=0.011)
     assert tallies.plane.sum() == 1000
 
 
