@@ -4,9 +4,11 @@ import re
 import threading
 
 from dirdet.batch.entry import Entry
+from dirdet.batch.errors import JobStoppedError
 from dirdet.detector import Detector, PlacedPicture
 from dirdet.errors import (
     BrokenPictureError,
+    MissingExtraError,
     NotAPictureError,
     NotFoundError,
     PictureError,
@@ -41,6 +43,8 @@ class Reader:
 
         Raises:
             PictureError: it cannot be read; whatever a decoder raises on strange bytes is one too.
+            JobStoppedError: nothing at its place can be read any more.
+            MissingExtraError: a package for its kind is not installed.
         """
         try:
             file = entry.open()
@@ -50,6 +54,8 @@ class Reader:
                 return self._detector.place(read_picture(file))
             with self._huge:
                 return self._detector.place(read_picture(file))
+        except (JobStoppedError, MissingExtraError):
+            raise
         except PictureError as exc:
             raise type(exc)(_ADDRESS.sub("", str(exc))) from exc
         except MemoryError as exc:

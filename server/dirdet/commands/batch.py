@@ -9,17 +9,20 @@ import click
 from dirdet.batch.errors import SourceError
 from dirdet.batch.expression import Condition, parse
 from dirdet.batch.job import Job, settings_told
+from dirdet.batch.listing.places import Folder, Place
 from dirdet.batch.listing.source import SourceOptions, open_source
 from dirdet.batch.listing.tally import Tally
 from dirdet.batch.output import ERRORS, Output
 from dirdet.batch.plan import Choice, chosen, look_over
 from dirdet.batch.progress import duration
+from dirdet.batch.remote import is_address, without_query
 from dirdet.batch.report.tell import check_ground_truth, tell_report
 from dirdet.batch.report.write import ReportAsk
 from dirdet.batch.run import Ask, Done, run_job
 from dirdet.batch.signals import TerminatedError, terminable
 from dirdet.batch.split import KEPT, REVIEW, check_tells, write_split
 from dirdet.batch.stopping import GO_ON
+from dirdet.batch.video.timeline import parse_rate
 from dirdet.bundle import Bundle
 from dirdet.detector import Detector
 from dirdet.engines.factory import make_engine
@@ -53,10 +56,11 @@ SOME_UNREAD = 3
 @click.option("--strict", is_flag=True, help="Stop at the first picture that cannot be read.")
 @click.option("--column", help="Of a table: the column with the pictures' paths.")
 @click.option(
-    "--pictures", type=click.Path(path_type=Path, file_okay=False, exists=True),
-    help="Folder that the names in a list, table or COCO file are relative to; its own unless given.",
+    "--pictures", type=Folder(),
+    help="Folder or address that the names in a list, table or COCO file are relative to; its own unless given.",
 )  # fmt: skip
 @click.option("--all-files", is_flag=True, help="Try files too whose names end as no picture's.")
+@click.option("--fps", metavar="N", help="So many frames of a video's second, or all; also of videos in folders.")
 @click.option(
     "--part", "part_pictures", type=click.IntRange(1), default=500, show_default=True,
     help="Pictures of a part: what is lost at most when the job is killed.",
@@ -87,8 +91,9 @@ def command(
     report: bool,
     strict: bool,
     column: str | None,
-    pictures: Path | None,
+    pictures: Place | None,
     all_files: bool,
+    fps: str | None,
     part_pictures: int,
     workers: int | None,
     quiet: bool,
@@ -97,15 +102,17 @@ def command(
 ) -> None:
     """Detects objects in every picture of SOURCE, into Parquet files in the folder OUT.
 
-    SOURCE is a folder (with those in it), a quoted pattern ('shots/**/*.jpg', 'shards/*.tar'), a list (.txt), a CSV or
-    Parquet table, a COCO file, or a .tar or .zip archive. Pictures that cannot be read are in errors.parquet.
+    SOURCE is a folder (with those in it), a quoted pattern ('shots/**/*.jpg', 'shards-{00..15}.tar'), a list (.txt), a
+    CSV or Parquet table, a COCO file, a .tar or .zip archive, a video, or any of these at an address (s3://, gs://,
+    http://). Pictures that cannot be read are in errors.parquet.
 
     A job that was stopped, however it was, goes on when the same command is given again, and ends with the same
     results. The exit status is 0; 3 if some picture could not be read; 1 if the job could not go on; 2 if the command
     was not understood; 130 after Ctrl-C, 143 after SIGTERM.
     """
     options = DetectOptions.checked(classes=list(classes), **thresholds)
-    found = open_source(source, SourceOptions(column, pictures, all_files, besides=out))
+    rate = None if fps is None else parse_rate(fps)
+    found = open_source(source, SourceOptions(column, pictures, all_files, besides=out, videos=rate))
     choice = Choice(limit, sample, seed)
     bundle = open_bundle(folder)
     kept = _condition(keep, bundle, "keep")
@@ -127,8 +134,9 @@ def command(
         return
     detector = Detector(bundle.manifest, make_engine(bundle))
     settings = detector.settle(options)
+    named = without_query(source) if is_address(source) else source
     ask = Ask(
-        found, source, choice, part_pictures, workers or min(16, (os.cpu_count() or 1) + 2), strict=strict, quiet=quiet
+        found, named, choice, part_pictures, workers or min(16, (os.cpu_count() or 1) + 2), strict=strict, quiet=quiet
     )
     output = Output(out)
     try:
@@ -146,7 +154,7 @@ def command(
         if count is not None:
             click.echo(f"{count} detections in {out / name}")
     if report:
-        coco = Path(source) if found.kind == "coco" and ground_truth is None else None
+        coco = Path(source) if found.kind == "coco" and ground_truth is None and not is_address(source) else None
         told = tell_report(out, done.job, bundle.manifest, ReportAsk(kept, reviewed, ground_truth, coco))
         click.echo(told.text, err=told.failed)
     if any(part.failures for part in done.job.parts):
