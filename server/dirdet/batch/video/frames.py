@@ -3,7 +3,7 @@
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from io import BytesIO
 from typing import Any
 
@@ -17,6 +17,8 @@ from dirdet.errors import BrokenPictureError
 OPEN_VIDEOS = 2
 # Further ahead than this, a key frame is looked for instead of decoding everything between.
 FAR_S = 10
+# How far before a frame decoding begins, tried in turn.
+EARLIER_S = (0, 3, 20)
 # Frames that a decoder may give out of order, in containers that do not know the order.
 DISORDER = 32
 # What a display matrix asks for, in degrees counter-clockwise.
@@ -80,9 +82,21 @@ class Video:
                 self._open = stack.pop_all()
         stream = self._container.streams.video[0]
         far = self._at is not None and (pts - self._at) * stream.time_base > FAR_S
-        if self._at is None or pts <= self._at or far:
-            self._container.seek(pts, stream=stream)
-            self._frames = self._container.decode(stream)
+        if self._at is not None and pts > self._at and not far and (frame := self._further(pts)) is not None:
+            return frame
+        # Not every container knows where its key frames are: then decoding begins after the frame that is wanted.
+        for seconds in EARLIER_S:
+            try:
+                self._container.seek(pts - round(seconds / stream.time_base), stream=stream)
+            except av().FFmpegError:  # before its beginning
+                self._container.seek(stream.start_time or 0, stream=stream)
+            self._frames = _decoded(self._container, stream)
+            if (frame := self._further(pts)) is not None:
+                return frame
+        raise BrokenPictureError("the frame cannot be decoded")
+
+    def _further(self, pts: int) -> Any:  # noqa: ANN401
+        """Decodes on; None where the frame does not come."""
         beyond = 0
         for frame in self._frames:
             if frame.pts is None:
@@ -95,7 +109,14 @@ class Video:
             beyond += frame.pts > pts
             if beyond > DISORDER:
                 break
-        raise BrokenPictureError("the frame cannot be decoded")
+        return None
+
+
+def _decoded(container: Any, stream: Any) -> Iterator[Any]:  # noqa: ANN401
+    """Frames from where the container is; a packet that is broken takes only what depends on it along."""
+    for packet in container.demux(stream):
+        with suppress(av().FFmpegError):
+            yield from packet.decode()
 
 
 _videos: OrderedDict[bytes, Video] = OrderedDict()

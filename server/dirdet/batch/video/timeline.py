@@ -3,10 +3,13 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import IO
+from typing import IO, Any
 
 from dirdet.batch.video.opening import opened, told
 from dirdet.errors import BrokenPictureError, ParameterError
+
+# Containers, by FFmpeg's first name of each, whose header tells how long they are.
+HEADED = frozenset({"mov", "matroska"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,17 +59,33 @@ def timeline_of(file: IO[bytes]) -> Timeline:
         MissingExtraError: PyAV is not installed.
     """
     found: set[int] = set()
+    end_s = 0.0
     fault: str | None = None
     with opened(file) as container:
         stream = container.streams.video[0]
         try:
             with told():
-                found.update(p.pts for p in container.demux(stream) if p.pts is not None and not p.is_discard)
+                for packet in container.demux():
+                    if packet.pts is None or packet.is_discard:
+                        continue
+                    end_s = max(end_s, float((packet.pts + (packet.duration or 0)) * packet.time_base))
+                    if packet.stream_index == stream.index:
+                        found.add(packet.pts)
         except BrokenPictureError as exc:
             fault = str(exc)
         if not found:
             raise BrokenPictureError(fault or "the video has no frame with a timestamp")
-        return Timeline(sorted(found), Fraction(stream.time_base), fault)
+        return Timeline(sorted(found), Fraction(stream.time_base), fault or _cut_off(container, end_s))
+
+
+def _cut_off(container: Any, end_s: float) -> str | None:  # noqa: ANN401 - PyAV's types are its own
+    """Whether it ends long before its header says: FFmpeg takes what is missing for the end."""
+    if container.format.name.partition(",")[0] not in HEADED or container.duration is None:
+        return None
+    whole_s = (container.duration + (container.start_time or 0)) / 1e6
+    if end_s + max(1.0, 0.02 * whole_s) >= whole_s:
+        return None
+    return f"only {end_s:.1f} of its {whole_s:.1f} s can be read"
 
 
 def selected(timeline: Timeline, rate: FrameRate) -> Iterator[tuple[int, Fraction]]:
