@@ -72,9 +72,8 @@ def fetch(address: str, *, offset: int | None, size: int | None) -> bytes:
     def read() -> bytes:
         if offset is not None and size is not None:
             return _part(system, path, offset, offset + size)
-        if address.startswith("http"):  # whose server may not know ranges, and tell no size
-            with system.open(path, "rb", block_size=0) as file:
-                return _bounded(file, limit)
+        if _is_http(system):
+            return _streamed(system, path, limit)
         return _part(system, path, 0, limit + 1)
 
     found = attempted(read)
@@ -186,7 +185,9 @@ class _RemoteFile(io.RawIOBase):
 
 
 def _part(system: Any, path: str, start: int, end: int) -> bytes:  # noqa: ANN401
-    if getattr(system, "async_impl", False):
+    if _is_http(system):  # whose server may answer with all of the file
+        found = _streamed(system, path, end - start, headers={"Range": f"bytes={start}-{end - 1}"})
+    elif getattr(system, "async_impl", False):
         asyn = importlib.import_module("fsspec.asyn")
         found = asyn.sync(system.loop, system._cat_file, path, start=start, end=end, timeout=WHOLE_S)
     else:
@@ -196,12 +197,17 @@ def _part(system: Any, path: str, start: int, end: int) -> bytes:  # noqa: ANN40
     return found
 
 
-def _bounded(file: IO[bytes], limit: int) -> bytes:
-    """No more than one byte above the limit; a stream gives what it has, not what it is asked for."""
+def _streamed(system: Any, path: str, limit: int, **asked: object) -> bytes:  # noqa: ANN401
+    """An answer over HTTP, no more than one byte above the limit; it gives what it has, not what it is asked for."""
     held = bytearray()
-    while len(held) <= limit and (found := file.read(limit + 1 - len(held))):
-        held += found
+    with system.open(path, "rb", block_size=0, **asked) as file:
+        while len(held) <= limit and (found := file.read(limit + 1 - len(held))):
+            held += found
     return bytes(held)
+
+
+def _is_http(system: Any) -> bool:  # noqa: ANN401
+    return "http" in system.protocol
 
 
 def _options(protocol: str) -> dict[str, Any]:
