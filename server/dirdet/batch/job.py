@@ -81,6 +81,7 @@ class PartTold(_Part):
     pictures: int
     detections: int
     failures: int
+    unreached: int = Field(default=0, description="pictures that an address did not give, and may give another time")
     sha256: dict[str, str] = Field(description="of its files, by their names in the job's folder")
 
 

@@ -119,7 +119,12 @@ class Output:
             _write(self.folder / names[folder], data)
             sha256[names[folder]] = hashlib.sha256(data).hexdigest()
         return PartTold(
-            number=number, pictures=len(rows), detections=rows.detections, failures=rows.failures, sha256=sha256
+            number=number,
+            pictures=len(rows),
+            detections=rows.detections,
+            failures=rows.failures,
+            unreached=rows.unreached,
+            sha256=sha256,
         )
 
     def begin(self, job: Job) -> PartLog:

@@ -13,6 +13,7 @@ from dirdet.errors import (
     NotFoundError,
     PictureError,
     PictureTooLargeError,
+    UnreachedError,
     UnreadableError,
 )
 from dirdet.pictures import open_picture, read_picture
@@ -25,6 +26,7 @@ REASONS: dict[type[PictureError], str] = {
     PictureTooLargeError: "too large",
     NotFoundError: "not found",
     UnreadableError: "unreadable",
+    UnreachedError: "not reached",
 }
 # Pillow names objects by their place in memory, which is another one each time.
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+")

@@ -7,11 +7,13 @@ import re
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from http import HTTPStatus
 from typing import IO, Any, TypeVar
 from urllib.parse import urlsplit
 
 from dirdet.batch.errors import JobStoppedError, SourceError
-from dirdet.errors import MissingExtraError, NotFoundError, PictureError, UnreadableError, install_hint
+from dirdet.errors import MissingExtraError, NotFoundError, PictureError, UnreachedError, UnreadableError, install_hint
 from dirdet.pictures import DEFAULT_LIMITS, too_many_bytes
 
 T = TypeVar("T")
@@ -98,27 +100,39 @@ def open_remote(path: bytes) -> IO[bytes]:
 
 
 def sizes(addresses: Sequence[str]) -> list[int | None]:
-    """In bytes, asked at once; None where that is not told: reading will say why."""
+    """In bytes, many asked at once; None where that is not told: reading will say why.
+
+    Raises:
+        SourceError: an address does not answer, so that it is not known which pictures there are.
+    """
     system, _ = file_system(addresses[0])
     paths = [file_system(address)[1] for address in addresses]
-    found: list[Any] = []
+    told: list[Any] = [None] * len(paths)
     if getattr(system, "async_impl", False):
         asyn, asyncio = importlib.import_module("fsspec.asyn"), importlib.import_module("asyncio")
 
         async def ask() -> list[Any]:
             return await asyncio.gather(*(system._info(path) for path in paths), return_exceptions=True)
 
-        try:
-            found = asyn.sync(system.loop, ask, timeout=WHOLE_S)
-        except (OSError, asyn.FSTimeoutError):
-            found = [None] * len(paths)
-    else:
-        for path in paths:
-            try:
-                found.append(system.info(path))
-            except Exception:  # each file system has its own
-                found.append(None)
-    return [each.get("size") if isinstance(each, dict) else None for each in found]  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+        with suppress(OSError, asyn.FSTimeoutError):
+            told = asyn.sync(system.loop, ask, timeout=WHOLE_S)
+    return [
+        _size(each if isinstance(each, dict | FileNotFoundError) else _info(system, path))
+        for path, each in zip(paths, told, strict=True)
+    ]
+
+
+def _info(system: Any, path: str) -> dict[str, Any] | None:  # noqa: ANN401
+    try:
+        return attempted(lambda: system.info(path))
+    except UnreachedError as exc:
+        raise SourceError(f"{without_query(path)}: {exc}") from exc
+    except PictureError:
+        return None
+
+
+def _size(told: Any) -> int | None:  # noqa: ANN401
+    return told.get("size") if isinstance(told, dict) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
 
 
 def attempted(read: Callable[[], T]) -> T:
@@ -141,7 +155,7 @@ def attempted(read: Callable[[], T]) -> T:
             if final or attempt == ATTEMPTS:
                 reason = f"cannot be fetched: {_said(exc)}"
                 _answers(final, reason)
-                raise UnreadableError(reason) from exc
+                raise (UnreadableError if final else UnreachedError)(reason) from exc
             time.sleep(PAUSE_S * 2 ** (attempt - 1))
         else:
             _answers(True)
@@ -177,6 +191,8 @@ class _RemoteFile(io.RawIOBase):
             return 0
         try:
             found = attempted(lambda: _part(self._system, self._path, self._position, end))
+        except UnreachedError:
+            raise
         except PictureError as exc:
             raise OSError(str(exc)) from exc
         view[: len(found)] = found
@@ -227,7 +243,7 @@ def _is_final(error: Exception) -> bool:
     """Whether asking again would give the same."""
     status = getattr(error, "status", None)
     if isinstance(status, int):
-        return 400 <= status < 500 and status not in {408, 429}
+        return status == HTTPStatus.NOT_IMPLEMENTED or (400 <= status < 500 and status not in {408, 429})
     return isinstance(error, PermissionError | NotImplementedError | IsADirectoryError)
 
 

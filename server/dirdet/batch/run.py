@@ -56,11 +56,13 @@ class Done:
         job: as job.json has it.
         already: it was finished before.
         recomputed: parts of an earlier run that were gone, or whose files were not what they should be.
+        tried_again: parts of an earlier run with pictures that could not be reached then.
     """
 
     job: Job
     already: bool
     recomputed: list[int]
+    tried_again: list[int]
 
 
 def run_job(ask: Ask, output: Output, *, bundle: Bundle, detector: Detector, settings: Settings) -> Done:
@@ -76,16 +78,17 @@ def run_job(ask: Ask, output: Output, *, bundle: Bundle, detector: Detector, set
     with output.locked():
         output.sweep()
         job = _begun(ask, output, bundle, detector, settings)
-        sound = [part for part in job.parts if output.sound(part)]
+        tried_again = [part.number for part in job.parts if part.unreached]
+        sound = [part for part in job.parts if not part.unreached and output.sound(part)]
         named = range(job.part_count) if job.finished else [part.number for part in job.parts]
-        recomputed = sorted(set(named) - {part.number for part in sound})
-        if output.complete(job) and not recomputed:
-            return Done(job, already=True, recomputed=[])
+        recomputed = sorted(set(named) - {part.number for part in sound} - set(tried_again))
+        if output.complete(job) and not recomputed and not tried_again:
+            return Done(job, already=True, recomputed=[], tried_again=[])
         job = job.model_copy(update={"parts": sound, "finished": False})
         job = _go_on(ask, output, job, detector, settings)
         output.write_errors(job)
         job = output.finish(job)
-        return Done(job, already=False, recomputed=recomputed)
+        return Done(job, already=False, recomputed=recomputed, tried_again=tried_again)
 
 
 def _begun(ask: Ask, output: Output, bundle: Bundle, detector: Detector, settings: Settings) -> Job:

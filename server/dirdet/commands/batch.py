@@ -185,6 +185,10 @@ def _summary(done: Done, out: Path) -> str:
         lines.append(f"{job.identity.source.passed_over} files passed over: their names end as no picture's")
     if done.recomputed:
         lines.append(f"part {', '.join(map(str, done.recomputed))} had been changed or lost and was computed again")
+    if done.tried_again:
+        lines.append(
+            f"pictures of part {', '.join(map(str, done.tried_again))} could not be reached before: tried again"
+        )
     if done.already:
         lines.append("the job was finished already; nothing was done")
     else:

@@ -231,15 +231,15 @@ def test_what_fails_is_tried_again_a_few_times(server: Server) -> None:
 
 def test_a_server_that_is_gone_stops_the_job(server: Server, run: Run, many: Path, tmp_path: Path) -> None:
     picture = (many / "roll 0" / "02.png").read_bytes()
-    for number in range(40):
+    for number in range(25):
         (server.folder / f"{number:02d}.png").write_bytes(picture)
-    arguments = [server.address + "/", "--out", tmp_path / "out", "--part", 10, "--no-report"]
+    arguments = [server.address + "/", "--out", tmp_path / "out", "--part", 5, "--no-report"]
     server.files_fail = True
     with pytest.raises(JobStoppedError, match=r"20 pictures in a row could not be fetched.*503"):
         run(*arguments)
     server.files_fail = False
-    assert run(*arguments).exit_code == 0
-    assert len(rows(tmp_path / "out", "pictures")) == 40
+    assert run(*arguments).exit_code == 0  # those of parts that were whole by then are tried again
+    assert len(rows(tmp_path / "out", "pictures")) == 25
 
 
 def test_a_job_at_an_address_has_the_results_of_one_here(server: Server, run: Run, many: Path, tmp_path: Path) -> None:
@@ -251,6 +251,19 @@ def test_a_job_at_an_address_has_the_results_of_one_here(server: Server, run: Ru
     assert {key: contents(tmp_path / "there")[key] for key in parts} == parts
     assert list(errors(tmp_path / "there")) == ["c.png"]
     assert "data:image/jpeg" in (tmp_path / "there" / "report.html").read_text("utf-8")
+
+
+def test_a_picture_that_was_not_reached_is_tried_again(server: Server, run: Run, many: Path, tmp_path: Path) -> None:
+    filled(server.folder, (many / "roll 0" / "02.png").read_bytes())
+    arguments = [server.address + "/", "--out", tmp_path / "out", "--no-report", "--workers", 1]
+    server.files_fail = True
+    assert run(*arguments).exit_code == 3
+    assert [reason for reason, _ in errors(tmp_path / "out").values()] == ["not reached"] * 2
+    server.files_fail = False
+    result = run(*arguments)
+    assert "part 0 could not be reached before: tried again" in result.stdout
+    assert result.exit_code == 0
+    assert "finished already" in run(*arguments).stdout
 
 
 def test_passwords_and_missing_packages_are_said(monkeypatch: pytest.MonkeyPatch) -> None:

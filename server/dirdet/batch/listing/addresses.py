@@ -17,7 +17,7 @@ from dirdet.batch.listing.tally import Tally
 from dirdet.batch.listing.videos import is_video, video_entries
 from dirdet.batch.remote import SIZES_AT_ONCE, attempted, file_system, open_remote, sizes, without_query
 from dirdet.batch.video.timeline import FrameRate
-from dirdet.errors import PictureError
+from dirdet.errors import PictureError, UnreachedError
 from dirdet.pictures import PICTURE_SUFFIXES
 
 CHUNK = 2**20
@@ -55,7 +55,7 @@ class AddressFolderSource:
             try:
                 listed = _listed(system, folder)
             except PictureError as exc:
-                if folder == top:
+                if folder == top or isinstance(exc, UnreachedError):
                     raise SourceError(f"{self._address}: {exc}") from exc
                 yield Entry(self._name(folder, top), system.unstrip_protocol(folder).encode(), fault=str(exc))
                 continue

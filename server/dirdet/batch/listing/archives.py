@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from dirdet.batch.entry import Entry, entry_name
+from dirdet.batch.errors import SourceError
 from dirdet.batch.listing.tally import Tally
 from dirdet.batch.opening import open_file
-from dirdet.errors import PictureError
+from dirdet.errors import PictureError, UnreachedError
 from dirdet.pictures import PICTURE_SUFFIXES
 
 ARCHIVE_SUFFIXES = (".tar", ".zip")
@@ -48,6 +49,8 @@ class ArchiveSource:
                 else:
                     taken.add(member.name)
                     yield member
+        except UnreachedError as exc:
+            raise SourceError(f"{name}: {exc}") from exc
         except (tarfile.TarError, zipfile.BadZipFile, OSError, EOFError, PictureError) as exc:
             yield Entry(name, path, fault=f"the archive cannot be read to its end: {exc}")
 

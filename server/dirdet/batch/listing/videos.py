@@ -5,11 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dirdet.batch.entry import Entry, entry_name
+from dirdet.batch.errors import SourceError
 from dirdet.batch.listing.tally import Tally
 from dirdet.batch.opening import open_file
 from dirdet.batch.video.opening import VIDEO_SUFFIXES
 from dirdet.batch.video.timeline import FrameRate, selected, timeline_of
-from dirdet.errors import PictureError
+from dirdet.errors import PictureError, UnreachedError
 
 
 def is_video(name: str | bytes) -> bool:
@@ -21,11 +22,14 @@ def video_entries(name: str, path: bytes, size: int | None, rate: FrameRate) -> 
     """The wanted frames, as `NAME@12.400s`; what cannot be read is an entry that says so.
 
     Raises:
+        SourceError: its address does not answer.
         MissingExtraError: PyAV is not installed.
     """
     try:
         with open_file(path) as file:
             timeline = timeline_of(file)
+    except UnreachedError as exc:
+        raise SourceError(f"{name}: {exc}") from exc
     except PictureError as exc:
         yield Entry(name, path, size=size, fault=str(exc))
         return
