@@ -19,6 +19,7 @@ from dirdet.batch.remote import SIZES_AT_ONCE, is_address, sizes, without_query
 from dirdet.batch.video.timeline import FrameRate
 
 T = TypeVar("T")
+ELSEWHERE = "is an address of elsewhere: a list reaches only the server or bucket that it is at, or that of --pictures"
 TABLE_SUFFIXES = (".csv", ".tsv", ".parquet")
 # A column is taken without being named where it alone is called so.
 USUAL_COLUMNS = ("picture", "image", "path", "file_name", "filename", "image_path", "file")
@@ -141,8 +142,7 @@ def _named(
 def _located(place: Place, name: str, image_id: int | None) -> Entry:
     path, called = located(place, name), without_query(entry_name(name)) if is_address(name) else entry_name(name)
     if path is None:
-        elsewhere = "expected a name below --pictures, which is an address too, to let a list name addresses"
-        return Entry(called, b"", image_id=image_id, fault=f"is an address of elsewhere; {elsewhere}")
+        return Entry(called, b"", image_id=image_id, fault=ELSEWHERE)
     return Entry(called, path, image_id=image_id) if is_address(path) else file_entry(called, path, image_id)
 
 
