@@ -112,20 +112,22 @@ class GlobSource:
             path = Path(name)
             if path.is_dir():
                 continue
-            if path.suffix.lower() in ARCHIVE_SUFFIXES:
-                archive = ArchiveSource(entry_name(name), os.fsencode(name), all_files=self._all_files)
-                if os.path.realpath(path) not in taken:
-                    taken.add(os.path.realpath(path))
-                    yield from archive.entries(tally)
-            elif self._videos is not None and is_video(name):
-                yield from video_entries(entry_name(name), os.fsencode(name), path.stat().st_size, self._videos)
-            elif not self._all_files and path.suffix.lower() not in PICTURE_SUFFIXES:
+            suffix, real = path.suffix.lower(), os.path.realpath(path)
+            is_wanted_video = self._videos is not None and is_video(name)
+            if not (self._all_files or is_wanted_video or suffix in ARCHIVE_SUFFIXES or suffix in PICTURE_SUFFIXES):
                 tally.passed_over += 1
-            elif (real := os.path.realpath(path)) in taken:
+                continue
+            if real in taken:
                 tally.repeated += 1
+                continue
+            taken.add(real)
+            called, at = entry_name(name), os.fsencode(name)
+            if suffix in ARCHIVE_SUFFIXES:
+                yield from ArchiveSource(called, at, all_files=self._all_files).entries(tally)
+            elif self._videos is not None and is_wanted_video:
+                yield from video_entries(called, at, path.stat().st_size, self._videos)
             else:
-                taken.add(real)
-                yield file_entry(entry_name(name), os.fsencode(name))
+                yield file_entry(called, at)
 
     def _matched(self) -> Iterator[str]:
         for pattern in self._patterns:

@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw
 
 from dirdet.batch.plan import read_plan
 from dirdet.batch.report.extremes import Box
-from dirdet.errors import PictureError
+from dirdet.errors import DirdetError
 from dirdet.pictures import read_picture
 
 # Pixels of a cut-out's longer side, and what of the box's longer side is shown around it.
@@ -34,7 +34,7 @@ def cut_out(plan: Path, boxes: Iterable[Box]) -> dict[Box, bytes | str]:
             picture = read_picture(next(read_plan(plan, position)).open())
         except StopIteration:
             found |= dict.fromkeys(members, "the picture is not in the plan")
-        except PictureError as exc:
+        except DirdetError as exc:
             found |= dict.fromkeys(members, str(exc))
         except Exception as exc:  # a decoder on a picture that has changed since
             found |= dict.fromkeys(members, f"cannot be decoded: {type(exc).__name__}")
