@@ -15,7 +15,7 @@ LOCKS: dict[str, tuple[list[str], list[str]]] = {
     "train": (["train"], []),
     "export": (["export", "cpu"], []),
     "quality": (["quality", "cpu"], []),
-    "dev": (["export", "quality", "batch", "cpu", "triton", "bench", "otel"], ["dev"]),
+    "dev": (["export", "quality", "batch", "video", "remote", "cpu", "triton", "bench", "otel"], ["dev"]),
     "gpu-dev": (["export", "quality", "gpu", "bench", "otel"], ["dev"]),
 }
 

@@ -44,6 +44,10 @@ class UnreadableError(PictureError):
     """A picture's file that exists and cannot be opened."""
 
 
+class UnreachedError(UnreadableError):
+    """A picture at an address that did not answer: it may be there later."""
+
+
 class PictureTooLargeError(PictureError):
     """A picture of more bytes or pixels than the limits allow."""
 

@@ -9,7 +9,11 @@ from dataclasses import dataclass
 from io import BytesIO
 from typing import IO
 
-from dirdet.errors import NotFoundError, PictureError, UnreadableError
+from dirdet.batch.errors import JobStoppedError
+from dirdet.batch.opening import open_file
+from dirdet.batch.remote import fetch, is_address
+from dirdet.batch.video.frames import frame_bytes
+from dirdet.errors import MissingExtraError, NotFoundError, PictureError, UnreadableError
 from dirdet.pictures import DEFAULT_LIMITS, too_many_bytes
 
 # Archives that a thread keeps open: a source goes through them one after the other.
@@ -23,12 +27,13 @@ class Entry:
 
     Attributes:
         name: what results call it: unique in its source, in UTF-8 whatever the file system says.
-        path: of its file, or of the archive that it is in, as the file system's bytes.
+        path: of its file, or of the archive or video that it is in, as the file system's bytes; or an address.
         member: its name in a zip archive; None elsewhere.
         offset: where in its file it begins, of a tar archive's; None elsewhere.
-        size: bytes, where that is known without reading it.
+        size: bytes, where that is known without reading it; of a frame, its video's.
         image_id: the data set's own number, where it has one.
         fault: why it cannot be read, where listing the source told.
+        frame: of a video, its presentation timestamp in the video's own unit; None elsewhere.
     """
 
     name: str
@@ -38,18 +43,21 @@ class Entry:
     size: int | None = None
     image_id: int | None = None
     fault: str | None = None
+    frame: int | None = None
 
     def open(self) -> IO[bytes]:
         """Its bytes in memory, never more than the limit.
 
         Raises:
             PictureError: there is no such file, it cannot be read, or it is too large.
+            JobStoppedError: the place that it is at answers nothing any more.
+            MissingExtraError: a package for its kind is not installed.
         """
         if self.fault is not None:
             raise UnreadableError(self.fault)
         try:
             return BytesIO(self._bytes())
-        except PictureError:
+        except (PictureError, JobStoppedError, MissingExtraError):
             raise
         except (FileNotFoundError, NotADirectoryError) as exc:
             raise NotFoundError("there is no such file") from exc
@@ -61,11 +69,15 @@ class Entry:
             raise UnreadableError(f"cannot be unpacked from its archive: {exc}") from exc
 
     def _bytes(self) -> bytes:
+        if self.frame is not None:
+            return frame_bytes(self.path, self.frame)
         if self.size is not None and self.size > DEFAULT_LIMITS.max_bytes:
             raise too_many_bytes(DEFAULT_LIMITS)
         if self.member is not None:
             with _archive(self.path).open(self.member) as packed:
                 return _bounded(packed)
+        if is_address(self.path):
+            return fetch(os.fsdecode(self.path), offset=self.offset, size=self.size)
         with open(os.open(self.path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as file:  # noqa: PTH123 - bytes
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 raise UnreadableError("is no regular file")
@@ -94,7 +106,7 @@ def _archive(path: bytes) -> zipfile.ZipFile:
     """A zip archive, kept open by this thread: its directory is read once, not for every picture."""
     kept: OrderedDict[bytes, zipfile.ZipFile] = _thread.__dict__.setdefault("archives", OrderedDict())
     if path not in kept:
-        kept[path] = zipfile.ZipFile(os.fsdecode(path))
+        kept[path] = zipfile.ZipFile(open_file(path) if is_address(path) else os.fsdecode(path))
         if len(kept) > OPEN_ARCHIVES:
             kept.popitem(last=False)[1].close()
     kept.move_to_end(path)

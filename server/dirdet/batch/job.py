@@ -68,11 +68,11 @@ class Identity(_Part):
 
     def differences(self, other: "Identity") -> list[str]:
         """What differs, as `settings.min_iou: was 0.5, is none`; how the source was typed does not count."""
-        now = dict(_leaves(other.model_dump()))
+        now = dict(leaves(other.model_dump()))
         uncompared = {"source.named", "source.passed_over", "source.repeated"}
         return [
             f"{name}: was {_shown(was)}, is {_shown(now[name])}"
-            for name, was in _leaves(self.model_dump())
+            for name, was in leaves(self.model_dump())
             if was != now[name] and name not in uncompared
         ]
 
@@ -84,7 +84,19 @@ class PartTold(_Part):
     pictures: int
     detections: int
     failures: int
+    unreached: int = Field(default=0, description="pictures that an address did not give, and may give another time")
     sha256: dict[str, str] = Field(description="of its files, by their names in the job's folder")
+
+
+class StageSeconds(_Part):
+    """How long the stages of one run were at work, and how long it took; the stages work at once."""
+
+    pictures: int
+    workers: int = Field(description="threads that read and decode")
+    whole: float
+    read: float | None = Field(description="reading and decoding, all threads together; none on a cluster")
+    engine: float
+    write: float
 
 
 class Job(_Part):
@@ -96,6 +108,7 @@ class Job(_Part):
     finished: bool = False
     seconds: float = Field(default=0.0, description="that the job has taken, all its runs together")
     engine_seconds: float = Field(default=0.0, description="of these, those in which the engine computed")
+    last_run_seconds: StageSeconds | None = Field(default=None, description="of the run that finished the job")
 
     @property
     def part_count(self) -> int:
@@ -135,10 +148,11 @@ def settings_told(settings: Settings) -> SettingsTold:
     )
 
 
-def _leaves(told: dict[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+def leaves(told: dict[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    """Every value with its dotted name."""
     for name, value in told.items():
         if isinstance(value, dict):
-            yield from _leaves(value, f"{above}{name}.")  # pyright: ignore[reportUnknownArgumentType]
+            yield from leaves(value, f"{above}{name}.")  # pyright: ignore[reportUnknownArgumentType]
         else:
             yield above + name, value
 

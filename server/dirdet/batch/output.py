@@ -119,7 +119,12 @@ class Output:
             _write(self.folder / names[folder], data)
             sha256[names[folder]] = hashlib.sha256(data).hexdigest()
         return PartTold(
-            number=number, pictures=len(rows), detections=rows.detections, failures=rows.failures, sha256=sha256
+            number=number,
+            pictures=len(rows),
+            detections=rows.detections,
+            failures=rows.failures,
+            unreached=rows.unreached,
+            sha256=sha256,
         )
 
     def begin(self, job: Job) -> PartLog:
@@ -186,4 +191,4 @@ def _write(path: Path, data: bytes) -> None:
 def _is_ours(name: str) -> bool:
     """A file that `write_whole` had not finished."""
     body, _, pid = name.rpartition(".")
-    return name.startswith(".") and pid.isdecimal() and body.endswith((".parquet", ".json", ".jsonl"))
+    return name.startswith(".") and pid.isdecimal() and body.endswith((".parquet", ".json", ".jsonl", ".html"))

@@ -5,6 +5,7 @@ parts are what is resumed by.
 """
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,6 +14,7 @@ from queue import Empty, Full, Queue
 from typing import Generic, NamedTuple, TypeVar
 
 from dirdet.batch.engines.base import Seen, Sink, Stage
+from dirdet.batch.entry import Entry
 from dirdet.batch.filling import Filling
 from dirdet.batch.missing import Missing, Planned
 from dirdet.batch.reading import reason_of
@@ -80,11 +82,18 @@ class Pipeline(Generic[P]):
         self.error: BaseException | None = None
         self.pictures = 0
         self.failures = 0
+        self._read_seconds = 0.0
+        self._timed = threading.Lock()
 
     @property
     def engine_seconds(self) -> float:
         """See `Work`."""
         return self._stage.seconds
+
+    @property
+    def read_seconds(self) -> float:
+        """See `Work`."""
+        return self._read_seconds
 
     def start(self, missing: Missing) -> None:
         """See `Work.start`."""
@@ -138,7 +147,7 @@ class Pipeline(Generic[P]):
 
         for each in missing:
             self._check()
-            ahead.append((each, self._readers.submit(self._stage.read, each.entry)))
+            ahead.append((each, self._readers.submit(self._read, each.entry)))
             if len(ahead) == AHEAD:
                 turn()
         while ahead:
@@ -147,6 +156,14 @@ class Pipeline(Generic[P]):
         if part is not None:
             self._flush(part, filling)
         self._put(None)
+
+    def _read(self, entry: Entry) -> P:
+        began = time.perf_counter()
+        try:
+            return self._stage.read(entry)
+        finally:
+            with self._timed:
+                self._read_seconds += time.perf_counter() - began
 
     def _flush(self, part: int, filling: "Filling[_Read[P]]") -> None:
         for batch in filling.rest():

@@ -79,7 +79,7 @@ def look_over(entries: Iterable[Entry], tally: Tally) -> Planned:
 def write_plan(path: Path, entries: Iterable[Entry], tally: Tally) -> Planned:
     """Writes entries as they come; the file appears whole or not at all."""
     pa, pq = arrow(), parquet()
-    types = (pa.string(), pa.binary(), pa.string(), pa.int64(), pa.int64(), pa.int64(), pa.string())
+    types = (pa.string(), pa.binary(), pa.string(), pa.int64(), pa.int64(), pa.int64(), pa.string(), pa.int64())
     schema = pa.schema(list(zip(COLUMNS, types, strict=True)))
     planned: list[Planned] = []
 

@@ -4,14 +4,17 @@ import re
 import threading
 
 from dirdet.batch.entry import Entry
+from dirdet.batch.errors import JobStoppedError
 from dirdet.bundle import Manifest
 from dirdet.detector import PlacedPicture, place_picture
 from dirdet.errors import (
     BrokenPictureError,
+    MissingExtraError,
     NotAPictureError,
     NotFoundError,
     PictureError,
     PictureTooLargeError,
+    UnreachedError,
     UnreadableError,
 )
 from dirdet.pictures import open_picture, read_picture
@@ -24,6 +27,7 @@ REASONS: dict[type[PictureError], str] = {
     PictureTooLargeError: "too large",
     NotFoundError: "not found",
     UnreadableError: "unreadable",
+    UnreachedError: "not reached",
 }
 # Pillow names objects by their place in memory, which is another one each time.
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
@@ -42,6 +46,8 @@ class Reader:
 
         Raises:
             PictureError: it cannot be read; whatever a decoder raises on strange bytes is one too.
+            JobStoppedError: nothing at its place can be read any more.
+            MissingExtraError: a package for its kind is not installed.
         """
         try:
             file = entry.open()
@@ -51,6 +57,8 @@ class Reader:
                 return place_picture(read_picture(file), self._manifest)
             with self._huge:
                 return place_picture(read_picture(file), self._manifest)
+        except (JobStoppedError, MissingExtraError):
+            raise
         except PictureError as exc:
             raise type(exc)(without_addresses(str(exc))) from exc
         except MemoryError as exc:

@@ -6,7 +6,7 @@ from typing import Any
 from dirdet.batch.arrow import arrow, parquet
 from dirdet.batch.entry import Entry
 from dirdet.detection import Detection
-from dirdet.errors import PictureError
+from dirdet.errors import PictureError, UnreachedError
 
 FIGURES = ("score", "purity", "integrity", "iou", "confidence", "score_calibrated", "iou_calibrated")
 BOX = ("x1", "y1", "x2", "y2")
@@ -38,13 +38,14 @@ class PartRows:
 
     Attributes:
         failures: pictures that could not be read.
+        unreached: of these, those that may be read another time.
         detections: found so far.
     """
 
     def __init__(self) -> None:
         """Nothing yet."""
         self._pictures: dict[int, tuple[dict[str, Any], list[dict[str, Any]]]] = {}
-        self.failures = 0
+        self.failures = self.unreached = 0
         self.detections = 0
 
     def __len__(self) -> int:
@@ -67,6 +68,7 @@ class PartRows:
         told = {"position": position, "picture": entry.name, "image_id": entry.image_id}
         self._pictures[position] = ({**told, "reason": reason, "error": str(error)}, [])
         self.failures += 1
+        self.unreached += isinstance(error, UnreachedError)
 
     def pictures_parquet(self) -> bytes:
         """The file of `pictures/`, in the source's order; the same rows give the same bytes."""

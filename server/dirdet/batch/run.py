@@ -7,7 +7,7 @@ from importlib.metadata import version
 from dirdet.batch.engines.base import JobEngine, Sink
 from dirdet.batch.entry import Entry
 from dirdet.batch.errors import JobStoppedError, OutputError, SourceError
-from dirdet.batch.job import Identity, Job, settings_told, source_told
+from dirdet.batch.job import Identity, Job, StageSeconds, settings_told, source_told
 from dirdet.batch.listing.source import Source
 from dirdet.batch.listing.tally import Tally
 from dirdet.batch.missing import Missing
@@ -51,11 +51,13 @@ class Done:
         job: as job.json has it.
         already: it was finished before.
         recomputed: parts of an earlier run that were gone, or whose files were not what they should be.
+        tried_again: parts of an earlier run with pictures that could not be reached then.
     """
 
     job: Job
     already: bool
     recomputed: list[int]
+    tried_again: list[int]
 
 
 def run_job(ask: Ask, output: Output, *, engine: JobEngine, settings: Settings) -> Done:
@@ -73,16 +75,17 @@ def run_job(ask: Ask, output: Output, *, engine: JobEngine, settings: Settings) 
     with output.locked():
         output.sweep()
         job = _begun(ask, output, engine, computing, settings)
-        sound = [part for part in job.parts if output.sound(part)]
+        tried_again = [part.number for part in job.parts if part.unreached]
+        sound = [part for part in job.parts if not part.unreached and output.sound(part)]
         named = range(job.part_count) if job.finished else [part.number for part in job.parts]
-        recomputed = sorted(set(named) - {part.number for part in sound})
-        if output.complete(job) and not recomputed:
-            return Done(job, already=True, recomputed=[])
+        recomputed = sorted(set(named) - {part.number for part in sound} - set(tried_again))
+        if output.complete(job) and not recomputed and not tried_again:
+            return Done(job, already=True, recomputed=[], tried_again=[])
         job = job.model_copy(update={"parts": sound, "finished": False})
         job = _go_on(ask, output, job, engine, settings)
         output.write_errors(job)
         job = output.finish(job)
-        return Done(job, already=False, recomputed=recomputed)
+        return Done(job, already=False, recomputed=recomputed, tried_again=tried_again)
 
 
 def _begun(ask: Ask, output: Output, engine: JobEngine, computing: str, settings: Settings) -> Job:
@@ -130,6 +133,7 @@ def _go_on(ask: Ask, output: Output, job: Job, engine: JobEngine, settings: Sett
     parts = {part.number: part for part in job.parts}
     before = sum(part.pictures for part in job.parts)
     began, seconds, engine_seconds = time.monotonic(), job.seconds, job.engine_seconds
+    write_seconds = 0.0
 
     def times() -> dict[str, float]:
         return {
@@ -138,9 +142,12 @@ def _go_on(ask: Ask, output: Output, job: Job, engine: JobEngine, settings: Sett
         }
 
     def write(number: int, rows: PartRows) -> None:
+        nonlocal write_seconds
+        begun = time.monotonic()
         written = output.write_part(number, rows)
         part_log.add(written, **times())
         parts[number] = written
+        write_seconds += time.monotonic() - begun
 
     def failed(entry: Entry, error: PictureError) -> None:
         if ask.strict:
@@ -169,4 +176,10 @@ def _go_on(ask: Ask, output: Output, job: Job, engine: JobEngine, settings: Sett
     if work.error is not None:
         kept = sum(part.pictures for part in parts.values())
         raise stopped(work.error, output.folder, kept) from work.error
-    return job.model_copy(update={"parts": [parts[number] for number in sorted(parts)], **times()})
+    stages = StageSeconds(
+        pictures=work.pictures, workers=ask.workers, whole=round(time.monotonic() - began, 3),
+        read=None if work.read_seconds is None else round(work.read_seconds, 3),
+        engine=round(work.engine_seconds, 3), write=round(write_seconds, 3),
+    )  # fmt: skip
+    whole = {"parts": [parts[number] for number in sorted(parts)], "last_run_seconds": stages, **times()}
+    return job.model_copy(update=whole)

@@ -12,15 +12,20 @@ from dirdet.batch.engines.command_options import EngineValues, engine_options, o
 from dirdet.batch.errors import SourceError
 from dirdet.batch.expression import Condition, parse
 from dirdet.batch.job import Job, settings_told
+from dirdet.batch.listing.places import Folder, Place
 from dirdet.batch.listing.source import SourceOptions, open_source
 from dirdet.batch.listing.tally import Tally
 from dirdet.batch.output import ERRORS, Output
 from dirdet.batch.plan import Choice, chosen, look_over
 from dirdet.batch.progress import duration
+from dirdet.batch.remote import is_address, without_query
+from dirdet.batch.report.tell import check_ground_truth, tell_report
+from dirdet.batch.report.write import ReportAsk
 from dirdet.batch.run import Ask, Done, run_job
 from dirdet.batch.signals import TerminatedError, terminable
 from dirdet.batch.split import KEPT, REVIEW, check_tells, write_split
 from dirdet.batch.stopping import GO_ON
+from dirdet.batch.video.timeline import parse_rate
 from dirdet.options import Described, DetectOptions, settle
 
 SOME_UNREAD = 3
@@ -39,13 +44,19 @@ SOME_UNREAD = 3
     "--review", metavar="CONDITION",
     help="These, if not kept, also into review.parquet, the most doubtful first.",
 )  # fmt: skip
+@click.option(
+    "--ground-truth", type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="COCO JSON with the objects on the pictures: the report then says how good the detections are.",
+)  # fmt: skip
+@click.option("--report/--no-report", default=True, help="Write report.html too.  [default: report]")
 @click.option("--strict", is_flag=True, help="Stop at the first picture that cannot be read.")
 @click.option("--column", help="Of a table: the column with the pictures' paths.")
 @click.option(
-    "--pictures", type=click.Path(path_type=Path, file_okay=False, exists=True),
-    help="Folder that the names in a list, table or COCO file are relative to; its own unless given.",
+    "--pictures", type=Folder(),
+    help="Folder or address that the names in a list, table or COCO file are relative to; its own unless given.",
 )  # fmt: skip
 @click.option("--all-files", is_flag=True, help="Try files too whose names end as no picture's.")
+@click.option("--fps", metavar="N", help="So many frames of a video's second, or all; also of videos in folders.")
 @click.option(
     "--part", "part_pictures", type=click.IntRange(1), default=500, show_default=True,
     help="Pictures of a part: what is lost at most when the job is killed.",
@@ -71,10 +82,13 @@ def command(
     dry_run: bool,
     keep: str | None,
     review: str | None,
+    ground_truth: Path | None,
+    report: bool,
     strict: bool,
     column: str | None,
-    pictures: Path | None,
+    pictures: Place | None,
     all_files: bool,
+    fps: str | None,
     part_pictures: int,
     workers: int | None,
     quiet: bool,
@@ -83,8 +97,9 @@ def command(
 ) -> None:
     """Detects objects in every picture of SOURCE, into Parquet files in the folder OUT.
 
-    SOURCE is a folder (with those in it), a quoted pattern ('shots/**/*.jpg', 'shards/*.tar'), a list (.txt), a CSV or
-    Parquet table, a COCO file, or a .tar or .zip archive. Pictures that cannot be read are in errors.parquet.
+    SOURCE is a folder (with those in it), a quoted pattern ('shots/**/*.jpg', 'shards-{00..15}.tar'), a list (.txt), a
+    CSV or Parquet table, a COCO file, a .tar or .zip archive, a video, or any of these at an address (s3://, gs://,
+    http://). Pictures that cannot be read are in errors.parquet.
 
     A job that was stopped, however it was, goes on when the same command is given again, and ends with the same
     results. The exit status is 0; 3 if some picture could not be read; 1 if the job could not go on; 2 if the command
@@ -92,12 +107,15 @@ def command(
     """
     engine_values = cast(EngineValues, {name: options.pop(name) for name in EngineValues.__annotations__})
     wanted = DetectOptions.checked(classes=list(classes), **options)
-    found = open_source(source, SourceOptions(column, pictures, all_files, besides=out))
+    rate = None if fps is None else parse_rate(fps)
+    found = open_source(source, SourceOptions(column, pictures, all_files, besides=out, videos=rate))
     choice = Choice(limit, sample, seed)
     engine = open_engine(engine_values)
     kept = _condition(keep, engine.described, "keep")
     reviewed = _condition(review, engine.described, "review")
     settings = settle(wanted, engine.described)
+    if report and ground_truth is not None:
+        check_ground_truth(ground_truth)
     if dry_run:
         tally = Tally()
         planned = look_over(chosen(found, choice, tally), tally)
@@ -110,8 +128,9 @@ def command(
             f"into {out}; nothing is written yet"
         )
         return
+    named = without_query(source) if is_address(source) else source
     ask = Ask(
-        found, source, choice, part_pictures, workers or min(16, (os.cpu_count() or 1) + 2), strict=strict, quiet=quiet
+        found, named, choice, part_pictures, workers or min(16, (os.cpu_count() or 1) + 2), strict=strict, quiet=quiet
     )
     output = Output(out)
     try:
@@ -128,6 +147,10 @@ def command(
     for name, count in ((KEPT, split.kept), (REVIEW, split.review)):
         if count is not None:
             click.echo(f"{count} detections in {out / name}")
+    if report:
+        coco = Path(source) if found.kind == "coco" and ground_truth is None and not is_address(source) else None
+        told = tell_report(out, done.job, engine.described, ReportAsk(kept, reviewed, ground_truth, coco))
+        click.echo(told.text, err=told.failed)
     if any(part.failures for part in done.job.parts):
         sys.exit(SOME_UNREAD)
 
@@ -156,6 +179,10 @@ def _summary(done: Done, out: Path) -> str:
         lines.append(f"{job.identity.source.passed_over} files passed over: their names end as no picture's")
     if done.recomputed:
         lines.append(f"part {', '.join(map(str, done.recomputed))} had been changed or lost and was computed again")
+    if done.tried_again:
+        lines.append(
+            f"pictures of part {', '.join(map(str, done.tried_again))} could not be reached before: tried again"
+        )
     if done.already:
         lines.append("the job was finished already; nothing was done")
     else:

@@ -43,7 +43,7 @@ def pairs_plot(predicted: Floats, true: Floats) -> str:
         axes.plot([0.5, 1], [0.5, 1], color=INK, linewidth=1, linestyle=":")
         axes.set(xlabel="predicted iou", ylabel="true IoU", xlim=(0, 1), ylim=(0.5, 1))
 
-    return _svg("pairs", draw)
+    return plot_svg("pairs", draw)
 
 
 def reliability_plot(name: str, curves: dict[str, Reliability], *, truth: str) -> str:
@@ -56,7 +56,7 @@ def reliability_plot(name: str, curves: dict[str, Reliability], *, truth: str) -
         axes.set(xlabel="predicted", ylabel=truth, xlim=(0, 1), ylim=(0, 1))
         axes.legend()
 
-    return _svg(name, draw)
+    return plot_svg(name, draw)
 
 
 def risk_coverage_plot(curves: dict[str, RiskCoverage]) -> str:
@@ -72,7 +72,7 @@ def risk_coverage_plot(curves: dict[str, RiskCoverage]) -> str:
         axes.set_ylim(bottom=0)
         axes.legend()
 
-    return _svg("risk", draw)
+    return plot_svg("risk", draw)
 
 
 def regret_plot(regrets: Floats) -> str:
@@ -82,7 +82,7 @@ def regret_plot(regrets: Floats) -> str:
         axes.hist(regrets, bins=20, range=(0, max(0.2, float(regrets.max()))), color=COLOURS[0], log=True)
         axes.set(xlabel="NMS regret: IoU lost", ylabel="clusters")
 
-    return _svg("regret", draw)
+    return plot_svg("regret", draw)
 
 
 def _look(number: int) -> dict[str, Any]:
@@ -90,7 +90,7 @@ def _look(number: int) -> dict[str, Any]:
     return {"color": COLOURS[place], "marker": MARKERS[place], "markersize": 5, "linewidth": 1.8}
 
 
-def _svg(name: str, draw: Callable[[Any], None]) -> str:
+def plot_svg(name: str, draw: Callable[[Any], None]) -> str:
     """One figure, its ids made unique by `name`, so that several share a page."""
     with library("matplotlib").rc_context(STYLE | {"svg.hashsalt": name}):
         figure = library("matplotlib.figure").Figure(figsize=SIZE_INCHES, layout="constrained")

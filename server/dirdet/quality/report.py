@@ -6,6 +6,7 @@ from pathlib import Path
 
 from dirdet.errors import ParameterError
 from dirdet.quality.measure import LOCALIZATION, Quality
+from dirdet.quality.page import STYLE, figure, figure_rows
 from dirdet.quality.plots import pairs_plot, regret_plot, reliability_plot, risk_coverage_plot
 from dirdet.quality.table import shown
 
@@ -15,19 +16,7 @@ PAGE = """<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <title>{title}</title>
-<style>
-:root {{ color-scheme: light dark; --ink: #1b1f24; --paper: #ffffff; --line: #d0d7de; }}
-@media (prefers-color-scheme: dark) {{ :root {{ --ink: #e6e8eb; --paper: #14171a; --line: #3a4048; }} }}
-body {{ margin: 0 auto; padding: 1rem; max-width: 72rem; font: 1rem/1.5 system-ui, sans-serif;
-       color: var(--ink); background: var(--paper); }}
-.plots {{ display: grid; gap: 1.5rem; grid-template-columns: repeat(auto-fit, minmax(min(20rem, 100%), 1fr)); }}
-figure {{ margin: 0; }}
-figure svg {{ width: 100%; height: auto; }}
-table {{ border-collapse: collapse; width: 100%; max-width: 36rem; }}
-td, th {{ padding: .25rem .5rem; text-align: left; font-weight: normal; border-bottom: 1px solid var(--line);
-         overflow-wrap: anywhere; }}
-td {{ text-align: right; font-variant-numeric: tabular-nums; }}
-</style>
+<style>{style}</style>
 <h1>{title}</h1>
 <p>{summary}</p>
 <div class="plots">
@@ -52,16 +41,10 @@ def write_report(path: Path, quality: Quality, *, title: str) -> None:
     figures = quality.figures
     text = PAGE.format(
         title=html.escape(title),
-        summary=(
-            f"{shown('detections', figures['detections'])} detections on {shown('pictures', figures['pictures'])} "
-            f"pictures with {shown('objects', figures['objects'])} objects; AP {shown('AP', figures['AP'])}, "
-            f"oLRP {shown('oLRP', figures['oLRP'])}."
-        ),
-        plots="\n".join(_figure(name, svg, says) for name, svg, says in _plots(quality)),
-        rows="\n".join(
-            f'<tr><th scope="row">{html.escape(name)}</th><td>{shown(name, value)}</td></tr>'
-            for name, value in figures.items()
-        ),
+        summary=summary(figures),
+        style=STYLE,
+        plots="\n".join(figure(*plot) for plot in quality_plots(quality)),
+        rows=figure_rows(figures),
     )
     try:
         path.write_text(text, encoding="utf-8")
@@ -69,11 +52,16 @@ def write_report(path: Path, quality: Quality, *, title: str) -> None:
         raise ParameterError("--report", f"{path} cannot be written: {exc.strerror or exc}") from exc
 
 
-def _figure(name: str, svg: str, says: str) -> str:
-    return f'<figure>{svg}<figcaption id="{name}-says">{html.escape(says)}</figcaption></figure>'
+def summary(figures: Mapping[str, float]) -> str:
+    """In a sentence: on what it was measured, AP and oLRP."""
+    return (
+        f"{shown('detections', figures['detections'])} detections on {shown('pictures', figures['pictures'])} "
+        f"pictures with {shown('objects', figures['objects'])} objects; AP {shown('AP', figures['AP'])}, "
+        f"oLRP {shown('oLRP', figures['oLRP'])}."
+    )
 
 
-def _plots(quality: Quality) -> list[tuple[str, str, str]]:
+def quality_plots(quality: Quality) -> list[tuple[str, str, str]]:
     """Name, SVG and sentence of every plot that has something to show."""
     plots: list[tuple[str, str, str]] = []
     if "iou" in quality.pairs and len(quality.pairs["iou"]):

@@ -134,13 +134,13 @@ def read_results(path: Path, truth: GroundTruth) -> Results:
 
 
 def _of_answer(path: Path, answer: _Answer, truth: GroundTruth) -> tuple[list[_Entry], list[int]]:
-    ids = _ids_by_name(truth)
+    ids = ids_by_name(truth)
     entries: list[_Entry] = []
     looked_at: list[int] = []
     for image in answer.images:
         if image.detections is None:
             continue
-        matching = next((ids[name] for name in _endings(image.name) if name in ids), None)
+        matching = next((ids[name] for name in endings(image.name) if name in ids), None)
         if matching is None or len(matching) != 1:
             said = "no picture" if not matching else f"{len(matching)} pictures"
             raise ResultsError(f"{path}: {truth.path} has {said} named {image.name!r}")
@@ -154,16 +154,16 @@ def _of_answer(path: Path, answer: _Answer, truth: GroundTruth) -> tuple[list[_E
     return entries, looked_at
 
 
-def _ids_by_name(truth: GroundTruth) -> dict[str, list[int]]:
+def ids_by_name(truth: GroundTruth) -> dict[str, list[int]]:
     """Picture ids by every ending of their file names: who detects may be in another folder."""
     ids: dict[str, list[int]] = {}
     for picture in truth.pictures.values():
-        for name in _endings(picture.file_name):
+        for name in endings(picture.file_name):
             ids.setdefault(name, []).append(picture.id)
     return ids
 
 
-def _endings(name: str) -> list[str]:
+def endings(name: str) -> list[str]:
     """A path and what remains of it without its first folders, longest first."""
     parts = PurePath(name).parts
     return ["/".join(parts[start:]) for start in range(len(parts))]

@@ -4,6 +4,7 @@ import json
 import os
 import tarfile
 import zipfile
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -121,6 +122,30 @@ def test_archives_are_read_without_unpacking(folder: Path) -> None:
         ]
         assert [entry.open().read() for entry in entries] == [b"sub/a.png", b"b.png"]
     assert len(names(f"{folder.parent}/*.tar")) == 2
+
+
+def test_shards_of_a_webdataset_by_braces(tmp_path: Path) -> None:
+    for shard in range(3):
+        with tarfile.open(tmp_path / f"shards-{shard:03d}.tar", "w") as tar:
+            for name in ("0001.jpg", "0001.json", "0001.cls", "0002.left.jpg", "0002.right.jpg"):
+                member = tarfile.TarInfo(name)
+                member.size = len(name)
+                tar.addfile(member, BytesIO(name.encode()))
+    entries = listed(f"{tmp_path}/shards-{{000..001}}.tar")
+    pictures = ("0001.jpg", "0002.left.jpg", "0002.right.jpg")
+    assert [entry.name for entry in entries] == [
+        f"{tmp_path}/shards-00{n}.tar/{name}" for n in (0, 1) for name in pictures
+    ]
+    assert entries[-1].open().read() == b"0002.right.jpg"
+    assert names(f"{tmp_path}/shards-{{002,*}}.tar")[:3] == [f"{tmp_path}/shards-002.tar/{name}" for name in pictures]
+    assert len(names(f"{tmp_path}/shards-{{002,*}}.tar")) == 9
+    for pattern, words in (
+        ("shards-{002..003}.tar", r"shards-003\.tar: there is no such file"),
+        ("{1..2", "braces do not close"),
+        ("{1..999999999}.tar", "more than 100000 names"),
+    ):
+        with pytest.raises(SourceError, match=words):
+            names(f"{tmp_path}/{pattern}")
 
 
 def test_an_archive_that_breaks_off_gives_what_comes_before(folder: Path) -> None:

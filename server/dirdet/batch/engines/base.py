@@ -94,6 +94,11 @@ class Work(Protocol):
         """In which the engine computed."""
         ...
 
+    @property
+    def read_seconds(self) -> float | None:
+        """Of reading and decoding, all threads together; None where nobody here measures it."""
+        ...
+
     def start(self, missing: Missing) -> None:
         """Begins."""
         ...

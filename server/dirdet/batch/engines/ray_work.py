@@ -67,6 +67,7 @@ class RayWork:
         self._share, self._folder, self._bundle_sha256 = share, folder, bundle_sha256
         self._settings, self._engine, self._sink = settings, engine, sink
         self._stop = threading.Event()
+        self.read_seconds: float | None = None
         self.notes: SimpleQueue[str] = SimpleQueue()
         self.done = threading.Event()
         self.error: BaseException | None = None

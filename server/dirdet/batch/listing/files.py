@@ -2,12 +2,15 @@
 
 import glob
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from dirdet.batch.entry import Entry, entry_name
+from dirdet.batch.errors import SourceError
 from dirdet.batch.listing.archives import ARCHIVE_SUFFIXES, ArchiveSource
 from dirdet.batch.listing.tally import Tally
+from dirdet.batch.listing.videos import is_video, video_entries
+from dirdet.batch.video.timeline import FrameRate
 from dirdet.pictures import PICTURE_SUFFIXES
 
 FileId = tuple[int, int]  # device, inode
@@ -22,8 +25,9 @@ class FolderSource:
 
     kind = "folder"
 
-    def __init__(self, folder: Path, *, all_files: bool, besides: Path | None) -> None:
-        """Looks at nothing yet."""
+    def __init__(self, folder: Path, *, all_files: bool, besides: Path | None, videos: FrameRate | None) -> None:
+        """Looks at nothing yet; without a rate, videos are passed over."""
+        self._videos = videos
         self._folder = os.fsencode(folder)
         self._all_files = all_files
         self._besides = None if besides is None else os.path.realpath(os.fsencode(besides))
@@ -47,7 +51,11 @@ class FolderSource:
                     tally.repeated += 1
                     continue
                 taken.add(same)
-            yield _entry(each, self._name(each.path))
+            entry = _entry(each, self._name(each.path))
+            if self._videos is not None and is_video(each.name):
+                yield from video_entries(entry.name, entry.path, entry.size, self._videos)
+            else:
+                yield entry
 
     def _name(self, path: bytes) -> str:
         return entry_name(os.path.relpath(path, self._folder))
@@ -74,39 +82,59 @@ class FolderSource:
                     continue
                 if _is_folder(each):
                     (links if each.is_symlink() else below).append(each.path)
-                elif self._all_files or os.path.splitext(os.fsdecode(each.name))[1].lower() in PICTURE_SUFFIXES:  # noqa: PTH122
+                elif self._wanted(each.name):
                     yield each
                 elif tally is not None:
                     tally.passed_over += 1
             waiting += reversed(below)
 
+    def _wanted(self, name: bytes) -> bool:
+        is_picture = os.path.splitext(os.fsdecode(name))[1].lower() in PICTURE_SUFFIXES  # noqa: PTH122 - bytes
+        return self._all_files or is_picture or (self._videos is not None and is_video(name))
+
 
 class GlobSource:
-    """See `Source`. What a pattern matches, sorted: pictures and archives; `**` goes through folders."""
+    """See `Source`. What patterns match, each one's sorted: pictures, archives and, where wanted, videos.
+
+    `**` goes through folders.
+    """
 
     kind = "pattern"
 
-    def __init__(self, pattern: str, *, all_files: bool) -> None:
+    def __init__(self, patterns: Sequence[str], *, all_files: bool, videos: FrameRate | None) -> None:
         """Looks at nothing yet."""
-        self._pattern = pattern
-        self._all_files = all_files
+        self._patterns, self._all_files, self._videos = patterns, all_files, videos
 
     def entries(self, tally: Tally) -> Iterator[Entry]:
         """See `Source.entries`."""
         taken: set[str] = set()
-        for name in sorted(glob.glob(self._pattern, recursive=True)):  # noqa: PTH207 - absolute patterns too
+        for name in self._matched():
             path = Path(name)
             if path.is_dir():
                 continue
-            if path.suffix.lower() in ARCHIVE_SUFFIXES:
-                yield from ArchiveSource(path, all_files=self._all_files).entries(tally)
-            elif not self._all_files and path.suffix.lower() not in PICTURE_SUFFIXES:
+            suffix, real = path.suffix.lower(), os.path.realpath(path)
+            is_wanted_video = self._videos is not None and is_video(name)
+            if not (self._all_files or is_wanted_video or suffix in ARCHIVE_SUFFIXES or suffix in PICTURE_SUFFIXES):
                 tally.passed_over += 1
-            elif (real := os.path.realpath(path)) in taken:
+                continue
+            if real in taken:
                 tally.repeated += 1
+                continue
+            taken.add(real)
+            called, at = entry_name(name), os.fsencode(name)
+            if suffix in ARCHIVE_SUFFIXES:
+                yield from ArchiveSource(called, at, all_files=self._all_files).entries(tally)
+            elif self._videos is not None and is_wanted_video:
+                yield from video_entries(called, at, path.stat().st_size, self._videos)
             else:
-                taken.add(real)
-                yield file_entry(entry_name(name), os.fsencode(name))
+                yield file_entry(called, at)
+
+    def _matched(self) -> Iterator[str]:
+        for pattern in self._patterns:
+            found = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 - absolute patterns too
+            if not found and not glob.has_magic(pattern):  # a shard that braces name is not left out in silence
+                raise SourceError(f"{pattern}: there is no such file")
+            yield from found
 
 
 def file_entry(name: str, path: bytes, image_id: int | None = None) -> Entry:

@@ -2,17 +2,24 @@
 
 import csv
 import json
-import os
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from dirdet.batch.arrow import parquet
 from dirdet.batch.entry import Entry, entry_name
 from dirdet.batch.errors import SourceError
 from dirdet.batch.listing.files import file_entry
+from dirdet.batch.listing.places import Place, located
 from dirdet.batch.listing.tally import Tally
+from dirdet.batch.listing.videos import is_video, video_entries
+from dirdet.batch.remote import SIZES_AT_ONCE, is_address, sizes, without_query
+from dirdet.batch.video.timeline import FrameRate
 
+T = TypeVar("T")
+ELSEWHERE = "is an address of elsewhere: a list reaches only the server or bucket that it is at, or that of --pictures"
 TABLE_SUFFIXES = (".csv", ".tsv", ".parquet")
 # A column is taken without being named where it alone is called so.
 USUAL_COLUMNS = ("picture", "image", "path", "file_name", "filename", "image_path", "file")
@@ -23,13 +30,13 @@ class ListSource:
 
     kind = "list"
 
-    def __init__(self, path: Path, relative_to: Path) -> None:
+    def __init__(self, path: Path, relative_to: Place, videos: FrameRate) -> None:
         """Reads nothing yet."""
-        self._path, self._relative_to = path, relative_to
+        self._path, self._relative_to, self._videos = path, relative_to, videos
 
     def entries(self, tally: Tally) -> Iterator[Entry]:
         """See `Source.entries`."""
-        return _named(self._lines(), self._relative_to, tally)
+        return _named(self._lines(), self._relative_to, self._videos, tally)
 
     def _lines(self) -> Iterator[tuple[str, int | None]]:
         try:
@@ -46,13 +53,13 @@ class CocoSource:
 
     kind = "coco"
 
-    def __init__(self, path: Path, relative_to: Path) -> None:
+    def __init__(self, path: Path, relative_to: Place, videos: FrameRate) -> None:
         """Reads nothing yet."""
-        self._path, self._relative_to = path, relative_to
+        self._path, self._relative_to, self._videos = path, relative_to, videos
 
     def entries(self, tally: Tally) -> Iterator[Entry]:
         """See `Source.entries`."""
-        return _named(self._images(), self._relative_to, tally)
+        return _named(self._images(), self._relative_to, self._videos, tally)
 
     def _images(self) -> Iterator[tuple[str, int | None]]:
         try:
@@ -74,14 +81,14 @@ class TableSource:
 
     kind = "table"
 
-    def __init__(self, path: Path, relative_to: Path, *, column: str | None) -> None:
+    def __init__(self, path: Path, relative_to: Place, videos: FrameRate, *, column: str | None) -> None:
         """Reads nothing yet."""
-        self._path, self._relative_to, self._column = path, relative_to, column
+        self._path, self._relative_to, self._column, self._videos = path, relative_to, column, videos
 
     def entries(self, tally: Tally) -> Iterator[Entry]:
         """See `Source.entries`."""
         rows = self._parquet() if self._path.suffix.lower() == ".parquet" else self._csv()
-        return _named(((name, None) for name in rows if name), self._relative_to, tally)
+        return _named(((name, None) for name in rows if name), self._relative_to, self._videos, tally)
 
     def _csv(self) -> Iterator[str]:
         try:
@@ -115,11 +122,41 @@ class TableSource:
         return usual[0]
 
 
-def _named(names: Iterable[tuple[str, int | None]], relative_to: Path, tally: Tally) -> Iterator[Entry]:
+def _named(
+    names: Iterable[tuple[str, int | None]], relative_to: Place, videos: FrameRate, tally: Tally
+) -> Iterator[Entry]:
+    """The named pictures, and of a video its frames; the sizes of those at an address are asked many at once."""
+    for chunk in batched(_once(names, tally), SIZES_AT_ONCE):
+        found = [_located(relative_to, name, image_id) for name, image_id in chunk]
+        remote = [each for each in found if each.fault is None and is_address(each.path)]
+        asked = sizes([each.path.decode("utf-8", "surrogateescape") for each in remote]) if remote else []
+        told = dict(zip((each.path for each in remote), asked, strict=True))
+        for each in found:
+            entry = replace(each, size=told.get(each.path, each.size))
+            if entry.fault is None and is_video(entry.path):
+                yield from video_entries(entry.name, entry.path, entry.size, videos)
+            else:
+                yield entry
+
+
+def _located(place: Place, name: str, image_id: int | None) -> Entry:
+    path, called = located(place, name), without_query(entry_name(name)) if is_address(name) else entry_name(name)
+    if path is None:
+        return Entry(called, b"", image_id=image_id, fault=ELSEWHERE)
+    return Entry(called, path, image_id=image_id) if is_address(path) else file_entry(called, path, image_id)
+
+
+def _once(names: Iterable[tuple[str, int | None]], tally: Tally) -> Iterator[tuple[str, int | None]]:
     taken: set[str] = set()
     for name, image_id in names:
         if name in taken:
             tally.repeated += 1
             continue
         taken.add(name)
-        yield file_entry(entry_name(name), os.fsencode(relative_to / name), image_id)
+        yield name, image_id
+
+
+def batched(items: Iterator[T], size: int) -> Iterator[list[T]]:
+    """Lists of so many, the last one shorter."""
+    while chunk := list(islice(items, size)):
+        yield chunk
