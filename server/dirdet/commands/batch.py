@@ -15,6 +15,8 @@ from dirdet.batch.job import Job, settings_told
 from dirdet.batch.listing.source import SourceOptions, open_source
 from dirdet.batch.listing.tally import Tally
 from dirdet.batch.output import ERRORS, Output
+from dirdet.batch.outputs.command_options import OutputOptions, output_options
+from dirdet.batch.outputs.write import told, write_outputs
 from dirdet.batch.plan import Choice, chosen, look_over
 from dirdet.batch.progress import duration
 from dirdet.batch.run import Ask, Done, run_job
@@ -39,6 +41,7 @@ SOME_UNREAD = 3
     "--review", metavar="CONDITION",
     help="These, if not kept, also into review.parquet, the most doubtful first.",
 )  # fmt: skip
+@output_options
 @click.option("--strict", is_flag=True, help="Stop at the first picture that cannot be read.")
 @click.option("--column", help="Of a table: the column with the pictures' paths.")
 @click.option(
@@ -79,6 +82,7 @@ def command(
     workers: int | None,
     quiet: bool,
     classes: tuple[str, ...],
+    outputs: OutputOptions,
     **options: Any,  # noqa: ANN401 - see EngineValues and DetectOptions
 ) -> None:
     """Detects objects in every picture of SOURCE, into Parquet files in the folder OUT.
@@ -97,6 +101,10 @@ def command(
     engine = open_engine(engine_values)
     kept = _condition(keep, engine.described, "keep")
     reviewed = _condition(review, engine.described, "review")
+    threads = workers or min(16, (os.cpu_count() or 1) + 2)
+    afterwards = outputs.checked(
+        engine.described, keep=kept, review=reviewed, seed=seed, workers=threads, quiet=quiet
+    )
     settings = settle(wanted, engine.described)
     if dry_run:
         tally = Tally()
@@ -110,9 +118,7 @@ def command(
             f"into {out}; nothing is written yet"
         )
         return
-    ask = Ask(
-        found, source, choice, part_pictures, workers or min(16, (os.cpu_count() or 1) + 2), strict=strict, quiet=quiet
-    )
+    ask = Ask(found, source, choice, part_pictures, threads, strict=strict, quiet=quiet)
     output = Output(out)
     try:
         with terminable(), closing(engine):
@@ -124,10 +130,17 @@ def command(
         click.echo(f"\ndirdet: stopped; {whole} of {total} pictures are done and kept, {GO_ON}", err=True)
         sys.exit(143 if isinstance(exc, TerminatedError) else 130)
     click.echo(_summary(done, out))
-    split = write_split(out, done.job, keep=kept, review=reviewed)
-    for name, count in ((KEPT, split.kept), (REVIEW, split.review)):
-        if count is not None:
-            click.echo(f"{count} detections in {out / name}")
+    try:
+        with terminable(), output.locked():
+            split = write_split(out, done.job, keep=kept, review=reviewed)
+            for name, count in ((KEPT, split.kept), (REVIEW, split.review)):
+                if count is not None:
+                    click.echo(f"{count} detections in {out / name}")
+            for line in told(out, write_outputs(out, done.job, engine.described, afterwards)):
+                click.echo(line)
+    except KeyboardInterrupt as exc:
+        click.echo("\ndirdet: stopped; all detections are done and kept, the same command writes the rest", err=True)
+        sys.exit(143 if isinstance(exc, TerminatedError) else 130)
     if any(part.failures for part in done.job.parts):
         sys.exit(SOME_UNREAD)
 
