@@ -24,9 +24,9 @@ _OPTIONS = (
     ),
     click.option(
         "--of", type=click.Choice(get_args(Of)),
-        help="What --to writes: all detections; what is kept; this only of pictures with nothing to review; what is to be "
-        "reviewed and kept of the others. Unless told, labels are kept ones, Label Studio's tasks are to be reviewed, and "
-        "coco-results, csv, fiftyone have all.",
+        help="What --to writes: all detections; what is kept; this only of pictures with nothing to review; of the "
+        "others what is to be reviewed and what is kept. Unless told, labels are kept ones, Label Studio's tasks to be "
+        "reviewed, and coco-results, csv and fiftyone have all.",
     ),
     click.option(
         "--as-score", type=click.Choice(get_args(Score)), default="confidence", show_default=True,
