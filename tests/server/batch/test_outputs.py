@@ -150,9 +150,9 @@ def test_fiftyone_is_told_where_the_pictures_are(job_of: JobOf, scenes: Path) ->
     done = job_of(scenes)
     done.write(formats=("fiftyone",))
     labels = json.loads((done.out / "fiftyone" / "labels.json").read_text())
-    where = json.loads((done.out / "fiftyone" / "data.json").read_text())
-    assert {each["file_name"] for each in labels["images"]} == where.keys()
-    assert {os.path.relpath(path, scenes) for path in where.values()} == set(NAMES)
+    assert {os.path.relpath(each["file_name"], scenes) for each in labels["images"]} == set(NAMES)
+    assert all(Path(each["file_name"]).is_absolute() for each in labels["images"])
+    assert (done.out / "fiftyone" / "data").is_dir()  # without it FiftyOne stops
     # FiftyOne refuses both.
     assert not any("confidence" in each for each in labels["annotations"])
 
@@ -225,8 +225,8 @@ def test_pictures_of_an_archive_are_written_out(job_of: JobOf, scenes: Path, tmp
     below = f"{tmp_path}/shard.tar".lstrip("/")
     for path in (f"yolo/images/{below}/a/p.png", f"voc/JPEGImages/{below}/a/p.png"):
         assert (out / path).read_bytes() == data
-    where = json.loads((out / "fiftyone" / "data.json").read_text())
-    assert any((out / "fiftyone" / path).read_bytes() == data for path in where.values())
+    named = [each["file_name"] for each in json.loads((out / "fiftyone" / "labels.json").read_text())["images"]]
+    assert any((out / "fiftyone" / "data" / name).read_bytes() == data for name in named)
     task = next(task for task in tasks_of(out) if task["data"]["picture"].endswith("a/p.png"))
     assert (tmp_path / unquote(task["data"]["image"].partition("=")[2])).read_bytes() == data
     names = [each["file_name"] for each in json.loads((out / "coco" / "labels.json").read_text())["images"]]

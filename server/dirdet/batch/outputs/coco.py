@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from dirdet.batch.outputs.ask import Of
 from dirdet.batch.outputs.context import Context, Written
-from dirdet.batch.outputs.json_lists import encoded, write_list, write_object
+from dirdet.batch.outputs.json_lists import write_list, write_object
 from dirdet.batch.outputs.media import file_of, put
 from dirdet.batch.outputs.places import claim
 from dirdet.batch.outputs.results import JobPicture
@@ -14,55 +14,37 @@ from dirdet.convert.coco import coco_annotations, coco_categories, coco_image, c
 from dirdet.errors import PictureError, ResultsError
 from dirdet.files import whole_folder, write_whole
 
-LABELS, DATA, MANIFEST, MEDIA = "labels.json", "data", "data.json", "media"
+LABELS, DATA = "labels.json", "data"
 
 
 def write_coco(context: Context, of: Of) -> Written:
     """`coco/labels.json`, whose file names are the job's; with copies in `coco/data`, theirs."""
 
-    def image(each: JobPicture, folder: Path) -> dict[str, Any]:
-        name = None
-        if context.ask.media == "copy":
-            name = str(
-                claim(
-                    each.result.name,
-                    each.position,
-                    lambda place: put(each.entry, folder / DATA / place, context.ask.media),
-                )
-            )
-        return coco_image(each.result, each.image_id, file_name=name)
+    def file_name(each: JobPicture, folder: Path) -> str:
+        return _copied(each, folder) if context.ask.media == "copy" else each.result.name
 
-    written = Written(of)
-    with whole_folder(context.folder / "coco") as folder:
-        _write_dataset(context, written, folder, image)
-    return written
+    return _write_dataset(context, of, context.folder / "coco", file_name)
 
 
 def write_fiftyone(context: Context, of: Of) -> Written:
-    """`fiftyone/labels.json` as FiftyOne's COCODetectionDataset, and in `data.json` where each picture is.
+    """`fiftyone/labels.json` for FiftyOne's COCODetectionDataset; its file names say where on this machine pictures are.
 
-    Pictures of archives, and copies that are wanted, are in `fiftyone/media`.
+    Pictures of archives, and copies that are wanted, are in `fiftyone/data`, which FiftyOne wants in any case.
     """
-    written = Written(of)
-    with whole_folder(context.folder / "fiftyone") as folder, (folder / MANIFEST).open("wb") as manifest:
 
-        def image(each: JobPicture, folder: Path) -> dict[str, Any]:
-            file = file_of(each.entry)
-            if file is None or context.ask.media == "copy":
-                place = claim(
-                    each.result.name, each.position, lambda place: put(each.entry, folder / MEDIA / place, "copy")
-                )
-                found = f"{MEDIA}/{place}"
-            else:
-                found = str(file)
-            # FiftyOne joins the two files by this name, and keeps only where the picture is.
-            name = f"{each.position + 1}/{each.result.name.rpartition('/')[2]}"
-            manifest.write((b",\n" if written.pictures else b"{\n") + encoded(name) + b": " + encoded(found))
-            return coco_image(each.result, each.image_id, file_name=name)
+    def file_name(each: JobPicture, folder: Path) -> str:
+        file = file_of(each.entry)
+        return _copied(each, folder) if file is None or context.ask.media == "copy" else str(file)
 
-        _write_dataset(context, written, folder, image)
-        manifest.write(b"\n}\n" if written.pictures else b"{}\n")
-    return written
+    return _write_dataset(context, of, context.folder / "fiftyone", file_name, with_data=True)
+
+
+def _copied(picture: JobPicture, folder: Path) -> str:
+    """The name that a copy gets."""
+    place = claim(
+        picture.result.name, picture.position, lambda place: put(picture.entry, folder / DATA / place, "copy")
+    )
+    return str(place)
 
 
 def write_coco_results(context: Context, of: Of) -> Written:
@@ -78,49 +60,49 @@ def write_coco_results(context: Context, of: Of) -> Written:
     return written
 
 
-def _write_dataset(
-    context: Context, written: Written, folder: Path, image: Callable[[JobPicture, Path], dict[str, Any]]
-) -> None:
+def _write_dataset(context: Context, of: Of, target: Path, file_name: Callable[[JobPicture, Path], str]) -> Written:
     """Goes through the job twice, since COCO has all pictures before the first annotation."""
+    written = Written(of)
     lost: set[int] = set()
 
-    def images() -> Iterator[dict[str, Any]]:
+    def images(folder: Path) -> Iterator[dict[str, Any]]:
         ids: set[int] = set()
-        for each in context.pictures(written.of):
+        for each in context.pictures(of):
             if each.entry.image_id is not None:  # of a COCO file, which was held whole anyway
                 if each.image_id in ids:
                     raise ResultsError(f"id {each.image_id} is that of two pictures, the second {each.result.name!r}")
                 ids.add(each.image_id)
             try:
-                told = image(each, folder)
+                name = file_name(each, folder)
             except PictureError as exc:
                 written.lose(each, exc)
                 lost.add(each.position)
                 continue
-            yield told
+            yield coco_image(each.result, each.image_id, file_name=name)
             written.add(each)
 
     def annotations() -> Iterator[dict[str, Any]]:
         number = 1
-        for each in context.pictures(written.of):
+        for each in context.pictures(of):
             if each.position not in lost:
                 told = coco_annotations(each.result, each.image_id, first_id=number, score=context.ask.score)
                 number += len(told)
                 yield from told
 
-    def listed(entries: Iterator[dict[str, Any]]) -> Callable[[IO[bytes]], int]:
-        return lambda file: write_list(file, entries)
-
     detector = context.job.identity.detector
     names = {each.category_id: each.name for each in context.manifest.categories}
-    with (folder / LABELS).open("wb") as file:
-        write_object(
-            file,
-            [
-                ("info", {"description": f"detections of {detector.name}, {written.of}", "score": context.ask.score}),
-                ("licenses", []),
-                ("categories", coco_categories(names)),
-                ("images", listed(images())),
-                ("annotations", listed(annotations())),
-            ],
-        )
+    with whole_folder(target) as folder:
+        if with_data:
+            (folder / DATA).mkdir()
+        with (folder / LABELS).open("wb") as file:
+            write_object(
+                file,
+                [
+                    ("info", {"description": f"detections of {detector.name}, {of}", "score": context.ask.score}),
+                    ("licenses", []),
+                    ("categories", coco_categories(names)),
+                    ("images", lambda file: write_list(file, images(folder))),
+                    ("annotations", lambda file: write_list(file, annotations())),
+                ],
+            )
+    return written
