@@ -169,7 +169,7 @@ def test_supervision_reads_coco_with_masks(done: RectangleJob, scenes: Path) -> 
     data = module("supervision").DetectionDataset.from_coco(
         str(scenes), str(done.out / "coco" / "labels.json"), force_masks=True
     )
-    read = {Path(path).relative_to(scenes).as_posix(): detections for path, _, detections in data}
+    read: dict[str, Any] = {Path(path).relative_to(scenes).as_posix(): detections for path, _, detections in data}
     assert read.keys() == expected.keys()
     for name, detections in read.items():
         np.testing.assert_allclose(np.reshape(detections.xyxy, (-1, 4)), expected[name], atol=0.01)

@@ -27,7 +27,7 @@ def write_coco(context: Context, of: Of) -> Written:
 
 
 def write_fiftyone(context: Context, of: Of) -> Written:
-    """`fiftyone/labels.json` for FiftyOne's COCODetectionDataset; its file names say where on this machine pictures are.
+    """`fiftyone/labels.json` for FiftyOne's COCODetectionDataset; file names say where on this machine pictures are.
 
     Pictures of archives, and copies that are wanted, are in `fiftyone/data`, which FiftyOne wants in any case.
     """
@@ -60,7 +60,9 @@ def write_coco_results(context: Context, of: Of) -> Written:
     return written
 
 
-def _write_dataset(context: Context, of: Of, target: Path, file_name: Callable[[JobPicture, Path], str]) -> Written:
+def _write_dataset(
+    context: Context, of: Of, target: Path, file_name: Callable[[JobPicture, Path], str], *, with_data: bool = False
+) -> Written:
     """Goes through the job twice, since COCO has all pictures before the first annotation."""
     written = Written(of)
     lost: set[int] = set()
@@ -97,12 +99,11 @@ def _write_dataset(context: Context, of: Of, target: Path, file_name: Callable[[
         with (folder / LABELS).open("wb") as file:
             write_object(
                 file,
-                [
-                    ("info", {"description": f"detections of {detector.name}, {of}", "score": context.ask.score}),
-                    ("licenses", []),
-                    ("categories", coco_categories(names)),
-                    ("images", lambda file: write_list(file, images(folder))),
-                    ("annotations", lambda file: write_list(file, annotations())),
-                ],
+                {
+                    "info": {"description": f"detections of {detector.name}, {of}", "score": context.ask.score},
+                    "licenses": [],
+                    "categories": coco_categories(names),
+                },
+                {"images": images(folder), "annotations": annotations()},
             )
     return written

@@ -1,8 +1,10 @@
 """JSON that is written entry by entry: nothing but the entry at hand is held."""
 
-import json
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Mapping
+from json import JSONEncoder
 from typing import IO, Any
+
+_ENCODER = JSONEncoder(separators=(",", ":"), allow_nan=False)
 
 
 def write_list(file: IO[bytes], entries: Iterable[Any]) -> int:
@@ -14,23 +16,19 @@ def write_list(file: IO[bytes], entries: Iterable[Any]) -> int:
     return number
 
 
-def write_object(file: IO[bytes], members: Iterable[tuple[str, Any]]) -> None:
-    """Writes an object; a member's value is a function that writes it, or what is written.
-
-    The functions are called in the members' order.
-    """
+def write_object(file: IO[bytes], members: Mapping[str, Any], lists: Mapping[str, Iterable[Any]]) -> None:
+    """Writes an object of members and, after them, lists, one after the other."""
     begin = b"{\n"
-    for name, value in members:
-        file.write(begin + encoded(name) + b": ")
+    for name, value in members.items():
+        file.write(begin + encoded(name) + b": " + encoded(value))
         begin = b",\n"
-        if callable(value):
-            write: Callable[[IO[bytes]], object] = value
-            write(file)
-        else:
-            file.write(encoded(value))
-    file.write(b"\n}\n" if begin == b",\n" else b"{}\n")
+    for name, entries in lists.items():
+        file.write(begin + encoded(name) + b": ")
+        write_list(file, entries)
+        begin = b",\n"
+    file.write(b"\n}\n")
 
 
 def encoded(value: Any) -> bytes:  # noqa: ANN401 - JSON
     """A value as JSON, in ASCII: it holds whatever a name holds."""
-    return json.dumps(value, separators=(",", ":"), allow_nan=False).encode("ascii")
+    return _ENCODER.encode(value).encode("ascii")
