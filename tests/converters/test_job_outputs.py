@@ -172,7 +172,8 @@ def test_supervision_reads_coco_with_masks(done: RectangleJob, scenes: Path) -> 
     read: dict[str, Any] = {Path(path).relative_to(scenes).as_posix(): detections for path, _, detections in data}
     assert read.keys() == expected.keys()
     for name, detections in read.items():
-        np.testing.assert_allclose(np.reshape(detections.xyxy, (-1, 4)), expected[name], atol=0.01)
+        boxes: Any = detections.xyxy
+        assert np.reshape(boxes, (-1, 4)) == pytest.approx(expected[name], abs=0.01)
         if len(detections) and detections.mask is not None:
             assert detections.mask.any(axis=(1, 2)).all()
 

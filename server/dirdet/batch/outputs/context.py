@@ -36,9 +36,14 @@ class Context:
         """Every picture; standard error tells how far it is, if it takes long."""
         progress = Progress(self.job.identity.source.pictures, before=0, quiet=self.ask.quiet)
         found = pictures_of(self.folder, self.job, keep=self.ask.keep, review=self.ask.review)
-        for number, each in enumerate(found):
-            progress.show(number, 0)
-            yield each
+        number = 0
+        try:
+            for number, each in enumerate(found, start=1):
+                progress.show(number, 0)
+                yield each
+        finally:
+            if progress.told:  # a bar's line is to be ended
+                progress.show(number, 0, last=True)
 
 
 @dataclass(slots=True)

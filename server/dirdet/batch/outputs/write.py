@@ -9,6 +9,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import click
+
 from dirdet.batch.errors import JobStoppedError
 from dirdet.batch.expression import written_out
 from dirdet.batch.job import Job
@@ -63,9 +65,11 @@ def write_outputs(folder: Path, job: Job, manifest: Manifest, ask: OutputsAsk) -
     try:
         for name in ask.formats:
             place, write = WRITERS[name]
+            _announce(place, ask)
             done[place] = write(context, ask.of_format(name))
             _tell(folder, place, done[place], ask)
         if ask.annotate is not None:
+            _announce(FOLDER, ask)
             done[FOLDER] = write_annotated(context, ask.annotate)
             _tell(folder, FOLDER, done[FOLDER], ask)
     except OSError as exc:
@@ -86,6 +90,11 @@ def told(folder: Path, done: dict[str, Written]) -> list[str]:
         if written.lost is not None:
             lines.append(f"  without {written.losses} that could not be read any more, the first {written.lost}")
     return lines
+
+
+def _announce(place: str, ask: OutputsAsk) -> None:
+    if not ask.quiet:
+        click.echo(f"writing {place}", err=True)
 
 
 def _tell(folder: Path, place: str, written: Written, ask: OutputsAsk) -> None:
