@@ -44,7 +44,12 @@ def whole_folder(path: Path) -> Generator[Path]:
         yield part
         if path.exists():
             path.rename(old)
-        part.rename(path)
+        try:
+            part.rename(path)
+        except OSError:
+            if old.exists():
+                old.rename(path)
+            raise
     finally:
         for each in (part, old):
             shutil.rmtree(each, ignore_errors=True)

@@ -1,5 +1,7 @@
 """`dirdet batch --to`: after the job, of a finished one, refused early, killed and given again."""
 
+import re
+import shlex
 import signal
 from pathlib import Path
 
@@ -10,6 +12,7 @@ from PIL import Image
 from dirdet.batch.outputs.ask import OutputsAsk
 from dirdet.batch.outputs.command_options import OutputOptions
 from dirdet.bundle import Manifest
+from dirdet.commands.batch import command
 from dirdet.errors import ParameterError
 
 # Kills the process while the n-th file of a data set is written, or between the two renames of its folder.
@@ -58,6 +61,9 @@ def few(photographs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         with Image.open(photographs / name) as picture:
             picture.resize((200, 150)).save(folder / name)
     return folder
+
+
+DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "batch.md"
 
 
 def below(folder: Path) -> set[str]:
@@ -132,3 +138,15 @@ def test_what_is_stopped_says_so(few: Path, tmp_path: Path, fault: str, status: 
     assert (out / "coco" / "labels.json").is_file()
     assert not (out / "yolo").exists()
     assert not list(out.glob(".yolo*"))
+
+
+def test_the_document_has_no_option_that_there_is_not() -> None:
+    text = DOCUMENT.read_text(encoding="utf-8")
+    lines = re.findall(r"^\$ dirdet batch (.+)$", text, re.MULTILINE)
+    assert len(lines) >= 5
+    for line in lines:
+        command.make_context("batch", shlex.split(line))
+    known = {name for parameter in command.params for name in parameter.opts}
+    named = set(re.findall(r"`(--[a-z-]+)", text))
+    assert named <= known
+    assert {"--to", "--of", "--as-score", "--media", "--yolo-confidence", "--annotate"} <= named

@@ -69,7 +69,7 @@ def pictures_of(
     """
     pq = parquet()
     entries = read_plan(folder / PLAN)
-    for part in job.parts:
+    for part in sorted(job.parts, key=lambda part: part.number):
         if parts is not None:
             if part.number not in parts:
                 continue
