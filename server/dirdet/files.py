@@ -1,7 +1,9 @@
-"""Files that appear whole or not at all."""
+"""Files and folders that appear whole or not at all."""
 
 import os
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -25,3 +27,29 @@ def write_whole(path: Path, fill: Callable[[IO[bytes]], object], *, durable: boo
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+@contextmanager
+def whole_folder(path: Path) -> Generator[Path]:
+    """A folder to fill under another name, which takes the place of the one at `path` when it is left without an error.
+
+    A process that is killed meanwhile leaves folders named `.NAME.PID` and `.NAME.old.PID`, and between two renames no
+    folder at `path`.
+    """
+    part, old = (path.with_name(f".{path.name}{kind}.{os.getpid()}") for kind in ("", ".old"))
+    for each in (part, old):
+        shutil.rmtree(each, ignore_errors=True)
+    part.mkdir(parents=True)
+    try:
+        yield part
+        if path.exists():
+            path.rename(old)
+        try:
+            part.rename(path)
+        except OSError:
+            if old.exists():
+                old.rename(path)
+            raise
+    finally:
+        for each in (part, old):
+            shutil.rmtree(each, ignore_errors=True)

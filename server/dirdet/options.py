@@ -90,8 +90,11 @@ class Settings:
 class Named(Protocol):
     """A class of objects."""
 
+    # ruff: noqa: D102 - see dirdet.bundle.Category
     @property
     def name(self) -> str: ...
+    @property
+    def category_id(self) -> int: ...
 
 
 class Described(Protocol):

@@ -49,6 +49,11 @@ class Rle:
         height, width = (int(side) for side in told["size"])
         return cls((height, width), str(told["counts"]))
 
+    @property
+    def area(self) -> int:
+        """How many pixels are inside."""
+        return int(_expand(self.counts)[1::2].sum())
+
     def decode(self) -> Bools:
         """The mask's pixels, [H, W]."""
         counts = _expand(self.counts)

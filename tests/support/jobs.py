@@ -7,11 +7,23 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from click.testing import Result
 
 from dirdet.batch.arrow import parquet
+from dirdet.batch.expression import parse
+from dirdet.batch.job import Job
+from dirdet.batch.listing.source import SourceOptions, open_source
+from dirdet.batch.output import Output
+from dirdet.batch.outputs.ask import OutputsAsk
+from dirdet.batch.outputs.context import Written
+from dirdet.batch.outputs.write import write_outputs
+from dirdet.batch.plan import Choice
+from dirdet.batch.run import Ask, run_job
+from dirdet.bundle import MANIFEST, Bundle, Manifest
+from dirdet.detector import Detector
+from dirdet.options import DetectOptions
 
 # Pictures of the fixture `many`, and of a part in the tests that stop jobs.
 MANY, PART = 36, 7
@@ -60,3 +72,30 @@ def errors(out: Path) -> dict[str, tuple[str, str]]:
     """Reason and error of each picture that could not be read."""
     table = parquet().read_table(out / "errors.parquet").to_pylist()
     return {row["picture"]: (row["reason"], row["error"]) for row in table}
+
+
+class RectangleJob(NamedTuple):
+    """A finished job of the detector of rectangles."""
+
+    out: Path
+    job: Job
+    manifest: Manifest
+
+    def write(self, *, keep: str | None = None, review: str | None = None, **asked: Any) -> dict[str, Written]:
+        """Writes formats; takes conditions as text, and what `OutputsAsk` has."""
+        conditions = {"keep": keep, "review": review}
+        parsed = {name: parse(text, parameter=name) for name, text in conditions.items() if text is not None}
+        return write_outputs(self.out, self.job, self.manifest, OutputsAsk(quiet=True, **parsed, **asked))
+
+
+def rectangle_job(source: Path | str, out: Path, detector: Detector) -> RectangleJob:
+    """Runs a job, two pictures a part."""
+    folder = out.parent / "bundle"
+    folder.mkdir(exist_ok=True)
+    (folder / MANIFEST).write_text(detector.manifest.model_dump_json())
+    bundle = Bundle(folder, detector.manifest)
+    found = open_source(str(source), SourceOptions(besides=out))
+    ask = Ask(found, str(source), Choice(), part_pictures=2, workers=2, quiet=True)
+    settings = detector.settle(DetectOptions.checked())
+    done = run_job(ask, Output(out), bundle=bundle, detector=detector, settings=settings)
+    return RectangleJob(out, done.job, detector.manifest)

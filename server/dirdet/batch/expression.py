@@ -61,6 +61,16 @@ def parse(text: str, *, parameter: str) -> Condition:
     return _Parser(text, parameter).whole()
 
 
+def written_out(condition: Condition) -> str:
+    """The text that `parse` reads as this condition."""
+    if isinstance(condition, Comparison):
+        value = condition.value
+        return f"{condition.column}{condition.sign}{_quoted(value) if isinstance(value, str) else repr(value)}"
+    if isinstance(condition, Negation):
+        return f"not ({written_out(condition.of)})"
+    return f"({written_out(condition.left)}) {condition.kind} ({written_out(condition.right)})"
+
+
 def columns_of(condition: Condition) -> set[str]:
     """The columns that are asked for."""
     if isinstance(condition, Comparison):
@@ -80,6 +90,10 @@ def to_arrow(condition: Condition) -> Any:  # noqa: ANN401
         return ~to_arrow(condition.of)
     left, right = to_arrow(condition.left), to_arrow(condition.right)
     return left & right if condition.kind == "and" else left | right
+
+
+def _quoted(text: str) -> str:
+    return f"'{text}'" if '"' in text else f'"{text}"'
 
 
 class _Parser:

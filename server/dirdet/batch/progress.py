@@ -13,7 +13,11 @@ BAR_EVERY_S = 0.2
 
 
 class Progress:
-    """Tells of a job's progress."""
+    """Tells of a job's progress.
+
+    Attributes:
+        told: whether it has told anything yet.
+    """
 
     def __init__(self, total: int, *, before: int, quiet: bool = False) -> None:
         """Begins now.
@@ -25,14 +29,16 @@ class Progress:
         """
         self._total, self._before, self._quiet = total, before, quiet
         self._terminal = sys.stderr.isatty()
-        self._began = self._told = time.monotonic()
+        self._began = self._last = time.monotonic()
+        self.told = False
 
     def show(self, pictures: int, failures: int, *, last: bool = False) -> None:
         """Tells of this run's pictures, if it is time."""
         now = time.monotonic()
-        if self._quiet or (not last and now - self._told < (BAR_EVERY_S if self._terminal else LINE_EVERY_S)):
+        if self._quiet or (not last and now - self._last < (BAR_EVERY_S if self._terminal else LINE_EVERY_S)):
             return
-        self._told = now
+        self._last = now
+        self.told = True
         line = self.line(pictures, failures, now - self._began)
         if self._terminal:
             width = shutil.get_terminal_size().columns - 1

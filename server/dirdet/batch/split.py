@@ -28,13 +28,18 @@ def check_tells(condition: Condition, manifest: Described, *, parameter: str) ->
     Raises:
         ParameterError: names it.
     """
-    untold: set[str] = set()
-    if manifest.localization_confidence is None:
-        untold |= {"purity", "integrity", "iou", "iou_calibrated"}
-    if manifest.calibration is None:
-        untold |= {"score_calibrated", "iou_calibrated"}
-    if asked := sorted(columns_of(condition) & untold):
+    if asked := sorted(columns_of(condition) & untold(manifest)):
         raise ParameterError(parameter, f"detector {manifest.name!r} does not tell {asked[0]}")
+
+
+def untold(manifest: Described) -> set[str]:
+    """The figures that a detector never tells."""
+    figures: set[str] = set()
+    if manifest.localization_confidence is None:
+        figures |= {"purity", "integrity", "iou", "iou_calibrated"}
+    if manifest.calibration is None:
+        figures |= {"score_calibrated", "iou_calibrated"}
+    return figures
 
 
 def write_split(folder: Path, job: Job, *, keep: Condition | None, review: Condition | None) -> Split:

@@ -2,7 +2,8 @@
 
 import os
 import sys
-from contextlib import closing
+from collections.abc import Callable, Generator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,9 +14,11 @@ from dirdet.batch.errors import SourceError
 from dirdet.batch.expression import Condition, parse
 from dirdet.batch.job import Job, settings_told
 from dirdet.batch.listing.places import Folder, Place
-from dirdet.batch.listing.source import SourceOptions, open_source
+from dirdet.batch.listing.source import Source, SourceOptions, open_source
 from dirdet.batch.listing.tally import Tally
 from dirdet.batch.output import ERRORS, Output
+from dirdet.batch.outputs.command_options import OutputOptions, output_options
+from dirdet.batch.outputs.write import told, write_outputs
 from dirdet.batch.plan import Choice, chosen, look_over
 from dirdet.batch.progress import duration
 from dirdet.batch.remote import is_address, without_query
@@ -49,6 +52,7 @@ SOME_UNREAD = 3
     help="COCO JSON with the objects on the pictures: the report then says how good the detections are.",
 )  # fmt: skip
 @click.option("--report/--no-report", default=True, help="Write report.html too.  [default: report]")
+@output_options
 @click.option("--strict", is_flag=True, help="Stop at the first picture that cannot be read.")
 @click.option("--column", help="Of a table: the column with the pictures' paths.")
 @click.option(
@@ -93,6 +97,7 @@ def command(
     workers: int | None,
     quiet: bool,
     classes: tuple[str, ...],
+    outputs: OutputOptions,
     **options: Any,  # noqa: ANN401 - see EngineValues and DetectOptions
 ) -> None:
     """Detects objects in every picture of SOURCE, into Parquet files in the folder OUT.
@@ -113,46 +118,65 @@ def command(
     engine = open_engine(engine_values)
     kept = _condition(keep, engine.described, "keep")
     reviewed = _condition(review, engine.described, "review")
+    threads = workers or min(16, (os.cpu_count() or 1) + 2)
+    afterwards = outputs.checked(engine.described, keep=kept, review=reviewed, seed=seed, workers=threads, quiet=quiet)
     settings = settle(wanted, engine.described)
     if report and ground_truth is not None:
         check_ground_truth(ground_truth)
     if dry_run:
-        tally = Tally()
-        planned = look_over(chosen(found, choice, tally), tally)
-        if not planned.pictures:
-            raise SourceError(f"{source}: holds no picture")
+        told_settings = settings_told(settings).model_dump_json()
         click.echo(
-            f"{planned.pictures} pictures of the {found.kind} {source}, {_parts(planned.pictures, part_pictures)}; "
-            f"{tally.passed_over} files passed over, {tally.repeated} repeated names left out\n"
-            f"detector {engine.detector.name}, {settings_told(settings).model_dump_json()}\n"
+            f"{_looked_over(source, found, choice, part_pictures)}\ndetector {engine.detector.name}, {told_settings}\n"
             f"into {out}; nothing is written yet"
         )
         return
     named = without_query(source) if is_address(source) else source
-    ask = Ask(
-        found, named, choice, part_pictures, workers or min(16, (os.cpu_count() or 1) + 2), strict=strict, quiet=quiet
-    )
+    ask = Ask(found, named, choice, part_pictures, threads, strict=strict, quiet=quiet)
     output = Output(out)
-    try:
-        with terminable(), closing(engine):
-            done = run_job(ask, output, engine=engine, settings=settings)
-    except KeyboardInterrupt as exc:
-        job = output.read_job()
-        whole = sum(part.pictures for part in job.parts) if job else 0
-        total = job.identity.source.pictures if job else 0
-        click.echo(f"\ndirdet: stopped; {whole} of {total} pictures are done and kept, {GO_ON}", err=True)
-        sys.exit(143 if isinstance(exc, TerminatedError) else 130)
+    with _stopping(lambda: _far(output)), terminable(), closing(engine):
+        done = run_job(ask, output, engine=engine, settings=settings)
     click.echo(_summary(done, out))
-    split = write_split(out, done.job, keep=kept, review=reviewed)
-    for name, count in ((KEPT, split.kept), (REVIEW, split.review)):
-        if count is not None:
-            click.echo(f"{count} detections in {out / name}")
-    if report:
-        coco = Path(source) if found.kind == "coco" and ground_truth is None and not is_address(source) else None
-        told = tell_report(out, done.job, engine.described, ReportAsk(kept, reviewed, ground_truth, coco))
-        click.echo(told.text, err=told.failed)
+    coco = Path(source) if found.kind == "coco" and ground_truth is None and not is_address(source) else None
+    with _stopping(lambda: f"all detections are done and kept, {GO_ON}"), terminable(), output.locked():
+        split = write_split(out, done.job, keep=kept, review=reviewed)
+        for name, count in ((KEPT, split.kept), (REVIEW, split.review)):
+            if count is not None:
+                click.echo(f"{count} detections in {out / name}")
+        if report:
+            said = tell_report(out, done.job, engine.described, ReportAsk(kept, reviewed, ground_truth, coco))
+            click.echo(said.text, err=said.failed)
+        for line in told(out, write_outputs(out, done.job, engine.described, afterwards)):
+            click.echo(line)
     if any(part.failures for part in done.job.parts):
         sys.exit(SOME_UNREAD)
+
+
+@contextmanager
+def _stopping(how_far: Callable[[], str]) -> Generator[None]:
+    """Ends the process where it is told to stop in the block, and says how far it came."""
+    try:
+        yield
+    except KeyboardInterrupt as exc:
+        click.echo(f"\ndirdet: stopped; {how_far()}", err=True)
+        sys.exit(143 if isinstance(exc, TerminatedError) else 130)
+
+
+def _far(output: Output) -> str:
+    job = output.read_job()
+    whole = sum(part.pictures for part in job.parts) if job else 0
+    total = job.identity.source.pictures if job else 0
+    return f"{whole} of {total} pictures are done and kept, {GO_ON}"
+
+
+def _looked_over(named: str, source: Source, choice: Choice, part_pictures: int) -> str:
+    tally = Tally()
+    planned = look_over(chosen(source, choice, tally), tally)
+    if not planned.pictures:
+        raise SourceError(f"{named}: holds no picture")
+    return (
+        f"{planned.pictures} pictures of the {source.kind} {named}, {_parts(planned.pictures, part_pictures)}; "
+        f"{tally.passed_over} files passed over, {tally.repeated} repeated names left out"
+    )
 
 
 def _condition(text: str | None, described: Described, parameter: str) -> Condition | None:

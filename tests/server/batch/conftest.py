@@ -1,14 +1,19 @@
-"""Photographs for jobs, and a way to run `dirdet batch` on the detector that comes with the package."""
+"""Photographs for jobs, and a way to run `dirdet batch` on the detector that comes with the package.
 
+Where numbers matter, jobs of the detector of rectangles, with masks.
+"""
+
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import skimage
 from click.testing import CliRunner, Result
-from jobs import MANY, Run, job_arguments, spawn
+from jobs import MANY, RectangleJob, Run, job_arguments, rectangle_job, spawn
 from PIL import Image
 
 from dirdet.commands.batch import command
+from dirdet.detector import Detector
 from dirdet.errors import DirdetError
 
 PHOTOGRAPHS = Path(skimage.__file__).parent / "data"
@@ -56,3 +61,25 @@ def uninterrupted(many: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     _, errors = done.communicate(timeout=120)
     assert done.returncode == 3, errors  # one picture is broken
     return out
+
+
+@pytest.fixture
+def job_of(mask_detector: Detector, tmp_path: Path) -> Callable[[Path | str], RectangleJob]:
+    """Runs a job of the detector of rectangles on a source."""
+    return lambda source: rectangle_job(source, tmp_path / "out", mask_detector)
+
+
+@pytest.fixture
+def scenes(rectangles: Callable[..., Image.Image], tmp_path: Path) -> Path:
+    """Pictures of one name, of one stem, lying on their side, empty and broken."""
+    folder = tmp_path / "in"
+    for below in ("a", "b"):
+        (folder / below).mkdir(parents=True)
+    rectangles(red=(100, 60, 300, 200), blue=(80, 260, 560, 440)).save(folder / "a" / "p.png")
+    rectangles(320, 240, green=(20, 20, 203, 199)).save(folder / "b" / "p.png")
+    rectangles(200, 200).crop((0, 0, 20, 20)).save(folder / "b" / "p.jpg")
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    rectangles(480, 640, red=(60, 100, 200, 300)).save(folder / "turned сова 🦉.jpg", exif=exif, quality=95)
+    (folder / "broken.jpg").write_bytes(b"no picture")
+    return folder

@@ -10,29 +10,33 @@ from hypothesis import strategies as st
 from jobs import PART, Run, rows
 
 from dirdet.batch.arrow import arrow, parquet
-from dirdet.batch.expression import COMPARISONS, NUMBERS, Comparison, Condition, Junction, Negation, parse, to_arrow
+from dirdet.batch.expression import (
+    COMPARISONS,
+    NUMBERS,
+    Comparison,
+    Condition,
+    Junction,
+    Negation,
+    parse,
+    to_arrow,
+    written_out,
+)
 from dirdet.batch.split import check_tells
 from dirdet.bundle import Manifest
 from dirdet.errors import ParameterError
 
 figures = st.one_of(st.none(), st.sampled_from([0.0, 0.25, 0.5, 1.0]))
+texts = st.sampled_from(["bird", "a or b)", 'a "b"'])
 comparisons = st.builds(
     Comparison, st.sampled_from(["iou", "score"]), st.sampled_from(sorted(COMPARISONS)), st.sampled_from([0.25, 0.5])
-) | st.builds(Comparison, st.just("label"), st.sampled_from(["==", "!="]), st.sampled_from(["bird", "a or b)"]))
+) | st.builds(
+    Comparison, st.just("label"), st.sampled_from(["==", "!="]), st.sampled_from(["bird", "a or b)", 'a "b"'])
+)
 conditions = st.recursive(
     comparisons,
     lambda below: st.builds(Negation, below) | st.builds(Junction, st.sampled_from(["and", "or"]), below, below),
     max_leaves=8,
 )
-
-
-def written(condition: Condition) -> str:
-    if isinstance(condition, Comparison):
-        value = condition.value
-        return f"{condition.column}{condition.sign}{value if isinstance(value, float) else repr(value)}"
-    if isinstance(condition, Negation):
-        return f"not ({written(condition.of)})"
-    return f"({written(condition.left)}) {condition.kind} ({written(condition.right)})"
 
 
 def holds(condition: Condition, row: dict[str, Any]) -> bool:
@@ -47,7 +51,7 @@ def holds(condition: Condition, row: dict[str, Any]) -> bool:
 
 @given(conditions)
 def test_what_is_written_is_what_is_read(condition: Condition) -> None:
-    assert parse(written(condition), parameter="keep") == condition
+    assert parse(written_out(condition), parameter="keep") == condition
 
 
 @given(conditions, st.lists(st.tuples(figures, figures, st.sampled_from(["bird", "fish"])), max_size=6))

@@ -47,7 +47,7 @@ def read_voc(
     files = chosen((path for path in files_below(source) if path.suffix.lower() == ".xml"), stems, source)
     if not files:
         raise AnnotationError(f"there are no XML files below {source}")
-    reader = _Reader(pictures, by_name, classes, corners)
+    reader = _Reader(source, pictures, by_name, classes, corners)
     found = [picture for path in files if (picture := reader.read(path)) is not None]
     labels = [box.label for picture in found for box in picture.boxes]
     notes = [f"{reader.difficult:,} objects marked `difficult` become crowds"] if reader.difficult else []
@@ -63,8 +63,14 @@ class _Reader:
     """Reads files one by one and keeps what could not be read."""
 
     def __init__(
-        self, pictures: Path, by_name: dict[str, list[Path]], classes: Sequence[str] | None, corners: Corners
+        self,
+        source: Path,
+        pictures: Path,
+        by_name: dict[str, list[Path]],
+        classes: Sequence[str] | None,
+        corners: Corners,
     ) -> None:
+        self.source = source
         self.pictures = pictures
         self.by_name = by_name
         self.classes = classes
@@ -90,11 +96,18 @@ class _Reader:
         return Picture(picture.relative_to(self.pictures).as_posix(), size, tuple(boxes))
 
     def _picture(self, root: ElementTree.Element, path: Path) -> Path:
-        """The one picture of the stated name; without one, of the XML file's own name and any suffix."""
+        """The one picture of the stated name; without one, of the XML file's own name and any suffix.
+
+        Of several it is the one whose folder mirrors the XML file's: `Annotations/a/1.xml`, `JPEGImages/a/1.jpg`.
+        """
         name = Path((root.findtext("filename") or "").strip().replace("\\", "/")).name
         found = self.by_name.get(name, [])
         if not found:
             found = [entry for names in self.by_name.values() for entry in names if entry.stem == path.stem]
+        if len(found) > 1:
+            below = path.relative_to(self.source).parent.parts[1:]
+            folders = ((entry, entry.relative_to(self.pictures).parent.parts) for entry in found)
+            found = [entry for entry, folder in folders if below in (folder, folder[1:])] or found
         if len(found) != 1:
             what = "no picture" if not found else f"{len(found)} pictures"
             raise AnnotationError(f"{what} named {name or path.stem!r} below {self.pictures}")
