@@ -80,7 +80,7 @@ def ranked_nms(
         free = np.ones(len(waiting), np.bool_)
         free[:BLOCK] = False
         # Only the block's last class goes on behind it.
-        going_on = slice(BLOCK, int(np.searchsorted(classes, of_block[-1], side="right")))
+        going_on = slice(BLOCK, np.count_nonzero(classes <= of_block[-1]))
         leaders = block[survives & (of_block == of_block[-1])]
         covers = iou_with(leaders[:, None], corners[:, going_on].T[None]) > iou_threshold  # [leaders, boxes]
         free[going_on] = ~covers.any(axis=0)
