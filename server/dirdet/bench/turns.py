@@ -9,11 +9,11 @@ from dirdet.errors import ParameterError
 
 
 @dataclass(frozen=True)
-class Ratio:
-    """How much longer one run takes than another, over the rounds in which both were timed.
+class Spread:
+    """What several rounds gave.
 
     Attributes:
-        median: of the rounds' ratios.
+        median: of the rounds' values.
         low: their first quartile.
         high: their third.
     """
@@ -53,8 +53,12 @@ def in_turns(
     return seconds
 
 
-def ratio(taken: Sequence[float], against: Sequence[float]) -> Ratio:
+def ratio(taken: Sequence[float], against: Sequence[float]) -> Spread:
     """How much longer `taken` is than `against`, seconds of the same rounds."""
-    each = [one / other for one, other in zip(taken, against, strict=True)]
-    low, _, high = quantiles(each, n=4, method="inclusive") if len(each) > 1 else each * 3
-    return Ratio(median(each), low, high)
+    return spread([one / other for one, other in zip(taken, against, strict=True)])
+
+
+def spread(values: Sequence[float]) -> Spread:
+    """The median and the quartiles of at least one value."""
+    low, _, high = quantiles(values, n=4, method="inclusive") if len(values) > 1 else list(values) * 3
+    return Spread(median(values), low, high)
