@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from dirdet.bench.tables import table
-from dirdet.bench.turns import ratio, spread
+from dirdet.bench.turns import Ratio, ratio, spread
 from dirdet.files import write_whole
 
 SCHEMA = 1
@@ -129,6 +129,11 @@ def rows_against(
         Row(name, taken, against=None if name == against else against, goal=told.get(name))
         for name, taken in seconds.items()
     ]
+
+
+def compared(seconds: Mapping[str, Sequence[float]], against: str) -> dict[str, Ratio]:
+    """Every run's ratio to one of them."""
+    return {name: ratio(taken, seconds[against]) for name, taken in seconds.items()}
 
 
 def percentiles_ms(seconds: Sequence[float]) -> dict[str, float]:

@@ -54,6 +54,6 @@ def _goal(row: Mapping[str, Any]) -> str:
 def three_digits(value: float) -> str:
     """1234, 123, 12.3, 1.23, 0.123, 0.0123."""
     digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2 if abs(value) >= 1 else 3
-    while digits < 6 and 0 < abs(value) < 10 ** (1 - digits):
+    while digits < 6 and 0 < abs(value) < 10 ** (2 - digits):
         digits += 1
     return f"{value:.{digits}f}"

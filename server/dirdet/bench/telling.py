@@ -2,7 +2,7 @@
 
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -29,8 +29,10 @@ def command_line() -> str:
 
 def _typed(parameter: click.Parameter, value: Any) -> list[str]:  # noqa: ANN401 - what a parameter is converted to
     """A parameter with its value, or with each of its values."""
-    several: list[Any] = list(value) if isinstance(value, list | tuple) else [value]
-    if isinstance(value, dict):
+    several: list[Any] = [value]
+    if isinstance(value, list | tuple):
+        several = list(cast(Sequence[Any], value))
+    elif isinstance(value, dict):
         several = [f"{key}={text}" for key, text in cast(dict[str, Any], value).items()]
     if isinstance(parameter, click.Argument):
         return [str(getattr(each, "name", each)) for each in several]

@@ -9,11 +9,11 @@ from dirdet.errors import ParameterError
 
 
 @dataclass(frozen=True)
-class Spread:
-    """What several rounds gave.
+class Ratio:
+    """How much longer one run takes than another, or any figure, over several rounds.
 
     Attributes:
-        median: of the rounds' values.
+        median: of the rounds.
         low: their first quartile.
         high: their third.
     """
@@ -53,12 +53,12 @@ def in_turns(
     return seconds
 
 
-def ratio(taken: Sequence[float], against: Sequence[float]) -> Spread:
+def ratio(taken: Sequence[float], against: Sequence[float]) -> Ratio:
     """How much longer `taken` is than `against`, seconds of the same rounds."""
     return spread([one / other for one, other in zip(taken, against, strict=True)])
 
 
-def spread(values: Sequence[float]) -> Spread:
+def spread(values: Sequence[float]) -> Ratio:
     """The median and the quartiles of at least one value."""
     low, _, high = quantiles(values, n=4, method="inclusive") if len(values) > 1 else list(values) * 3
-    return Spread(median(values), low, high)
+    return Ratio(median(values), low, high)
