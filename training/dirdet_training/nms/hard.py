@@ -7,6 +7,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from dirdet_training.nms.inputs import class_ends
+
 
 class Suppressed(NamedTuple):
     """What greedy NMS per class does with N boxes.
@@ -35,9 +37,8 @@ def suppressed(boxes_xyxy: Tensor, ranks: Tensor, class_ids: Tensor, *, iou_thre
     ranked = ranks.detach().to("cpu", torch.float32).numpy()
     classes = class_ids.detach().cpu().numpy()
     order = np.lexsort((-ranked, classes))  # [N], class by class, best first
-    grouped = classes[order]
-    ends = np.append(np.flatnonzero(grouped[1:] != grouped[:-1]) + 1, len(order))  # [classes]
-    corners = np.ascontiguousarray(boxes_xyxy.detach().to("cpu", torch.float32).numpy()[order].T)  # [4, N]
+    ends = class_ends(classes[order])  # [classes]
+    corners = boxes_xyxy.detach().to("cpu", torch.float32).numpy().T.take(order, axis=1)  # [4, N]
     # IoUs are float32: they are above the threshold where they are above the greatest float32 that it reaches.
     threshold = np.float32(iou_threshold)
     if threshold > iou_threshold:
