@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from io import BytesIO
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 
 from dirdet.detection import Detection
 from dirdet.labels import place_labels
@@ -30,6 +30,9 @@ def draw_detections(picture: Image.Image, detections: Sequence[Detection]) -> Im
         picture: upright.
         detections: of that picture, most confident first.
     """
+    # Most servers never draw, and would load Pillow's fonts and colours for nothing when they start.
+    from PIL import ImageDraw, ImageFont
+
     drawn = picture.copy()
     for detection in reversed(detections):
         if detection.mask is not None:

@@ -8,7 +8,8 @@ import pytest
 from click.testing import CliRunner
 
 from dirdet.bench.machine import machine
-from dirdet.bench.report import compared, latency_table, percentiles_ms, table, written
+from dirdet.bench.report import Goal, Report, Row, compared, latency_table, percentiles_ms, rows_against
+from dirdet.bench.telling import command_line
 from dirdet.bench.triton_ways import WARM_UP, Load, time_ways
 from dirdet.bench.turns import Ratio, in_turns, ratio
 from dirdet.commands.bench import command
@@ -46,15 +47,49 @@ def test_ratios_are_of_the_same_round():
 
 def test_the_table_and_the_file_say_the_same(tmp_path: Path):
     seconds = {"plain": [1.0, 2.0], "ours": [1.5, 3.0]}
-    assert "| ours | 2.25 s | 1.500 | 1.500 to 1.500 |" in table(seconds, "plain")
-    written(
-        tmp_path / "new" / "a.json", what="it", seconds=seconds, against="plain", facts={"machine": machine(["numpy"])}
-    )
+    rows = rows_against(seconds, "plain", {"ours": Goal(at_most=1.4)})
+    report = Report("it", "dirdet bench it", machine(["numpy", "no-such-package"]), rows)
+    line = "| ours | 2.25 s | 1.88 to 2.62 | 2 | 1.50 of plain | 1.50 to 1.50 | at most 1.4: missed |"
+    assert line in report.table()
+    report.write(tmp_path / "new" / "a.json")
     content = json.loads((tmp_path / "new" / "a.json").read_text())
-    assert content["ratios"]["ours"] == {"median": 1.5, "low": 1.5, "high": 1.5}
-    assert content["seconds"] == seconds
+    plain, ours = content["rows"]
+    assert ours["ratio"] == {"median": 1.5, "low": 1.5, "high": 1.5}
+    assert (ours["goal"], ours["met"], plain["goal"], plain["met"]) == ({"at_most": 1.4}, False, None, None)
+    assert [plain["values"], ours["values"]] == list(seconds.values())
+    assert content["schema"] == 1
     assert content["machine"]["cores"] >= 1
+    assert content["machine"]["load_average"] >= 0
     assert content["machine"]["packages"].keys() == {"numpy"}
+
+
+def test_a_goal_is_of_the_median_where_there_is_nothing_to_divide_by():
+    rows = [Row("much", [90, 110, 500], unit="/s", goal=Goal(at_least=100)), Row("nothing", [], goal=Goal(at_most=1))]
+    much, nothing = Report("it", "dirdet bench it", {}, rows).content()["rows"]
+    assert (much["median"], much["met"]) == (110, True)
+    assert (nothing["median"], nothing["met"]) == (None, None)
+
+
+@click.command("it")
+@click.argument("where")
+@click.option("--number", "-n", multiple=True, default=(1,))
+@click.option("--fast/--slow", default=True)
+@click.option("--json", "out")
+def it(**_: object) -> None:
+    click.echo(command_line())
+
+
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        (["a b"], "dirdet 'a b'"),
+        (["a", "-n", "2", "--number", "3", "--json", "x"], "dirdet a --number 2 --number 3"),
+        (["--slow", "a"], "dirdet a --slow"),
+        (["--fast", "a"], "dirdet a --fast"),
+    ],
+)
+def test_the_command_that_repeats_it_is_told(typed: list[str], told: str):
+    assert CliRunner().invoke(it, typed).output.strip() == told
 
 
 def test_the_measurements_are_listed_without_being_imported():
@@ -62,7 +97,7 @@ def test_the_measurements_are_listed_without_being_imported():
     assert listed.exit_code == 0
     assert "A training step with DIR" in listed.output
     context = click.Context(command)
-    assert {"train", "detector", "triton", "overload"} <= set(command.list_commands(context))
+    assert {"train", "detector", "triton", "overload", "nms", "start", "table"} <= set(command.list_commands(context))
     assert command.get_command(context, "nothing") is None
 
 
@@ -85,6 +120,6 @@ def test_overload_tells_what_a_gateway_makes_of_twice_its_capacity(tmp_path: Pat
     done = CliRunner().invoke(overload, ["--seconds", "1", "--timeout-s", "1", "--canvas-ms", "40", "--out", str(out)])
     assert done.exit_code == 0, done.output
     told = json.loads(out.read_text())
-    assert told["capacity_per_s"] > 0
-    assert set(told["statuses"]) <= {"200", "503", "504"}
-    assert told["statuses"]["200"] > 0
+    assert told["rows"][0]["median"] > 0
+    assert set(told["facts"]["statuses"]) <= {"200", "503", "504"}
+    assert told["facts"]["statuses"]["200"] > 0

@@ -26,9 +26,11 @@ def test_all_find_the_same(tmp_path: Path) -> None:
     ran = CliRunner().invoke(command, ["--pictures", str(pictures), "--rounds", "1", "--json", str(out)])
     assert ran.exit_code == 0, ran.output
     told = json.loads(out.read_text())
-    assert set(told["seconds"]) == {"the engine alone", "dirdet batch", "a loop over POST /detect"}
-    assert len(set(told["detections"].values())) == 1
-    assert told["ratios"]["the engine alone"]["median"] == 1
+    rows = {row["name"]: row for row in told["rows"]}
+    assert set(rows) == {"the engine alone", "dirdet batch", "a loop over POST /detect"}
+    assert len(set(told["facts"]["detections"].values())) == 1
+    assert rows["dirdet batch"]["against"] == "the engine alone"
+    assert rows["dirdet batch"]["met"] == (rows["dirdet batch"]["ratio"]["median"] <= 1 / 0.95)
 
 
 def test_a_folder_without_pictures(tmp_path: Path) -> None:

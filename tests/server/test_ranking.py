@@ -63,6 +63,24 @@ def test_classes_do_not_suppress_each_other() -> None:
     assert ranked_nms([[0, 0, 9, 9]] * 2, [0, 1], [0.1, 0.2], iou_threshold=0.5).tolist() == [1, 0]
 
 
+@pytest.mark.parametrize("classes", [1, 3, 40])
+def test_many_boxes_are_kept_as_one_after_another_would_be(classes: int) -> None:
+    # More than are decided on together, with boxes, ranks and IoUs alike.
+    draw = np.random.default_rng(classes)
+    corners = draw.integers(0, 40, (500, 2))
+    boxes = np.concatenate([corners, corners + draw.integers(0, 20, (500, 2))], axis=1).astype(np.float64)
+    class_id, rank = draw.integers(0, classes, 500), draw.integers(0, 9, 500) / 8
+    left = sorted(range(500), key=lambda index: -rank[index])
+    expected: list[int] = []
+    while left:
+        best, *others = left
+        expected.append(best)
+        overlaps = iou_with(boxes[best], boxes[others])
+        pairs = zip(others, overlaps, strict=True)
+        left = [other for other, iou in pairs if class_id[other] != class_id[best] or iou <= 0.25]
+    assert ranked_nms(boxes, class_id, rank, iou_threshold=0.25).tolist() == expected
+
+
 @given(boxes=BOXES, data=st.data(), threshold=FRACTIONS)
 def test_what_any_nms_promises(boxes: list[tuple[int, int, int, int]], data: st.DataObject, threshold: float) -> None:
     size = len(boxes)

@@ -32,9 +32,11 @@ def test_the_ways_side_by_side(server: TritonServer, tmp_path: Path) -> None:
     assert "| scenes_detector | " in result.stdout
     assert "triton: triton 2.51.0" in result.stdout
     content = json.loads(out.read_text())
-    assert content["seconds"].keys() == {"scenes_detector", "scenes_detector_onnx"}
-    assert {len(taken) for taken in content["seconds"].values()} == {2}
-    for figures in content["latencies_ms"].values():
+    assert {row["name"]: len(row["values"]) for row in content["rows"]} == {
+        "scenes_detector": 2,
+        "scenes_detector_onnx": 2,
+    }
+    for figures in content["facts"]["latencies_ms"].values():
         assert 0 < figures["p50"] <= figures["p95"] <= figures["p99"]
 
 
@@ -52,12 +54,14 @@ def test_what_the_gateway_adds(idle: TritonServer, tmp_path: Path) -> None:
     with serving(idle.address, "--timeout-s", "60") as gateway:
         result = bench("--triton", idle.address, "--gateway", gateway.url, "--rounds", "3", "--json", str(out))
     assert result.exit_code == 0, result.output
-    assert "The gateway adds" in result.stdout
+    assert "the gateway adds at p50" in result.stdout
     content = json.loads(out.read_text())
-    assert len(content["seconds"]["through the gateway"]) == 3
-    assert content["added_ms"].keys() == {"p50", "p95", "p99"}
-    direct, through = (content["latencies_ms"][way]["p50"] for way in ("Triton, directly", "through the gateway"))
-    assert content["added_ms"]["p50"] == pytest.approx(through - direct, abs=0.002)
+    rows, facts = {row["name"]: row for row in content["rows"]}, content["facts"]
+    assert len(rows["through the gateway"]["values"]) == 3
+    assert rows["the gateway adds at p99"]["goal"] == {"at_most": 5}
+    assert facts["added_ms"].keys() == {"p50", "p95", "p99"}
+    direct, through = (facts["latencies_ms"][way]["p50"] for way in ("Triton, directly", "through the gateway"))
+    assert facts["added_ms"]["p50"] == pytest.approx(through - direct, abs=0.002)
 
 
 def test_nobody_there(server: TritonServer) -> None:

@@ -1,10 +1,8 @@
 """Pictures a second of a bundle's trunk, RoI stage and whole, by batch and instances."""
 
-import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from importlib.metadata import PackageNotFoundError, version
 from itertools import product
 from pathlib import Path
 from typing import IO, Any
@@ -13,9 +11,10 @@ import click
 import torch
 
 from dirdet.bench.machine import machine
+from dirdet.bench.report import Report, Row
+from dirdet.bench.telling import command_line, tell
 from dirdet.detector import MAX_BATCH
 from dirdet.errors import ParameterError
-from dirdet.files import write_whole
 from dirdet.pictures import read_picture
 from dirdet.shipped import open_bundle
 from dirdet_export.bench.parts import Precision
@@ -53,7 +52,7 @@ def command(
     if device == "cuda" and not torch.cuda.is_available():
         raise ParameterError("--device", "cuda, but torch finds no NVIDIA GPU with a driver on this machine")
     bundle, pixels = open_bundle(folder), read_picture(picture)
-    rows: list[dict[str, Any]] = []
+    measured: list[dict[str, Any]] = []
     for precision, batch in product(precisions, batches):
         request = request_of(pixels, bundle.manifest, batch=batch)
         named = subjects(bundle, request, device=on, precision=precision)
@@ -61,18 +60,21 @@ def command(
             click.echo(f"{part}, {precision}, batch {batch}, instances {count}", file=sys.stderr)
             with expected_warnings():
                 found = throughput(prepare, device=on, batch=batch, instances=count, seconds=seconds)
-            rows.append({"part": part, "precision": precision, "batch": batch, "instances": count, **asdict(found)})
-    described = machine([name for name in PACKAGES if _installed(name)]) | {"gpu": _gpu(on)}
-    click.echo(f"{_table(rows)}\n")
-    for name, value in described.items():
-        click.echo(f"{name}: {value}")
-    if out is not None:
-        content = {"detector": bundle.manifest.name, "device": device, "seconds": seconds, "rows": rows}
-        text = json.dumps({**content, "machine": described}, indent=1) + "\n"
-        write_whole(out, lambda file: file.write(text.encode()))
+            measured.append({"part": part, "precision": precision, "batch": batch, "instances": count, **asdict(found)})
+    click.echo(f"{_table(measured)}\n")
+    rows = [
+        Row(_name(row), [row["pictures_per_s"]], unit="pictures/s", group=f"{row['precision']}, batch {row['batch']}")
+        for row in measured
+    ]
+    facts = {"detector": bundle.manifest.name, "device": device, "gpu": _gpu(on), "measured": measured}
+    tell(Report(f"Pictures a second of {bundle.manifest.name}", command_line(), machine(PACKAGES), rows, facts), out)
 
 
-def _table(rows: Sequence[dict[str, Any]]) -> str:
+def _name(row: Mapping[str, Any]) -> str:
+    return f"{row['part']}, {row['instances']} at once"
+
+
+def _table(rows: Sequence[Mapping[str, Any]]) -> str:
     """Markdown: a line for each measurement."""
     lines = ["| part | precision | batch | instances | pictures/s | a batch, median |", "|---|---|---|---|---|---|"]
     for row in rows:
@@ -87,11 +89,3 @@ def _gpu(device: torch.device) -> dict[str, object] | None:
         return None
     found = torch.cuda.get_device_properties(device)
     return {"name": found.name, "memory_gib": round(found.total_memory / 2**30, 1), "cuda": torch.version.cuda}
-
-
-def _installed(package: str) -> bool:
-    try:
-        version(package)
-    except PackageNotFoundError:
-        return False
-    return True

@@ -3,7 +3,7 @@
 import os
 import platform
 from collections.abc import Sequence
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 # What decides how fast matrices are multiplied.
@@ -11,7 +11,10 @@ _TELLING = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_tile", "asimd"
 
 
 def machine(packages: Sequence[str]) -> dict[str, object]:
-    """The processor, the cores this process may use, the memory, and the versions of packages."""
+    """The processor, the cores this process may use, the memory, what else runs, and the versions of packages.
+
+    A package that is not installed is left out. The load average is the last minute's.
+    """
     model, flags = platform.processor() or platform.machine(), set[str]()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.is_file():
@@ -28,5 +31,14 @@ def machine(packages: Sequence[str]) -> dict[str, object]:
         "memory_gib": round(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30, 1),
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
-        "packages": {name: version(name) for name in packages},
+        "load_average": round(os.getloadavg()[0], 1),
+        "packages": {name: found for name in packages if (found := installed(name)) is not None},
     }
+
+
+def installed(package: str) -> str | None:
+    """A package's version; None where it is not installed."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

@@ -10,10 +10,10 @@ from dirdet.errors import ParameterError
 
 @dataclass(frozen=True)
 class Ratio:
-    """How much longer one run takes than another, over the rounds in which both were timed.
+    """How much longer one run takes than another, or any figure, over several rounds.
 
     Attributes:
-        median: of the rounds' ratios.
+        median: of the rounds.
         low: their first quartile.
         high: their third.
     """
@@ -55,6 +55,10 @@ def in_turns(
 
 def ratio(taken: Sequence[float], against: Sequence[float]) -> Ratio:
     """How much longer `taken` is than `against`, seconds of the same rounds."""
-    each = [one / other for one, other in zip(taken, against, strict=True)]
-    low, _, high = quantiles(each, n=4, method="inclusive") if len(each) > 1 else each * 3
-    return Ratio(median(each), low, high)
+    return spread([one / other for one, other in zip(taken, against, strict=True)])
+
+
+def spread(values: Sequence[float]) -> Ratio:
+    """The median and the quartiles of at least one value."""
+    low, _, high = quantiles(values, n=4, method="inclusive") if len(values) > 1 else list(values) * 3
+    return Ratio(median(values), low, high)

@@ -1,6 +1,5 @@
 """What a job makes of its engine, and what one would get without it."""
 
-import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -10,7 +9,8 @@ import click
 
 from dirdet.bench.batch import Pass, engine_alone, inferring, job, posting
 from dirdet.bench.machine import machine
-from dirdet.bench.report import table, written
+from dirdet.bench.report import Goal, Report, rows_against
+from dirdet.bench.telling import command_line, shown, tell
 from dirdet.bench.turns import in_turns
 from dirdet.detector import Detector
 from dirdet.errors import ParameterError
@@ -18,7 +18,8 @@ from dirdet.pictures import PICTURE_SUFFIXES
 
 ENGINE, JOB, POSTING, INFERENCER = "the engine alone", "dirdet batch", "a loop over POST /detect", "DetInferencer"
 WARM_UP = 1
-GOAL = "The goal is that the job takes at most 1/0.95 = 1.053 of the engine's time."
+# The job is to reach 0.95 of the engine's pace.
+GOAL = Goal(at_most=1 / 0.95)
 PACKAGES = ("dirdet", "numpy", "onnxruntime", "pillow", "pyarrow")
 
 
@@ -55,18 +56,15 @@ def command(
         if inferencer is not None:
             runs[INFERENCER] = stack.enter_context(inferring(files, *inferencer))
         passes = {name: [] for name in runs}
-        bar = stack.enter_context(click.progressbar(range(rounds + WARM_UP), label="rounds", file=sys.stderr))
-        in_turns({name: _kept(run, passes[name]) for name, run in runs.items()}, bar, warm_up=0)
+        counting = {name: _kept(run, passes[name]) for name, run in runs.items()}
+        in_turns(counting, shown(rounds + WARM_UP, "rounds"), warm_up=0)
     seconds = {name: [each.seconds for each in found[WARM_UP:]] for name, found in passes.items()}
     found = {name: int(median(each.detections for each in those)) for name, those in passes.items()}
     if found[JOB] != found[ENGINE]:
         click.echo(f"the job told {found[JOB]} detections and its engine {found[ENGINE]}", err=True)
-    facts = {"pictures": len(files), "rounds": rounds, "detections": found, "machine": machine(PACKAGES)}
-    click.echo(f"{len(files)} pictures; detections: {', '.join(f'{name} {count}' for name, count in found.items())}\n")
-    click.echo(table(seconds, ENGINE))
-    click.echo(f"\n{GOAL}")
-    if out is not None:
-        written(out, what="a folder of pictures", seconds=seconds, against=ENGINE, facts={**facts, "goal": GOAL})
+    rows = rows_against(seconds, ENGINE, {JOB: GOAL})
+    facts = {"pictures": len(files), "detections": found}
+    tell(Report(f"A folder of {len(files)} pictures", command_line(), machine(PACKAGES), rows, facts), out)
 
 
 def _kept(run: Callable[[], Pass], passes: list[Pass]) -> Callable[[], None]:

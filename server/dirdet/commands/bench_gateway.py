@@ -1,8 +1,6 @@
 """The gateway against LitServe, BentoML and decoding alone, for the same work."""
 
-import json
 import os
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import median
@@ -12,16 +10,18 @@ import click
 from PIL import Image
 
 from dirdet.bench.machine import machine
-from dirdet.bench.turns import ratio
+from dirdet.bench.report import Goal, Report, Row
+from dirdet.bench.telling import command_line, shown, tell
 from dirdet.errors import MissingExtraError, ParameterError, install_hint
-from dirdet.files import write_whole
 from dirdet.shipped import open_bundle
 
 if TYPE_CHECKING:
     from dirdet.bench.gateway.rounds import Turn
 
-PEERS = ("litserve", "bentoml")
-GOALS = "Goals: at least 2 times the requests a second of either, and at least 0.9 of what the same cores decode."
+OWN, PEERS = "dirdet", ("litserve", "bentoml")
+DECODING = "decoding alone"
+# Of the others' requests a second, and of what the same cores decode.
+GOALS = {name: Goal(at_least=2.0) for name in PEERS} | {DECODING: Goal(at_least=0.9)}
 PACKAGES = ("dirdet", "fastapi", "uvicorn", "pillow", "numpy")
 
 
@@ -56,49 +56,43 @@ def command(
         raise ParameterError("--pictures", f"expected JPEG files in {pictures}, found none")
     size = open_bundle(None).manifest.canvases[0]
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    contestants = {"dirdet": DIRDET, **{name: CONTESTANTS[name] for name in against}}
-    with click.progressbar(range(rounds), label="rounds", file=sys.stderr, show_pos=True) as bar:
-        turns, alone = in_rounds(
-            contestants,
-            files,
-            rounds=bar,
-            callers=callers,
-            seconds=seconds,
-            cores=cores,
-            canvas_hw=(size.height, size.width),
-        )
+    contestants = {OWN: DIRDET, **{name: CONTESTANTS[name] for name in against}}
+    turns, alone = in_rounds(
+        contestants,
+        files,
+        rounds=shown(rounds, "rounds"),
+        callers=callers,
+        seconds=seconds,
+        cores=cores,
+        canvas_hw=(size.height, size.width),
+    )
     with Image.open(files[0]) as first:
         sent = f"{len(files)} JPEG files, the first {first.width} x {first.height}"
-    facts = {"pictures": sent, "callers": callers, "seconds": seconds, "rounds": rounds, "machine": machine(PACKAGES)}
-    click.echo(f"{sent}; {callers} callers, {seconds:g} s each time, {rounds} rounds, {cores} cores\n")
-    click.echo(_table(turns, alone, cores))
-    click.echo(f"\n{GOALS}")
-    if out is not None:
-        servers = {name: _figures(each) for name, each in turns.items()}
-        content = {**facts, "goals": GOALS, "servers": servers, "decoded_per_second": alone}
-        write_whole(out, lambda file: file.write((json.dumps(content, indent=1) + "\n").encode()))
+    click.echo(f"{_shares(turns, cores)}\n")
+    facts = {"pictures": sent, "turns": {name: _figures(each) for name, each in turns.items()}}
+    what = f"{sent}; {callers} callers, {seconds:g} s each time"
+    tell(Report(what, command_line(), machine(PACKAGES), _rows(turns, alone), facts), out)
 
 
-def _table(turns: Mapping[str, Sequence["Turn"]], alone: Sequence[float], cores: int) -> str:
-    own = [turn.load.per_second for turn in turns["dirdet"]]
-    lines = [
-        "| | a second | dirdet is, times | half of the rounds within | p50 | p99 | CPU a request | wrk's share |",
-        "|---|---|---|---|---|---|---|---|",
+def _rows(turns: Mapping[str, Sequence["Turn"]], alone: Sequence[float]) -> list[Row]:
+    """What each answers in a second, and dirdet's divided by it."""
+    rates = {name: [turn.load.per_second for turn in each] for name, each in turns.items()} | {DECODING: alone}
+    own = rates[OWN]
+    rows = [Row(name, each, unit="/s") for name, each in rates.items()]
+    return rows + [
+        Row(f"{OWN} by {name}", own, unit="/s", against=name, goal=GOALS[name]) for name in rates if name != OWN
     ]
+
+
+def _shares(turns: Mapping[str, Sequence["Turn"]], cores: int) -> str:
+    """Markdown: how long requests take, and what they take of the CPU."""
+    lines = ["| | p50 | p99 | CPU a request | wrk's share |", "|---|---|---|---|---|"]
     for name, each in turns.items():
-        rates = [turn.load.per_second for turn in each]
         cpu_ms = 1000 * median(turn.cpu_s / turn.load.requests for turn in each)
         share = median(turn.load.generator_cpu_s / (turn.load.seconds * cores) for turn in each)
         p50, p99 = (1000 * median(getattr(turn.load, key) for turn in each) for key in ("p50_s", "p99_s"))
-        rest = f"{p50:.0f} ms | {p99:.0f} ms | {cpu_ms:.2f} ms | {share:.1%} |"
-        lines.append(f"{_row(name, rates, own)} {rest}")
-    lines.append(f"{_row('decoding alone', alone, own)} | | | |")
+        lines.append(f"| {name} | {p50:.0f} ms | {p99:.0f} ms | {cpu_ms:.2f} ms | {share:.1%} |")
     return "\n".join(lines)
-
-
-def _row(name: str, rates: Sequence[float], own: Sequence[float]) -> str:
-    times = ratio(own, rates)
-    return f"| {name} | {median(rates):.1f} | {times.median:.2f} | {times.low:.2f} to {times.high:.2f} |"
 
 
 def _figures(turns: Sequence["Turn"]) -> list[dict[str, Any]]:

@@ -1,7 +1,6 @@
 """Twice as many requests as the gateway can answer, and pictures of many sizes: what it makes of both."""
 
 import asyncio
-import json
 import multiprocessing
 import time
 from collections.abc import Generator, Sequence
@@ -19,11 +18,13 @@ from dirdet.app import create_app
 from dirdet.bench.callers import closed_loop, open_loop
 from dirdet.bench.known_speed import sleeping_detector
 from dirdet.bench.machine import machine
+from dirdet.bench.report import Report, Row
+from dirdet.bench.telling import command_line, tell
 from dirdet.commands.serve import listen
 from dirdet.detector import Detector
-from dirdet.files import write_whole
 from dirdet.limits import ServerLimits
 
+SINGLE = "answered, pictures of one size"
 SINGLE_HW = (256, 320)
 # Of about as many pixels, so that decoding costs the same; they need three canvases.
 MIXED_HW = ((256, 320), (320, 256), (286, 286), (240, 340), (340, 240), (290, 282))
@@ -42,7 +43,7 @@ PACKAGES = ("dirdet", "numpy", "onnxruntime", "pillow", "starlette", "uvicorn")
     "--times", default=2.0, show_default=True, help="Requests that come, as a multiple of what can be answered."
 )
 @click.option("--timeout-s", default=2.0, show_default=True, help="Time that each request has.")
-@click.option("--out", type=click.Path(path_type=Path), help="Also write everything into this JSON file.")
+@click.option("--json", "--out", "out", type=click.Path(path_type=Path), help="Also write all figures to this file.")
 def command(
     kind: str, batch_ms: float, canvas_ms: float, seconds: float, times: float, timeout_s: float, out: Path | None
 ) -> None:
@@ -51,16 +52,15 @@ def command(
     Capacity is what callers get who ask again when they are answered. Goodput is what is answered in time per second
     while TIMES as much comes.
     """
-    facts: dict[str, object] = {"engine": kind, "machine": machine(PACKAGES)}
     with gateway(kind, batch_ms / 1000, canvas_ms / 1000) as port:
-        facts |= asyncio.run(_measured(port, seconds=seconds, times=times, timeout_s=timeout_s))
-    for name, value in facts.items():
-        click.echo(f"{name}: {value}")
-    if out is not None:
-        write_whole(out, lambda file: file.write((json.dumps(facts, indent=1) + "\n").encode()))
+        rows, facts = asyncio.run(_measured(port, seconds=seconds, times=times, timeout_s=timeout_s))
+    what = f"A gateway asked {times:g} times what it can answer, over the {kind} engine"
+    tell(Report(what, command_line(), machine(PACKAGES), rows, facts), out)
 
 
-async def _measured(port: int, *, seconds: float, times: float, timeout_s: float) -> dict[str, object]:
+async def _measured(
+    port: int, *, seconds: float, times: float, timeout_s: float
+) -> tuple[list[Row], dict[str, object]]:
     single, mixed = _pictures([SINGLE_HW] * len(MIXED_HW)), _pictures(MIXED_HW)
     callers = 24
     await closed_loop(port, mixed, callers=callers, seconds=2)
@@ -76,12 +76,15 @@ async def _measured(port: int, *, seconds: float, times: float, timeout_s: float
     answered = [each.seconds for each in calls if each.status == 200]
     shed = [each.seconds for each in calls if each.status == 503]
     statuses = {each.status for each in calls}
-    return {
-        "capacity_per_s": capacity,
-        "capacity_after_per_s": after,
-        "mixed_sizes_of_single": median(rates["mixed"]) / capacity,
+    goodput = in_time / (seconds * (capacity + after) / 2)
+    rows = [
+        Row(SINGLE, rates["single"], unit="/s"),
+        Row("answered, pictures of many sizes", rates["mixed"], unit="/s", against=SINGLE),
+        Row("answered in time while too much comes, of what can be", [goodput], unit=""),
+        Row("answered afterwards", [after], unit="/s"),
+    ]
+    return rows, {
         "came_per_s": times * capacity,
-        "goodput_of_capacity": in_time / (seconds * (capacity + after) / 2),
         "statuses": {status: sum(each.status == status for each in calls) for status in sorted(statuses)},
         "answered_s": _percentiles(answered),
         "timeout_s": timeout_s,

@@ -1,7 +1,6 @@
 """Ways of detecting on Triton against each other, and what the gateway adds."""
 
-import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -10,7 +9,8 @@ from PIL import Image
 from dirdet.bench.gateway_cost import DIRECT, GATEWAY, time_gateway
 from dirdet.bench.gateway_cost import WARM_UP as GATEWAY_WARM_UP
 from dirdet.bench.machine import machine
-from dirdet.bench.report import latency_table, percentiles_ms, table, written
+from dirdet.bench.report import Goal, Report, Row, latency_table, percentiles_ms, rows_against
+from dirdet.bench.telling import command_line, shown, tell
 from dirdet.bench.triton_ways import WARM_UP, Load, time_ways
 from dirdet.detector import Detector, canvas_batch
 from dirdet.engines.factory import make_engine
@@ -24,7 +24,8 @@ from dirdet.triton.layout import ModelNames
 
 TIMEOUT_S = 10.0
 PACKAGES = ("dirdet", "grpcio", "numpy", "pillow", "tritonclient", "uvicorn")
-GOAL = "The goal is at most 2 ms more at p50 and 5 ms at p99."
+# Milliseconds that the gateway may add.
+GOALS = {"p50": Goal(at_most=2), "p99": Goal(at_most=5)}
 
 
 @click.command("triton")
@@ -63,7 +64,7 @@ def command(
     chosen = models or tuple(name for name in (names.detector, names.detector_onnx) if name in loaded)
     if not chosen:
         raise EngineError(f"Triton at {triton} serves no model of detector {bundle.manifest.name!r}")
-    facts: dict[str, object] = {"triton": metadata, "machine": machine(PACKAGES)}
+    facts: dict[str, object] = {"triton": metadata}
     engines = {name: make_engine(bundle, triton=TritonTarget(triton, name)) for name in chosen}
     try:
         detector = Detector(bundle.manifest, engines[chosen[0]])
@@ -73,34 +74,28 @@ def command(
         if gateway is not None:
             total = rounds + GATEWAY_WARM_UP
             seconds = time_gateway(
-                detector, placed[0], batches[0], TritonTarget(triton, chosen[0]), gateway, _shown(total, "requests")
+                detector, placed[0], batches[0], TritonTarget(triton, chosen[0]), gateway, shown(total, "requests")
             )
-            _report_gateway(seconds, f"One canvas at a time to {chosen[0]}", facts, out)
+            report = _added(seconds, f"One canvas at a time to {chosen[0]}", facts)
+            click.echo(f"{latency_table(seconds)}\n")
+            tell(report, out)
             return
-        found = time_ways(engines, Load(batches, requests, concurrency), _shown(rounds + WARM_UP, "rounds"))
+        found = time_ways(engines, Load(batches, requests, concurrency), shown(rounds + WARM_UP, "rounds"))
     finally:
         for engine in engines.values():
             engine.close()
-    what = f"{requests} canvases, {concurrency} at once, {rounds} rounds"
-    click.echo(f"{what}\n\n{table(found.seconds, chosen[0])}\n\n{latency_table(found.latencies_s)}\n")
-    _echo_facts(facts)
-    if out is not None:
-        latencies = {name: percentiles_ms(taken) for name, taken in found.latencies_s.items()}
-        written(out, what=what, seconds=found.seconds, against=chosen[0], facts={**facts, "latencies_ms": latencies})
+    facts["latencies_ms"] = {name: percentiles_ms(taken) for name, taken in found.latencies_s.items()}
+    what = f"{requests} canvases, {concurrency} at once"
+    click.echo(f"{latency_table(found.latencies_s)}\n")
+    tell(Report(what, command_line(), machine(PACKAGES), rows_against(found.seconds, chosen[0]), facts), out)
 
 
-def _report_gateway(
-    seconds: Mapping[str, Sequence[float]], what: str, facts: Mapping[str, object], out: Path | None
-) -> None:
+def _added(seconds: Mapping[str, Sequence[float]], what: str, facts: Mapping[str, object]) -> Report:
     figures = {name: percentiles_ms(taken) for name, taken in seconds.items()}
     added = {key: round(figures[GATEWAY][key] - figures[DIRECT][key], 3) for key in figures[DIRECT]}
-    click.echo(f"{what}, {len(seconds[DIRECT])} rounds\n\n{latency_table(seconds)}\n")
-    click.echo(f"The gateway adds {added['p50']:.2f} ms at p50 and {added['p99']:.2f} ms at p99. {GOAL}\n")
-    _echo_facts(facts)
-    if out is not None:
-        written(
-            out, what=what, seconds=seconds, against=DIRECT, facts={**facts, "latencies_ms": figures, "added_ms": added}
-        )
+    rows = [Row(name, taken) for name, taken in seconds.items()]
+    rows += [Row(f"the gateway adds at {key}", [added[key]], unit="ms", goal=goal) for key, goal in GOALS.items()]
+    return Report(what, command_line(), machine(PACKAGES), rows, {**facts, "latencies_ms": figures, "added_ms": added})
 
 
 def _ask(target: TritonTarget) -> tuple[str, frozenset[str]]:
@@ -124,14 +119,3 @@ def _ask(target: TritonTarget) -> tuple[str, frozenset[str]]:
 def _read(path: Path) -> Image.Image:
     with path.open("rb") as file:
         return read_picture(file)
-
-
-def _shown(count: int, label: str) -> Iterator[int]:
-    """Numbers of rounds with a progress bar on standard error."""
-    with click.progressbar(range(count), label=label, file=sys.stderr, show_pos=True) as bar:
-        yield from bar
-
-
-def _echo_facts(facts: Mapping[str, object]) -> None:
-    for name, value in facts.items():
-        click.echo(f"{name}: {value}")

@@ -26,9 +26,12 @@ def test_the_price_is_measured_side_by_side(tiny_config, tmp_path, what, counted
     assert result.exit_code == 0, result.output
     assert result.stdout.count("| with") == 2
     content = json.loads((tmp_path / "price.json").read_text())
-    assert {name: len(taken) for name, taken in content["seconds"].items()} == {WITHOUT: 2, WITH: 2}
-    assert content[counted] > 0
-    assert content["ratios"][WITH]["median"] > 0
+    rows = {row["name"]: row for row in content["rows"]}
+    assert {name: len(row["values"]) for name, row in rows.items()} == {WITHOUT: 2, WITH: 2}
+    assert rows[WITH]["ratio"]["median"] > 0
+    assert rows[WITH]["met"] == (rows[WITH]["ratio"]["median"] <= rows[WITH]["goal"]["at_most"])
+    assert content["facts"][counted] > 0
+    assert content["command"].startswith(f"dirdet bench {what} {tiny_config} --rounds 2 --cfg-options ")
 
 
 def test_the_twins_differ_in_dir_alone(tiny_config):

@@ -1,9 +1,11 @@
+from typing import Any
+
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
-from torchvision.ops import batched_nms, box_iou
+from torchvision.ops import box_iou, nms
 
 from dirdet_training.nms import confidence, ranked_nms
 
@@ -30,11 +32,44 @@ def by_definition(boxes: Tensor, ranks: Tensor, class_ids: Tensor, threshold: fl
     return kept
 
 
-@given(seed=st.integers(0, 10_000), count=st.integers(0, 40), threshold=st.floats(0.1, 0.9))
+def by_torchvision(boxes: Tensor, ranks: Tensor, class_ids: Tensor, threshold: float) -> list[int]:
+    """torchvision's NMS of each class alone: no class is moved, and so nothing is rounded."""
+    kept = [
+        members[nms(boxes[members], ranks[members], threshold)]
+        for class_id in class_ids.unique()
+        for members in [(class_ids == class_id).nonzero()[:, 0]]
+    ]
+    return sorted(torch.cat(kept).tolist() if kept else [], key=lambda index: (-ranks[index].item(), index))
+
+
+@given(seed=st.integers(0, 10_000), count=st.integers(0, 40), threshold=st.floats(0, 1))
 def test_ranked_by_the_score_it_is_torchvisions(seed, count, threshold):
     boxes, scores, class_ids = random_boxes(seed, count)
     kept = ranked_nms(boxes, scores, class_ids, iou_threshold=threshold)
-    assert kept.tolist() == batched_nms(boxes, scores, class_ids, threshold).tolist()
+    assert kept.tolist() == by_torchvision(boxes, scores, class_ids, threshold)
+
+
+@given(seed=st.integers(0, 10_000), count=st.integers(0, 40), quarters=st.integers(0, 4))
+def test_ties_of_rank_and_of_iou_go_as_torchvisions_go(seed, count, quarters):
+    # Corners on a coarse grid: many IoUs are the threshold exactly, many boxes are alike, some are empty.
+    boxes, scores, class_ids = random_boxes(seed, count)
+    boxes, scores = (boxes / 16).round() * 16, (scores * 4).round() / 4
+    kept = ranked_nms(boxes, scores, class_ids, iou_threshold=quarters / 4)
+    assert kept.tolist() == by_torchvision(boxes, scores, class_ids, quarters / 4)
+
+
+def test_of_thousands_of_boxes_and_odd_class_numbers_the_same_are_kept():
+    boxes, scores, class_ids = random_boxes(5, 4000)
+    class_ids = torch.tensor([-3, 70_000, 2**40])[class_ids]
+    kept = ranked_nms(boxes, scores, class_ids, iou_threshold=0.7)
+    assert kept.tolist() == by_torchvision(boxes, scores, class_ids, 0.7)
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::torch.jit.TracerWarning")
+def test_a_traced_graph_has_torchvisions_operator():
+    boxes, scores, class_ids = random_boxes(1, 30)
+    traced: Any = torch.jit.trace(lambda *given: ranked_nms(*given, iou_threshold=0.5), (boxes, scores, class_ids))
+    assert "torchvision::nms" in str(traced.inlined_graph)
 
 
 @given(seed=st.integers(0, 10_000), count=st.integers(0, 25))

@@ -1,7 +1,6 @@
 """What the measurements of MMDetection's detectors have in common: options, set-up and report."""
 
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +8,10 @@ import click
 import torch
 
 from dirdet.bench.machine import machine
-from dirdet.bench.report import table, written
+from dirdet.bench.report import Goal, Report, rows_against
+from dirdet.bench.telling import command_line, tell
 from dirdet_training.annotations.classes import class_names
-from dirdet_training.bench.twins import WITHOUT, Twins, twins
+from dirdet_training.bench.twins import WITH, WITHOUT, Twins, twins
 from dirdet_training.commands._options import cfg_options, trust_checkpoint
 from dirdet_training.mm.configs import read_config
 from dirdet_training.mm.own_data import set_annotations, set_classes
@@ -61,19 +61,10 @@ def set_up(
     return twins(cfg, weights, trust_checkpoint=trust_checkpoint)
 
 
-def shown(count: int, label: str) -> Iterator[int]:
-    """Numbers of rounds with a progress bar on standard error."""
-    with click.progressbar(range(count), label=label, file=sys.stderr, show_pos=True) as bar:
-        yield from bar
-
-
 def report(
-    seconds: Mapping[str, Sequence[float]], *, what: str, goal: str, facts: Mapping[str, object], out: Path | None
+    seconds: Mapping[str, Sequence[float]], *, what: str, goal: Goal, facts: Mapping[str, object], out: Path | None
 ) -> None:
-    """Prints the table with the goal beside it; writes the file that was asked for."""
-    described = {**facts, "goal": goal, "threads": torch.get_num_threads(), "machine": machine(PACKAGES)}
-    click.echo(f"{what}\n\n{table(seconds, WITHOUT)}\n\n{goal}")
-    for name, value in {**facts, "threads": torch.get_num_threads()}.items():
-        click.echo(f"{name}: {value}")
-    if out is not None:
-        written(out, what=what, seconds=seconds, against=WITHOUT, facts=described)
+    """Prints the table with the goal in it; writes the file that was asked for."""
+    rows = rows_against(seconds, WITHOUT, {WITH: goal})
+    described = {**facts, "threads": torch.get_num_threads()}
+    tell(Report(what, command_line(), machine(PACKAGES), rows, described), out)

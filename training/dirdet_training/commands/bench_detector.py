@@ -6,8 +6,10 @@ from typing import Any
 
 import click
 
+from dirdet.bench.report import Goal
+from dirdet.bench.telling import shown
 from dirdet_training.bench.detections import WARM_UP, time_detection
-from dirdet_training.commands._bench import bench_options, report, set_up, shown
+from dirdet_training.commands._bench import bench_options, report, set_up
 
 
 @click.command("detector")
@@ -23,7 +25,7 @@ def command(config: str, rounds: int, out: Path | None, **settings: Any) -> None
     report(
         found.seconds,
         what=f"Detection by {config}, one picture",
-        goal="The goal is at most 1.03.",
-        facts={"rounds": rounds, "candidates a picture": round(mean(found.candidates), 1)},
+        goal=Goal(at_most=1.03),
+        facts={"candidates a picture": round(mean(found.candidates), 1)},
         out=out,
     )

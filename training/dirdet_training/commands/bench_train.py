@@ -6,8 +6,10 @@ from typing import Any
 
 import click
 
+from dirdet.bench.report import Goal
+from dirdet.bench.telling import shown
 from dirdet_training.bench.steps import WARM_UP, time_steps
-from dirdet_training.commands._bench import bench_options, report, set_up, shown
+from dirdet_training.commands._bench import bench_options, report, set_up
 
 
 @click.command("train")
@@ -24,7 +26,7 @@ def command(config: str, rounds: int, out: Path | None, batch_size: int | None, 
     report(
         found.seconds,
         what=f"A training step of {config}, {size} pictures",
-        goal="The goal is at most 1.10.",
-        facts={"rounds": rounds, "positives a picture": round(mean(found.positives), 1)},
+        goal=Goal(at_most=1.10),
+        facts={"positives a picture": round(mean(found.positives), 1)},
         out=out,
     )

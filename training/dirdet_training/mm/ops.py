@@ -123,3 +123,15 @@ def install() -> None:
     masks = sys.modules.get("mmdet.structures.mask.structures")
     if masks is not None:
         vars(masks)["roi_align"] = importlib.import_module("mmcv.ops.roi_align").roi_align
+
+
+def lacks(name: str) -> bool:
+    """Whether nothing stands for one of mmcv's operators; after `install`."""
+    extension = sys.modules.get(EXTENSION)
+    return isinstance(extension, _TorchvisionExtension) and name not in dir(extension)
+
+
+def provide(name: str, operator: Callable[..., object]) -> None:
+    """Puts an operator where there is none; after `install`."""
+    if lacks(name):
+        vars(sys.modules[EXTENSION])[name] = operator

@@ -1,5 +1,7 @@
-"""What every NMS asks of its inputs."""
+"""What every NMS asks of its inputs, and where their classes end."""
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 
@@ -11,3 +13,8 @@ def require_inputs(iou_threshold: float, **columns: Tensor) -> None:
         raise ValueError(f"{', '.join(names)} and {last} must have one length, not {', '.join(map(str, lengths))}")
     if not 0 <= iou_threshold <= 1:
         raise ValueError(f"iou_threshold must be in [0, 1], not {iou_threshold}")
+
+
+def class_ends(classes: NDArray[np.integer]) -> NDArray[np.int64]:
+    """Where each class ends in sorted class numbers [N]; one end, 0, where there are none."""
+    return np.append(np.flatnonzero(classes[1:] != classes[:-1]) + 1, len(classes))

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dirdet_training.nms.inputs import require_inputs
+from dirdet_training.nms.inputs import class_ends, require_inputs
 
 Decay = Literal["linear", "gaussian"]
 
@@ -54,9 +54,8 @@ def soft_nms(
         raise ValueError(f"scores must be in [0, 1], not from {start.min()} to {start.max()}")
     classes = class_ids.detach().cpu().numpy()
     order = np.argsort(classes, kind="stable")  # [N], class by class
-    ends = np.flatnonzero(np.diff(classes[order], append=classes.max(initial=0) + 1)) + 1  # [classes]
-    corners = np.ascontiguousarray(boxes_xyxy.detach().to("cpu", torch.float32).numpy()[order].T)  # [4, N]
-
+    ends = class_ends(classes[order])  # [classes]
+    corners = boxes_xyxy.detach().to("cpu", torch.float32).numpy().T.take(order, axis=1)  # [4, N]
     if not bool(np.isfinite(corners).all()):
         raise ValueError("boxes must be finite")
     gaussian = decay == "gaussian"
@@ -75,8 +74,8 @@ def soft_nms(
     left = np.where(picked >= 0, start[order] * np.exp(picked - keys), picked) if gaussian else picked
     decayed = np.empty_like(left)
     decayed[order] = left
-    count = int((decayed >= 0).sum())
-    kept = np.argsort(-decayed, kind="stable")[:count]
+    kept = np.flatnonzero(decayed >= 0)
+    kept = kept[np.argsort(-decayed[kept], kind="stable")]
     return (
         torch.from_numpy(kept).to(scores.device),
         torch.from_numpy(decayed[kept]).to(device=scores.device, dtype=scores.dtype),

@@ -1,0 +1,49 @@
+"""Who suppresses whom in hard NMS, on the CPU: what ranked and IoU-guided NMS are made of."""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from dirdet_training.nms.inputs import class_ends
+
+
+class Suppressed(NamedTuple):
+    """What greedy NMS per class does with N boxes.
+
+    Attributes:
+        owners: [N], index of the survivor that suppresses each box; a survivor's is its own.
+        survivors: [K], highest rank first, and of equal ranks the lower index first.
+    """
+
+    owners: NDArray[np.int64]
+    survivors: NDArray[np.int64]
+
+
+def suppressed(boxes_xyxy: Tensor, ranks: Tensor, class_ids: Tensor, *, iou_threshold: float) -> Suppressed:
+    """Greedy NMS per class.
+
+    Args:
+        boxes_xyxy: [N, 4], pixels; on any device.
+        ranks: [N], real numbers; of equal ones the first leads.
+        class_ids: [N], integers; classes do not meet.
+        iou_threshold: in [0, 1]; a box is suppressed by one that it overlaps with an IoU above this.
+    """
+    # Compiling takes a second, once for each machine, and loading Numba half of one.
+    from dirdet_training.nms import hard_kernel
+
+    ranked = ranks.detach().to("cpu", torch.float32).numpy()
+    classes = class_ids.detach().cpu().numpy()
+    order = np.lexsort((-ranked, classes))  # [N], class by class, best first
+    ends = class_ends(classes[order])  # [classes]
+    corners = boxes_xyxy.detach().to("cpu", torch.float32).numpy().T.take(order, axis=1)  # [4, N]
+    # IoUs are float32: they are above the threshold where they are above the greatest float32 that it reaches.
+    threshold = np.float32(iou_threshold)
+    if threshold > iou_threshold:
+        threshold = np.nextafter(threshold, np.float32(-1))
+    owners = np.empty_like(order)
+    owners[order] = order[hard_kernel.suppress(corners, ends, threshold)]
+    survivors = np.flatnonzero(owners == np.arange(len(owners)))
+    return Suppressed(owners, survivors[np.argsort(-ranked[survivors], kind="stable")])
