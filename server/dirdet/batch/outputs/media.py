@@ -6,6 +6,7 @@ from pathlib import Path, PurePosixPath
 from dirdet.batch.entry import Entry
 from dirdet.batch.outputs.ask import Media
 from dirdet.batch.outputs.places import create
+from dirdet.batch.remote import is_address
 from dirdet.pictures import MAGIC
 
 # What every tool takes for pictures; a file of another name gets one of these.
@@ -14,8 +15,9 @@ SUFFIX_OF_KIND = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp", "BMP": ".bmp",
 
 
 def file_of(entry: Entry) -> Path | None:
-    """The file that a picture is; None of one in an archive."""
-    if entry.member is not None or entry.offset is not None:
+    """The file that a picture is; None of one in an archive, of a video's frame, and of one at an address."""
+    inside = (entry.member, entry.offset, entry.frame)
+    if any(each is not None for each in inside) or is_address(entry.path):
         return None
     return Path(os.path.abspath(os.fsdecode(entry.path)))  # noqa: PTH100 - resolve() would follow links
 
