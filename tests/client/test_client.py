@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from waiting import PATIENCE_S
 
 from dirdet import AsyncClient, Client
 from dirdet.app import create_app
@@ -29,7 +30,7 @@ BOXES = {"red": (100, 60, 300, 200), "blue": (80, 260, 560, 440)}
 
 @pytest.fixture
 def client(url: str) -> Iterator[Client]:
-    with Client(url, timeout_s=30) as client:
+    with Client(url, timeout_s=PATIENCE_S) as client:
         yield client
 
 

@@ -7,6 +7,7 @@ import skimage
 from click.testing import CliRunner, Result
 from jobs import MANY, Run, job_arguments, spawn
 from PIL import Image
+from waiting import PATIENCE_S
 
 from dirdet.commands.batch import command
 from dirdet.errors import DirdetError
@@ -53,6 +54,6 @@ def uninterrupted(many: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The results of a job that nothing stopped."""
     out = tmp_path_factory.mktemp("uninterrupted") / "out"
     done = spawn(*job_arguments(many, out))
-    _, errors = done.communicate(timeout=120)
+    _, errors = done.communicate(timeout=PATIENCE_S)
     assert done.returncode == 3, errors  # one picture is broken
     return out
