@@ -20,6 +20,7 @@ from waiting import PATIENCE_S, until
 
 PICTURE = (Path(__file__).resolve().parents[2] / "docs" / "example.jpg").read_bytes()
 JPEG = {"content-type": "image/jpeg"}
+DRAINS_LONG = ("--drain-timeout-s", str(2 * PATIENCE_S))
 # Python that stands before the command's own. With the first an upload may take long to come; with the second the
 # engine, once it is warm, never answers.
 UPLOADS_MAY_TAKE_LONG = f"import dirdet.running; dirdet.running.UPLOAD_GRACE_S = {PATIENCE_S}"
@@ -119,7 +120,7 @@ def test_under_load_nothing_that_was_accepted_is_lost(number: int) -> None:
             finally:
                 connection.close()
 
-    with serving() as server:
+    with serving(*DRAINS_LONG, "--timeout-s", "120") as server:
         threads = [threading.Thread(target=ask, args=(server.port,)) for _ in range(8)]
         for thread in threads:
             thread.start()
@@ -138,7 +139,7 @@ def test_under_load_nothing_that_was_accepted_is_lost(number: int) -> None:
 
 def test_while_it_stops_it_is_alive_not_ready_and_takes_nothing_new() -> None:
     with (
-        serving("--drain-timeout-s", str(2 * PATIENCE_S), before=UPLOADS_MAY_TAKE_LONG) as server,
+        serving(*DRAINS_LONG, before=UPLOADS_MAY_TAKE_LONG) as server,
         server.upload() as upload,
         httpx.Client(base_url=server.url, timeout=PATIENCE_S) as client,
     ):
@@ -160,7 +161,7 @@ def test_while_it_stops_it_is_alive_not_ready_and_takes_nothing_new() -> None:
 
 
 def test_an_upload_that_stalls_does_not_hold_it() -> None:
-    with serving("--drain-timeout-s", str(2 * PATIENCE_S)) as server, server.upload() as upload:
+    with serving(*DRAINS_LONG) as server, server.upload() as upload:
         begun = time.monotonic()
         server.process.send_signal(signal.SIGINT)
         assert upload.recv(12) == b"HTTP/1.1 503"
@@ -171,8 +172,7 @@ def test_an_upload_that_stalls_does_not_hold_it() -> None:
 
 
 def test_a_second_signal_ends_it_at_once() -> None:
-    drains_for_ever = ("--drain-timeout-s", str(2 * PATIENCE_S))
-    with serving(*drains_for_ever, before=UPLOADS_MAY_TAKE_LONG) as server, server.upload():
+    with serving(*DRAINS_LONG, before=UPLOADS_MAY_TAKE_LONG) as server, server.upload():
         server.process.send_signal(signal.SIGINT)
         server.logged("stopping")
         server.process.send_signal(signal.SIGINT)
@@ -182,9 +182,8 @@ def test_a_second_signal_ends_it_at_once() -> None:
 
 def test_it_ends_within_its_time_and_says_what_it_left() -> None:
     # A request's own time is longer than the test's patience.
-    with serving(
-        "--drain-timeout-s", "2", "--timeout-s", "600", "--max-timeout-s", "600", before=STUCK_ENGINE
-    ) as server:
+    own = ("--timeout-s", "600", "--max-timeout-s", "600")
+    with serving("--drain-timeout-s", "2", *own, before=STUCK_ENGINE) as server:
         answers: list[int] = []
 
         def ask() -> None:

@@ -40,9 +40,7 @@ def replace(path, target):
     if Path(target).name == {name!r}:
         calls[0] += 1
         if calls[0] == {call}:
-            if not {after}:
-                os.kill(os.getpid(), signal.{sent})
-            renamed = plain(path, target)
+            renamed = plain(path, target) if {after} else None
             os.kill(os.getpid(), signal.{sent})
             return renamed
     return plain(path, target)
