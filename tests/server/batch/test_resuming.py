@@ -46,6 +46,7 @@ def replace(path, target):
     return plain(path, target)
 Path.replace = replace
 """
+KILLED_RENAMING = RENAMING.replace("{sent}", "SIGKILL")
 KILLED_LOGGING = """
 import os, signal
 from pathlib import Path
@@ -86,11 +87,11 @@ Path.open = full
     [
         pytest.param(KILLED_WRITING.format(name="part-000001", call=1), id="writing detections"),
         pytest.param(KILLED_WRITING.format(name="part-000003", call=2), id="writing pictures"),
-        pytest.param(RENAMING.format(sent="SIGKILL", name="job.json", call=1, after=False), id="before the first job.json"),
-        pytest.param(RENAMING.format(sent="SIGKILL", name="job.json", call=1, after=True), id="after the first job.json"),
+        pytest.param(KILLED_RENAMING.format(name="job.json", call=1, after=False), id="before the first job.json"),
+        pytest.param(KILLED_RENAMING.format(name="job.json", call=1, after=True), id="after the first job.json"),
         pytest.param(KILLED_LOGGING, id="adding to parts.jsonl"),
-        pytest.param(RENAMING.format(sent="SIGKILL", name="job.json", call=2, after=False), id="before the last job.json"),
-        pytest.param(RENAMING.format(sent="SIGKILL", name="errors.parquet", call=1, after=False), id="at the end"),
+        pytest.param(KILLED_RENAMING.format(name="job.json", call=2, after=False), id="before the last job.json"),
+        pytest.param(KILLED_RENAMING.format(name="errors.parquet", call=1, after=False), id="at the end"),
     ],
 )
 def test_a_job_killed_while_it_writes_goes_on(many: Path, uninterrupted: Path, tmp_path: Path, fault: str) -> None:

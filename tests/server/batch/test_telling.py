@@ -33,7 +33,7 @@ def test_an_error_of_dirdets_own_is_one_line_and_a_file(run: Run, many: Path, tm
     broken = "import dirdet.batch.rows as rows\ndef fail(self): raise KeyError('columns')\n"
     broken += "rows.PartRows.pictures_parquet = fail"
     process = spawn(*job_arguments(many, out), before=broken)
-    _, told = process.communicate(timeout=60)
+    _, told = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 1
     assert f"by an error of dirdet's own (KeyError: 'columns'), which {out / 'crash.txt'} tells in full" in told
     assert "the same command goes on from there" in told
