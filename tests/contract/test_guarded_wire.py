@@ -14,6 +14,7 @@ from urllib.request import Request, urlopen
 import httpx
 import pytest
 import trustme
+from certificates import issue
 from loopback import Address, serving
 from PIL import Image
 from waiting import PATIENCE_S
@@ -58,11 +59,7 @@ def authority() -> trustme.CA:
 @pytest.fixture
 def tls(authority: trustme.CA, tmp_path: Path) -> TlsFiles:
     """A certificate for 127.0.0.1."""
-    issued = authority.issue_cert("127.0.0.1")
-    files = TlsFiles(tmp_path / "certificate.pem", tmp_path / "private.pem")
-    files.certificate.write_bytes(b"".join(blob.bytes() for blob in issued.cert_chain_pems))
-    files.private_key.write_bytes(issued.private_key_pem.bytes())
-    return files
+    return issue(authority, "127.0.0.1", tmp_path)
 
 
 def test_a_length_without_a_key_is_refused_before_the_body(server: Address) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 import trustme
+from certificates import issue
 from waiting import PATIENCE_S, until
 
 from dirdet.access.command_options import AccessValues, read_access, refuse_unguarded
@@ -128,12 +129,10 @@ def test_https_with_keys_and_no_key_in_the_log(tmp_path: Path) -> None:
     secret, path = new_key(), tmp_path / "keys"
     append_key(path, Key("phone", digest(secret)))
     authority = trustme.CA()
-    issued = authority.issue_cert("127.0.0.1")
-    certificate, private_key = tmp_path / "certificate.pem", tmp_path / "private.pem"
-    issued.cert_chain_pems[0].write_to_path(str(certificate))
-    issued.private_key_pem.write_to_path(str(private_key))
+    tls = issue(authority, "127.0.0.1", tmp_path)
     trusted = ssl.create_default_context(cadata=authority.cert_pem.bytes().decode())
-    options = ["--tls-cert", str(certificate), "--tls-key", str(private_key), "--cors-origin", "https://app.example"]
+    options = ["--tls-cert", str(tls.certificate), "--tls-key", str(tls.private_key)]
+    options += ["--cors-origin", "https://app.example"]
     with serving("--host", "0.0.0.0", *options, DIRDET_KEYS=str(path)) as (address, log):
         assert address.startswith("https://")
         with httpx.Client(base_url=address, verify=trusted, timeout=PATIENCE_S) as client:
