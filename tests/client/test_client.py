@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from loopback import serving
 from PIL import Image
 from waiting import PATIENCE_S
 
@@ -20,8 +21,6 @@ from dirdet.client.settings import DetectParameters
 from dirdet.detector import Detector
 from dirdet.errors import NotFoundError, ParameterError, UnreadableError
 from dirdet.options import DetectOptions
-
-from .conftest import serve
 
 Rectangles = Callable[..., Image.Image]
 Encode = Callable[..., bytes]
@@ -261,7 +260,8 @@ def test_of_several_detectors_the_one_that_is_named(
     detector: Detector, plain_detector: Detector, scene: Image.Image
 ) -> None:
     plain = plain_detector.manifest.model_copy(update={"name": "plain"})
-    with serve(create_app(detector, Detector(plain, plain_detector.engine))) as url:
+    with serving(create_app(detector, Detector(plain, plain_detector.engine))) as address:
+        url = address.url
 
         async def ask(name: str | None) -> tuple[str, bool]:
             async with AsyncClient(url, detector=name) as client:
