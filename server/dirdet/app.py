@@ -6,13 +6,12 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 
-from dirdet.access.install import install_access
 from dirdet.access.settings import Access
 from dirdet.detector import Detector
 from dirdet.drain import Drain
 from dirdet.failures import install_handlers
-from dirdet.head import HeadAsGet
 from dirdet.limits import ServerLimits
+from dirdet.middleware import install_middleware
 from dirdet.openapi import document
 from dirdet.reloading import Reloader
 from dirdet.routes.about import about_routes
@@ -26,7 +25,6 @@ from dirdet.routes.page import add_page
 from dirdet.served import ServedDetector
 from dirdet.service import DetectionService
 from dirdet.telemetry.metrics import Metrics
-from dirdet.telemetry.requests import tell_of_requests
 from dirdet.telemetry.traces import telemetry
 
 DESCRIPTION = (
@@ -108,10 +106,8 @@ def app_over(
     app.include_router(metrics_routes(metrics))
     add_docs(app)
     add_page(app)
-    app.add_middleware(HeadAsGet)
     install_handlers(app)
     access = access or Access()
-    install_access(app, access, drain)
-    tell_of_requests(app, metrics)
+    install_middleware(app, access=access, drain=drain, metrics=metrics)
     document(app, keys=access.keys is not None)
     return app

@@ -3,16 +3,16 @@
 import os
 import re
 import shutil
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
-import uvicorn
 from fastapi import FastAPI
+from loopback import serving
+from waiting import PATIENCE_S
 
 from dirdet.app import create_app
-from dirdet.commands.serve import listen
 from dirdet.detector import Detector
 from dirdet.shipped import default_bundle
 
@@ -21,8 +21,8 @@ from .watched import Watched
 # `make test-browser` sets it: there a missing browser is a failure, not a reason to skip.
 REQUIRED = "DIRDET_TEST_BROWSER"
 NAMES = ("chromium", "chromium-browser", "google-chrome")
-# Long, since a busy machine is no fault of the page.
-TIMEOUT_MS = 60_000
+# Of whatever is waited for, the browser's own start included: a busy machine is no fault of the page.
+TIMEOUT_MS = 1000 * PATIENCE_S
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -34,6 +34,8 @@ FLAGS = [
     "--use-fake-device-for-media-stream",
     "--use-fake-ui-for-media-stream",
 ]
+
+FAILED = pytest.StashKey[bool]()
 
 Serve = Callable[[FastAPI | Detector], str]
 Open = Callable[..., Any]
@@ -57,13 +59,22 @@ def browser() -> Iterator[Any]:
     if found is None:
         missing("there is no chromium on the path")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, headless=True, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=found, headless=True, args=FLAGS, timeout=TIMEOUT_MS)
         yield browser
         browser.close()
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Lets fixtures know that a test failed."""
+    report = yield
+    if report.when == "call":
+        item.stash[FAILED] = report.failed
+    return report
+
+
 @pytest.fixture
-def open_page(browser: Any) -> Iterator[Open]:
+def open_page(browser: Any, request: pytest.FixtureRequest) -> Iterator[Open]:
     """Opens the page of a server: `open_page(address, color_scheme="dark", ...)`; options of Playwright's context."""
     opened: list[Watched] = []
 
@@ -76,6 +87,8 @@ def open_page(browser: Any) -> Iterator[Open]:
 
     yield open_
     for watched in opened:
+        if request.node.stash.get(FAILED, False):
+            print(watched.told())  # pytest shows it with the failure
         watched.page.context.close()
         assert watched.faults == []
         # A picture leaves the browser for /detect only, or that of a detector which was chosen.
@@ -86,26 +99,13 @@ def open_page(browser: Any) -> Iterator[Open]:
 @pytest.fixture
 def serve() -> Iterator[Serve]:
     """Serves an app, or a detector's, and tells its address."""
-    stops: list[Callable[[], None]] = []
+    with ExitStack() as running:
 
-    def start(what: FastAPI | Detector) -> str:
-        app = create_app(what) if isinstance(what, Detector) else what
-        listener = listen("127.0.0.1", 0)
-        running = uvicorn.Server(uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=2))
-        thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]})
-        thread.start()
+        def start(what: FastAPI | Detector) -> str:
+            app = create_app(what) if isinstance(what, Detector) else what
+            return running.enter_context(serving(app)).url
 
-        def stop() -> None:
-            running.should_exit = True
-            thread.join()
-            listener.close()
-
-        stops.append(stop)
-        return f"http://127.0.0.1:{listener.getsockname()[1]}"
-
-    yield start
-    for stop in stops:
-        stop()
+        yield start
 
 
 @pytest.fixture(scope="module")

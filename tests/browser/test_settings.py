@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
+from waiting import PATIENCE_S
 
 from dirdet.bundle import Manifest
 from dirdet.detector import Detector
@@ -23,7 +24,7 @@ GRID = [
 
 def answered(address: str, name: str, **options: float) -> list[dict[str, Any]]:
     sent = {"image": photograph(name).read_bytes()}
-    response = httpx.post(f"{address}/detect", params=options, files=sent, timeout=60)
+    response = httpx.post(f"{address}/detect", params=options, files=sent, timeout=PATIENCE_S)
     return response.json()["images"][0]["detections"]
 
 

@@ -11,6 +11,7 @@ import httpx
 import numpy as np
 import pytest
 from PIL import Image
+from waiting import PATIENCE_S
 
 from dirdet.detector import Detector
 
@@ -80,7 +81,7 @@ def test_the_figures_are_those_of_the_api(open_page: Open, serve: Serve, shipped
     page.locator("#exported", has_text="Copied").wait_for()
     told = json.loads(page.evaluate("navigator.clipboard.readText()"))["annotations"]
     with photograph("coffee.png").open("rb") as file:
-        answer = httpx.post(f"{address}/detect?score_threshold=0.3", files={"image": file}, timeout=60).json()
+        answer = httpx.post(f"{address}/detect?score_threshold=0.3", files={"image": file}, timeout=PATIENCE_S).json()
     expected = answer["images"][0]["detections"]
     for name in ("score", "purity", "integrity", "iou"):
         assert [each[name] for each in told] == pytest.approx([each[name] for each in expected], rel=1.1e-5)

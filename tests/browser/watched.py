@@ -29,6 +29,11 @@ class Watched:
     def count(self, method: str, path: str) -> int:
         return self.sent.count((method, path))
 
+    def told(self) -> str:
+        """What it has done and shows, for who looks why a test failed."""
+        asked = "\n".join(" ".join(each) for each in self.sent)
+        return f"asked:\n{asked}\nfaults: {self.faults}\nshows:\n{self.page.locator('body').inner_text()}"
+
     def _note(self, request: Any) -> None:
         if request.url.startswith("blob:"):
             return

@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from loopback import serving
 from PIL import Image
+from waiting import PATIENCE_S
 
 from dirdet import AsyncClient, Client
 from dirdet.app import create_app
@@ -20,8 +22,6 @@ from dirdet.detector import Detector
 from dirdet.errors import NotFoundError, ParameterError, UnreadableError
 from dirdet.options import DetectOptions
 
-from .conftest import serve
-
 Rectangles = Callable[..., Image.Image]
 Encode = Callable[..., bytes]
 BOXES = {"red": (100, 60, 300, 200), "blue": (80, 260, 560, 440)}
@@ -29,7 +29,7 @@ BOXES = {"red": (100, 60, 300, 200), "blue": (80, 260, 560, 440)}
 
 @pytest.fixture
 def client(url: str) -> Iterator[Client]:
-    with Client(url, timeout_s=30) as client:
+    with Client(url, timeout_s=PATIENCE_S) as client:
         yield client
 
 
@@ -260,7 +260,8 @@ def test_of_several_detectors_the_one_that_is_named(
     detector: Detector, plain_detector: Detector, scene: Image.Image
 ) -> None:
     plain = plain_detector.manifest.model_copy(update={"name": "plain"})
-    with serve(create_app(detector, Detector(plain, plain_detector.engine))) as url:
+    with serving(create_app(detector, Detector(plain, plain_detector.engine))) as address:
+        url = address.url
 
         async def ask(name: str | None) -> tuple[str, bool]:
             async with AsyncClient(url, detector=name) as client:

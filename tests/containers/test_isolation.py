@@ -10,7 +10,7 @@ from .engine import ROOT
 from .stack import GATEWAY_IMAGE, Stack
 
 SERVICES = ("gateway", "triton")
-CONNECT = "import socket, sys; socket.create_connection((sys.argv[1], 8001), timeout=3)"
+CONNECT = "import socket, sys; socket.create_connection((sys.argv[1], 8001), timeout=float(sys.argv[2]))"
 
 
 def published(stack: Stack, service: str) -> dict[str, Any]:
@@ -60,10 +60,10 @@ def test_only_the_gateway_is_published_and_on_loopback(stack: Stack) -> None:
 def test_only_the_internal_network_reaches_triton(stack: Stack) -> None:
     triton = stack.address("triton", "internal")
     for name in ("triton", triton):
-        stack.inside("gateway", "python", "-c", CONNECT, name)
+        stack.inside("gateway", "python", "-c", CONNECT, name, "60")
     flags = ["--rm", f"--network={stack.project}_outside", "--entrypoint=python", GATEWAY_IMAGE]
     for name in ("triton", triton):
-        tried = stack.engine.run("run", *flags, "-c", CONNECT, name, check=False)
+        tried = stack.engine.run("run", *flags, "-c", CONNECT, name, "3", check=False)
         assert tried.returncode != 0
         assert re.search("timed out|unreachable|not known|resolution|No route", tried.stderr), tried.stderr
 
@@ -71,7 +71,7 @@ def test_only_the_internal_network_reaches_triton(stack: Stack) -> None:
 def test_triton_reaches_nothing_outside(stack: Stack) -> None:
     code = CONNECT.replace("8001", "8000")
     gateway = stack.address("gateway", "outside")
-    tried = stack.inside("triton", "python3", "-c", code, gateway, check=False)
+    tried = stack.inside("triton", "python3", "-c", code, gateway, "3", check=False)
     assert tried.returncode != 0
     assert re.search("timed out|unreachable", tried.stderr), tried.stderr
 

@@ -9,14 +9,15 @@ from typing import Any
 
 import httpx
 import pytest
+from waiting import PATIENCE_S
 
 from .engine import ROOT
 from .stack import Stack, eventually, free_port
 
 OBSERVABILITY = ROOT / "docker" / "observability"
 PHOTO = ROOT / "docs" / "example.jpg"
-FETCH = "import sys, urllib.request; print(urllib.request.urlopen(sys.argv[1], timeout=5).read().decode())"
-SCRAPE_S = 60
+FETCH = "import sys, urllib.request; print(urllib.request.urlopen(sys.argv[1], timeout=60).read().decode())"
+SCRAPE_S = 180
 
 
 def queries() -> list[str]:
@@ -48,12 +49,12 @@ def test_prometheus_answers_what_the_dashboard_asks(stack: Stack, tmp_path: Path
 
             def ask(query: str) -> Any:
                 expression = query.replace("$__rate_interval", "30s")
-                answer = httpx.get(f"http://{address}/api/v1/query", params={"query": expression}, timeout=10)
+                answer = httpx.get(f"http://{address}/api/v1/query", params={"query": expression}, timeout=PATIENCE_S)
                 assert answer.status_code == 200, f"{expression}: {answer.text}"
                 return answer.json()["data"]["result"]
 
             def counts() -> bool:
-                httpx.post(f"{stack.url}/detect", files={"image": PHOTO.read_bytes()}, timeout=60)
+                httpx.post(f"{stack.url}/detect", files={"image": PHOTO.read_bytes()}, timeout=PATIENCE_S)
                 try:
                     found = ask("sum(rate(nv_inference_count[30s])) > 0")
                 except httpx.TransportError:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from waiting import PATIENCE_S
 
 from .engine import ROOT
 from .stack import READY_S, Stack, eventually, running
@@ -20,7 +21,9 @@ SHIPPED = ROOT / "server" / "dirdet" / "detectors" / "scenes"
 
 
 def curl(*words: str) -> Any:
-    done = subprocess.run(["curl", "-sS", "--fail-with-body", *words], capture_output=True, timeout=90, check=True)
+    done = subprocess.run(
+        ["curl", "-sS", "--fail-with-body", *words], capture_output=True, timeout=PATIENCE_S, check=True
+    )
     return json.loads(done.stdout)
 
 
@@ -31,7 +34,7 @@ def detections(answer: Any) -> list[dict[str, Any]]:
 
 def test_it_detects_what_the_command_detects(stack: Stack) -> None:
     command = [sys.executable, "-m", "dirdet", "detect", str(PHOTO), "--json"]
-    typed = subprocess.run(command, capture_output=True, timeout=120, check=True)
+    typed = subprocess.run(command, capture_output=True, timeout=PATIENCE_S, check=True)
     expected = detections(json.loads(typed.stdout))
     found = detections(curl("-F", f"image=@{PHOTO}", f"{stack.url}/detect"))
     assert len(expected) > 3
@@ -49,8 +52,8 @@ def test_the_gateway_is_back_with_triton(stack: Stack) -> None:
     """Triton ends by itself, so the engine starts it again; nobody touches the gateway."""
     started = stack.inspect("gateway", "{{.State.StartedAt}}")
     stack.inside("triton", "sh", "-c", "kill -TERM 1")
-    assert eventually(lambda: not stack.is_ready(), timeout_s=30, every_s=0.1)
-    answer = httpx.post(f"{stack.url}/detect", files={"image": PHOTO.read_bytes()}, timeout=90)
+    assert eventually(lambda: not stack.is_ready(), timeout_s=READY_S, every_s=0.1)
+    answer = httpx.post(f"{stack.url}/detect", files={"image": PHOTO.read_bytes()}, timeout=PATIENCE_S)
     assert answer.status_code in {200, 503}  # 200 where it is back already
     if answer.status_code == 503:
         assert answer.headers["retry-after"]

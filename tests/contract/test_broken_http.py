@@ -6,11 +6,11 @@ from contextlib import suppress
 from http.client import HTTPResponse
 
 import pytest
+from loopback import Address, serving
+from waiting import PATIENCE_S
 
 from dirdet.app import create_app
 from dirdet.detector import Detector
-
-from .connection import running
 
 HOST = b"Host: x\r\nConnection: close\r\n"
 PART = b'--x\r\nContent-Disposition: form-data; name="image"; filename="%s"\r\n\r\nabc\r\n'
@@ -19,8 +19,8 @@ END = b"--x--\r\n"
 
 
 @pytest.fixture
-def address(detector: Detector) -> Iterator[tuple[str, int]]:
-    with running(create_app(detector)) as address:
+def address(detector: Detector) -> Iterator[Address]:
+    with serving(create_app(detector)) as address:
         yield address
 
 
@@ -37,9 +37,9 @@ def get(path: bytes, headers: bytes = b"") -> bytes:
     return b"GET " + path + b" HTTP/1.1\r\n" + HOST + headers + b"\r\n"
 
 
-def ask(address: tuple[str, int], request: bytes) -> tuple[int, str, bytes]:
+def ask(address: Address, request: bytes) -> tuple[int, str, bytes]:
     """Status, content type and body of the first answer."""
-    with socket.create_connection(address, timeout=15) as connection:
+    with socket.create_connection(address, timeout=PATIENCE_S) as connection:
         connection.sendall(request)
         with HTTPResponse(connection) as response:
             response.begin()
@@ -82,14 +82,14 @@ PATHS = (
 
 
 @pytest.mark.parametrize("what", FORMS)
-def test_a_broken_form_is_a_problem(what: str, address: tuple[str, int]) -> None:
+def test_a_broken_form_is_a_problem(what: str, address: Address) -> None:
     request, expected = FORMS[what]
     status, media_type, _ = ask(address, request)
     assert (status, media_type) == (expected, "application/problem+json")
 
 
 @pytest.mark.parametrize("what", PARSED)
-def test_what_is_no_http_is_refused(what: str, address: tuple[str, int]) -> None:
+def test_what_is_no_http_is_refused(what: str, address: Address) -> None:
     with suppress(ConnectionError):  # closed while it was still being sent
         assert ask(address, PARSED[what])[0] == 400
     assert ask(address, get(b"/health/live"))[0] == 200
@@ -97,13 +97,13 @@ def test_what_is_no_http_is_refused(what: str, address: tuple[str, int]) -> None
 
 @pytest.mark.parametrize("folder", [b"/page/", b"/docs/assets/"])
 @pytest.mark.parametrize("path", PATHS)
-def test_no_path_leads_out_of_the_pages_files(folder: bytes, path: bytes, address: tuple[str, int]) -> None:
+def test_no_path_leads_out_of_the_pages_files(folder: bytes, path: bytes, address: Address) -> None:
     status, media_type, _ = ask(address, get(folder + path))
     assert (status, media_type) == (404, "application/problem+json")
 
 
-def test_two_hundred_requests_in_one_piece_are_all_answered(address: tuple[str, int]) -> None:
-    with socket.create_connection(address, timeout=15) as connection:
+def test_two_hundred_requests_in_one_piece_are_all_answered(address: Address) -> None:
+    with socket.create_connection(address, timeout=PATIENCE_S) as connection:
         one = b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n"
         connection.sendall(one * 199 + get(b"/health/live"))
         answers = b"".join(iter(lambda: connection.recv(65_536), b""))

@@ -4,12 +4,12 @@ import socket
 from collections.abc import Callable, Iterator
 
 import pytest
+from loopback import Address, serving
 from PIL import Image
+from waiting import PATIENCE_S
 
 from dirdet.app import create_app
 from dirdet.detector import Detector
-
-from .connection import running
 
 GET = b"GET /health/live HTTP/1.1\r\nHost: x\r\n"
 CHUNKED = (
@@ -19,14 +19,14 @@ LONG = 70_000  # h11 takes heads of up to 64 KiB
 
 
 @pytest.fixture
-def address(detector: Detector) -> Iterator[tuple[str, int]]:
-    with running(create_app(detector)) as where:
+def address(detector: Detector) -> Iterator[Address]:
+    with serving(create_app(detector)) as where:
         yield where
 
 
-def answered(address: tuple[str, int], *pieces: bytes) -> bytes:
+def answered(address: Address, *pieces: bytes) -> bytes:
     """All that comes back until the server closes the connection."""
-    with socket.create_connection(address, timeout=20) as connection:
+    with socket.create_connection(address, timeout=PATIENCE_S) as connection:
         found = b""
         try:
             for piece in pieces:
@@ -55,14 +55,14 @@ def answered(address: tuple[str, int], *pieces: bytes) -> bytes:
         "two lengths", "a null byte",
     ],
 )  # fmt: skip
-def test_refused_and_closed(address: tuple[str, int], pieces: list[bytes]) -> None:
+def test_refused_and_closed(address: Address, pieces: list[bytes]) -> None:
     found = answered(address, *pieces)
     assert not found or found.startswith(b"HTTP/1.1 400 ")
     assert answered(address, GET + b"Connection: close\r\n\r\n").startswith(b"HTTP/1.1 200 ")
 
 
 def test_one_that_asks_for_http_2_is_answered_in_http_1(
-    address: tuple[str, int],
+    address: Address,
     rectangles: Callable[..., Image.Image],
     encode: Callable[..., bytes],
     caplog: pytest.LogCaptureFixture,

@@ -5,7 +5,6 @@ import json
 import socket
 import ssl
 import threading
-import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,8 +14,10 @@ from urllib.request import Request, urlopen
 import httpx
 import pytest
 import trustme
-import uvicorn
+from certificates import issue
+from loopback import Address, serving
 from PIL import Image
+from waiting import PATIENCE_S
 
 from dirdet.access.key_file import KeyFile, append_key
 from dirdet.access.keys import Key, digest, new_key
@@ -24,7 +25,6 @@ from dirdet.access.rates import Rate
 from dirdet.access.settings import Access
 from dirdet.access.tls import TlsFiles
 from dirdet.app import create_app
-from dirdet.commands.serve import listen
 from dirdet.detector import Detector
 
 Encode = Callable[..., bytes]
@@ -32,19 +32,10 @@ Rectangles = Callable[..., Image.Image]
 
 
 @contextmanager
-def running(detector: Detector, access: Access) -> Generator[str]:
-    """Host and port of a server."""
-    with listen("127.0.0.1", 0) as listener:
-        host, port = listener.getsockname()
-        app = create_app(detector, access=access)
-        server = uvicorn.Server(uvicorn.Config(app, log_config=None, **access.uvicorn_settings()))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-        thread.start()
-        try:
-            yield f"{host}:{port}"
-        finally:
-            server.should_exit = True
-            thread.join()
+def running(detector: Detector, access: Access) -> Generator[Address]:
+    """A server's address."""
+    with serving(create_app(detector, access=access), **access.uvicorn_settings()) as address:
+        yield address
 
 
 @pytest.fixture
@@ -55,7 +46,7 @@ def key(tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def server(detector: Detector, tmp_path: Path, key: str) -> Iterator[str]:  # noqa: ARG001
+def server(detector: Detector, tmp_path: Path, key: str) -> Iterator[Address]:  # noqa: ARG001
     with running(detector, Access(keys=KeyFile(tmp_path / "keys"))) as server:
         yield server
 
@@ -68,15 +59,11 @@ def authority() -> trustme.CA:
 @pytest.fixture
 def tls(authority: trustme.CA, tmp_path: Path) -> TlsFiles:
     """A certificate for 127.0.0.1."""
-    issued = authority.issue_cert("127.0.0.1")
-    files = TlsFiles(tmp_path / "certificate.pem", tmp_path / "private.pem")
-    files.certificate.write_bytes(b"".join(blob.bytes() for blob in issued.cert_chain_pems))
-    files.private_key.write_bytes(issued.private_key_pem.bytes())
-    return files
+    return issue(authority, "127.0.0.1", tmp_path)
 
 
-def test_a_length_without_a_key_is_refused_before_the_body(server: str) -> None:
-    connection = http.client.HTTPConnection(server, timeout=10)
+def test_a_length_without_a_key_is_refused_before_the_body(server: Address) -> None:
+    connection = http.client.HTTPConnection(server.host, server.port, timeout=PATIENCE_S)
     connection.putrequest("POST", "/detect")
     connection.putheader("Content-Type", "image/png")
     connection.putheader("Content-Length", str(10**12))
@@ -93,26 +80,32 @@ def test_a_length_without_a_key_is_refused_before_the_body(server: str) -> None:
     [("", False, 8, 401), ("?iou=1", True, 8, 422), ("", True, 40, 413), ("", True, 8, 415)],
 )
 def test_a_client_that_sends_before_it_reads_still_learns_why(
-    query: str, key_known: bool, megabytes: int, status: int, server: str, key: str
+    query: str,
+    key_known: bool,
+    megabytes: int,
+    status: int,
+    server: Address,
+    key: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("dirdet.linger.LINGER_S", PATIENCE_S)
     headers = {"Content-Type": "image/jpeg", "X-API-Key": key if key_known else "dirdet_guessed"}
     with pytest.raises(HTTPError) as caught:
-        urlopen(Request(f"http://{server}/detect{query}", bytes(megabytes * 2**20), headers))
+        urlopen(Request(f"http://{server.authority}/detect{query}", bytes(megabytes * 2**20), headers))
     assert caught.value.code == status
     assert json.load(caught.value)["status"] == status
     caught.value.close()
 
 
-def test_a_client_that_waits_to_be_told_sends_no_body(server: str) -> None:
-    host, port = server.split(":")
-    with socket.create_connection((host, int(port)), timeout=3) as connection:
-        head = f"POST /detect HTTP/1.1\r\nHost: {server}\r\nContent-Length: 999\r\nExpect: 100-continue\r\n\r\n"
+def test_a_client_that_waits_to_be_told_sends_no_body(server: Address) -> None:
+    with socket.create_connection(server, timeout=PATIENCE_S) as connection:
+        head = "POST /detect HTTP/1.1\r\nHost: x\r\nContent-Length: 999\r\nExpect: 100-continue\r\n\r\n"
         connection.sendall(head.encode())
         assert connection.recv(100).startswith(b"HTTP/1.1 401 ")
 
 
-def test_a_client_that_never_sends_its_body_is_answered_at_once(server: str) -> None:
-    connection = http.client.HTTPConnection(server, timeout=3)
+def test_a_client_that_never_sends_its_body_is_answered_at_once(server: Address) -> None:
+    connection = http.client.HTTPConnection(server.host, server.port, timeout=PATIENCE_S)
     connection.putrequest("POST", "/detect")
     connection.putheader("Content-Length", "999")
     connection.endheaders()
@@ -121,8 +114,8 @@ def test_a_client_that_never_sends_its_body_is_answered_at_once(server: str) -> 
     connection.close()
 
 
-def test_head_without_a_key_leaves_the_connection_usable(server: str) -> None:
-    connection = http.client.HTTPConnection(server, timeout=10)
+def test_head_without_a_key_leaves_the_connection_usable(server: Address) -> None:
+    connection = http.client.HTTPConnection(server.host, server.port, timeout=PATIENCE_S)
     for method in ("HEAD", "GET", "HEAD"):
         connection.request(method, "/detector")
         response = connection.getresponse()
@@ -131,21 +124,23 @@ def test_head_without_a_key_leaves_the_connection_usable(server: str) -> None:
     connection.close()
 
 
-def test_a_key_opens_the_door(server: str, key: str, rectangles: Rectangles, encode: Encode) -> None:
+def test_a_key_opens_the_door(server: Address, key: str, rectangles: Rectangles, encode: Encode) -> None:
     files = {"image": ("a.png", encode(rectangles()))}
-    answer = httpx.post(f"http://{server}/detect", files=files, headers={"Authorization": f"Bearer {key}"})
+    headers = {"Authorization": f"Bearer {key}"}
+    answer = httpx.post(f"{server.url}/detect", files=files, headers=headers, timeout=PATIENCE_S)
     assert answer.status_code == 200
     assert answer.headers["cache-control"] == "no-store"
 
 
 def test_many_at_once_get_no_more_than_the_burst(detector: Detector, tmp_path: Path) -> None:
     secret = new_key()
-    append_key(tmp_path / "keys", Key("phone", digest(secret), Rate.parse("1/min", burst=5)))
+    append_key(tmp_path / "keys", Key("phone", digest(secret), Rate.parse("1/h", burst=5)))
     statuses: list[int] = []
     with running(detector, Access(keys=KeyFile(tmp_path / "keys"))) as server:
 
         def ask() -> None:
-            statuses.append(httpx.get(f"http://{server}/detector", headers={"X-API-Key": secret}).status_code)
+            answer = httpx.get(f"{server.url}/detector", headers={"X-API-Key": secret}, timeout=PATIENCE_S)
+            statuses.append(answer.status_code)
 
         threads = [threading.Thread(target=ask) for _ in range(20)]
         for thread in threads:
@@ -162,12 +157,11 @@ def test_https(
     trusted = ssl.create_default_context()
     trusted.load_verify_locations(cadata=authority.cert_pem.bytes().decode())
     with running(detector, Access(tls=tls)) as server:
-        with httpx.Client(base_url=f"https://{server}", verify=trusted) as client:
+        with httpx.Client(base_url=f"https://{server.authority}", verify=trusted, timeout=PATIENCE_S) as client:
             assert client.post("/detect", files={"image": ("a.png", encode(rectangles()))}).status_code == 200
-        host, port = server.split(":")
         with (
-            socket.create_connection((host, int(port))) as plain,
-            trusted.wrap_socket(plain, server_hostname=host) as encrypted,
+            socket.create_connection(server) as plain,
+            trusted.wrap_socket(plain, server_hostname=server.host) as encrypted,
         ):
             assert encrypted.version() in ("TLSv1.2", "TLSv1.3")
         old = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -175,13 +169,13 @@ def test_https(
         with pytest.warns(DeprecationWarning, match="TLSv1"):
             old.minimum_version, old.maximum_version = ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1
         with (
-            socket.create_connection((host, int(port))) as plain,
+            socket.create_connection(server) as plain,
             pytest.raises(ssl.SSLError),
             old.wrap_socket(plain),
         ):
             pass
         with pytest.raises(httpx.TransportError):
-            httpx.get(f"http://{server}/health/live")
+            httpx.get(f"{server.url}/health/live", timeout=PATIENCE_S)
 
 
 def test_a_forged_address_is_not_believed(detector: Detector, caplog: pytest.LogCaptureFixture) -> None:
@@ -190,14 +184,13 @@ def test_a_forged_address_is_not_believed(detector: Detector, caplog: pytest.Log
     for access, logged in ((Access(), "127.0.0.1:"), (Access(trusted_proxies=("127.0.0.0/8",)), "203.0.113.7:")):
         caplog.clear()
         with running(detector, access) as server:
-            httpx.get(f"http://{server}/health/live", headers=forged)
-            time.sleep(0.05)
+            httpx.get(f"{server.url}/health/live", headers=forged, timeout=PATIENCE_S)
         assert [record for record in caplog.records if record.getMessage().startswith(logged)]
 
 
 def test_a_prefix_that_a_proxy_takes_away(detector: Detector, tmp_path: Path, key: str) -> None:
     with running(detector, Access(keys=KeyFile(tmp_path / "keys"), root_path="/vision")) as server:
-        assert httpx.get(f"http://{server}/health/ready").status_code == 200
-        assert httpx.get(f"http://{server}/detector").status_code == 401
-        assert httpx.get(f"http://{server}/detector", headers={"X-API-Key": key}).status_code == 200
-        assert "url: '/vision/openapi.json'" in httpx.get(f"http://{server}/docs").text
+        assert httpx.get(f"{server.url}/health/ready", timeout=PATIENCE_S).status_code == 200
+        assert httpx.get(f"{server.url}/detector", timeout=PATIENCE_S).status_code == 401
+        assert httpx.get(f"{server.url}/detector", headers={"X-API-Key": key}, timeout=PATIENCE_S).status_code == 200
+        assert "url: '/vision/openapi.json'" in httpx.get(f"{server.url}/docs", timeout=PATIENCE_S).text

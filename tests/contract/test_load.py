@@ -11,7 +11,9 @@ from typing import Any
 
 import httpx
 import pytest
+from loopback import Address, serving
 from PIL import Image
+from waiting import PATIENCE_S, until
 
 from dirdet.app import app_over
 from dirdet.bundle import Manifest
@@ -26,17 +28,18 @@ from dirdet.service import DetectionService
 from dirdet.tensors import Candidates, CanvasBatch
 from dirdet.watched_file import WatchedFile
 
-from .connection import Connection, post, running, until
+from .connection import Connection, post
 
-Address = tuple[str, int]
+# What a refusal at once stays below on any machine, and a wait for the server's own time does not.
+AT_ONCE_S = 60
 LIMITS = ServerLimits(
     picture=PictureLimits(max_bytes=200_000),
     max_pictures=4,
     max_request_bytes=500_000,
     max_queue=4,
     max_queue_bytes=500_000,
-    timeout_s=10,
-    max_timeout_s=20,
+    timeout_s=100,
+    max_timeout_s=120,
     decoders=1,
 )
 
@@ -63,7 +66,7 @@ class GatedEngine:
 
     def detect(self, batch: CanvasBatch) -> Candidates:
         self.sizes.append(len(batch.canvas))
-        assert self.gate.wait(20)
+        assert self.gate.wait(PATIENCE_S)
         time.sleep(self.takes_s * len(batch.canvas))
         return self.near.detect(batch)
 
@@ -87,7 +90,7 @@ def service(manifest: Manifest, gated: GatedEngine, limits: ServerLimits) -> Det
 
 @pytest.fixture
 def address(service: DetectionService, gated: GatedEngine) -> Iterator[Address]:
-    with running(app_over(service)) as where:
+    with serving(app_over(service)) as where:
         try:
             yield where
         finally:
@@ -115,7 +118,7 @@ def test_without_a_place_503_before_the_body(
     until(lambda: service.admission.places == LIMITS.max_queue)
     begun = time.monotonic()
     headers = refused(Connection(address, "Content-Length: 1000"), 503, "4 of 4 places")
-    assert time.monotonic() - begun < 1
+    assert time.monotonic() - begun < AT_ONCE_S
     assert int(headers["retry-after"]) >= 1
     gated.gate.set()
     for connection in accepted:
@@ -172,15 +175,15 @@ def test_a_timeout_that_is_none_is_refused_by_name(address: Address, picture: by
 
 def test_a_timeout_above_the_servers_own_is_the_servers_own(service: DetectionService) -> None:
     limits = service.limits
-    assert read_timeout_s("999999999999999", default_s=limits.timeout_s, max_s=limits.max_timeout_s) == 20
-    assert read_timeout_s("19999", default_s=limits.timeout_s, max_s=limits.max_timeout_s) == 19.999
+    assert read_timeout_s("999999999999999", default_s=limits.timeout_s, max_s=limits.max_timeout_s) == 120
+    assert read_timeout_s("119999", default_s=limits.timeout_s, max_s=limits.max_timeout_s) == 119.999
 
 
 def test_a_body_that_does_not_come_504(address: Address, service: DetectionService) -> None:
-    connection = Connection(address, "Content-Length: 1000", "X-Request-Timeout-Ms: 200")
     begun = time.monotonic()
+    connection = Connection(address, "Content-Length: 1000", "X-Request-Timeout-Ms: 200")
     refused(connection, 504, "0.2 s", "body")
-    assert 0.15 < time.monotonic() - begun < 2
+    assert 0.2 <= time.monotonic() - begun < AT_ONCE_S
     until(lambda: service.admission.places == 0)
 
 
@@ -190,9 +193,10 @@ def test_an_engine_that_is_slow_504_and_what_waited_is_not_computed(
     gated.gate.clear()
     first = post(address, picture)
     until(lambda: len(gated.sizes) == 1)
-    late = [post(address, picture, "X-Request-Timeout-Ms: 300") for _ in range(3)]
+    # Enough to be received and decoded on a busy machine.
+    late = [post(address, picture, "X-Request-Timeout-Ms: 4000") for _ in range(3)]
     for connection in late:
-        refused(connection, 504, "0.3 s", "waited")
+        refused(connection, 504, "4 s", "waited")
     until(lambda: service.admission.places == 1)
     gated.gate.set()
     assert first.answer()[0] == 200
@@ -230,12 +234,14 @@ class TestWithManyPlaces:
         gated.takes_s = 0.05
         for _ in range(6):  # so that the pace is known
             assert post(address, picture).answer()[0] == 200
+        gated.gate.clear()
         patient = [post(address, picture) for _ in range(40)]
-        until(lambda: service.admission.places >= 35)
+        until(lambda: service.admission.places == 40)
         begun = time.monotonic()
-        headers = refused(Connection(address, "Content-Length: 9", "X-Request-Timeout-Ms: 500"), 503, "before it")
-        assert time.monotonic() - begun < 1
+        headers = refused(Connection(address, "Content-Length: 9", "X-Request-Timeout-Ms: 1000"), 503, "before it")
+        assert time.monotonic() - begun < AT_ONCE_S
         assert int(headers["retry-after"]) >= 1
+        gated.gate.set()
         assert {connection.answer()[0] for connection in patient} == {200}
 
     def test_of_200_who_go_away_nothing_is_left(
@@ -265,45 +271,53 @@ class TestWithManyPlaces:
 def test_a_connection_on_which_no_request_comes_is_closed(
     service: DetectionService, before: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(TimedConnection, "head_s", 0.3)
-    with running(app_over(service)) as where, socket.create_connection(where, timeout=5) as connection:
-        begun = time.monotonic()
+    answered = before.endswith(b"\r\n\r\n")
+    # Of one that is to be answered, enough to come on a busy machine.
+    monkeypatch.setattr(TimedConnection, "head_s", 3.0 if answered else 0.3)
+    begun = time.monotonic()
+    # uvicorn's own limit, of a connection between requests, is not waited for.
+    own = int(PATIENCE_S)
+    with (
+        serving(app_over(service), timeout_keep_alive=own) as where,
+        socket.create_connection(where, timeout=PATIENCE_S) as connection,
+    ):
         connection.sendall(before)
-        if before.endswith(b"\r\n\r\n"):  # answered; the next never comes whole
+        if answered:  # the next never comes whole
             assert connection.recv(1000).startswith(b"HTTP/1.1 200")
             begun = time.monotonic()
             connection.sendall(b"POST /det")
         while connection.recv(1000):
             pass
-        assert 0.2 < time.monotonic() - begun < 4  # uvicorn's own for a connection between requests is 5 s
+        assert TimedConnection.head_s <= time.monotonic() - begun < AT_ONCE_S
 
 
 def test_an_engine_that_failed_is_not_ready_until_it_detects_again(
     address: Address, engine: Any, picture: bytes
 ) -> None:
-    url = f"http://{address[0]}:{address[1]}"
-    assert httpx.get(f"{url}/health/ready").status_code == 200
+    url = address.url
+    assert httpx.get(f"{url}/health/ready", timeout=PATIENCE_S).status_code == 200
     engine.broken = RuntimeError("out of memory")
     assert post(address, picture).answer()[0] == 500
-    assert httpx.get(f"{url}/health/ready").status_code == 503
-    assert httpx.get(f"{url}/health/live").status_code == 200
+    assert httpx.get(f"{url}/health/ready", timeout=PATIENCE_S).status_code == 503
+    assert httpx.get(f"{url}/health/live", timeout=PATIENCE_S).status_code == 200
     engine.broken = None
-    until(lambda: httpx.get(f"{url}/health/ready").status_code == 200)
+    until(lambda: httpx.get(f"{url}/health/ready", timeout=PATIENCE_S).status_code == 200)
 
 
 def test_until_the_detector_is_loaded_it_is_alive_and_not_ready(
     manifest: Manifest, engine: Any, picture: bytes
 ) -> None:
     service = DetectionService(LIMITS)
-    with running(app_over(service)) as (host, port):
-        url = f"http://{host}:{port}"
-        assert httpx.get(f"{url}/health/live").status_code == 200
-        for told in (httpx.get(f"{url}/health/ready"), httpx.get(f"{url}/detector")):
+    with serving(app_over(service)) as address:
+        url = address.url
+        assert httpx.get(f"{url}/health/live", timeout=PATIENCE_S).status_code == 200
+        for path in ("/health/ready", "/detector"):
+            told = httpx.get(f"{url}{path}", timeout=PATIENCE_S)
             assert (told.status_code, told.json()["type"]) == (503, "urn:dirdet:problem:not-ready")
-        refused(post((host, port), picture), 503, "loaded")
+        refused(post(address, picture), 503, "loaded")
         service.serve(ServedDetector(Detector(manifest, engine), LIMITS))
-        assert httpx.get(f"{url}/health/ready").status_code == 200
-        assert post((host, port), picture).answer()[0] == 200
+        assert httpx.get(f"{url}/health/ready", timeout=PATIENCE_S).status_code == 200
+        assert post(address, picture).answer()[0] == 200
 
 
 def test_a_decoder_that_is_slow_ends_at_the_deadline_and_frees_its_thread(
@@ -322,8 +336,8 @@ def test_a_decoder_that_is_slow_ends_at_the_deadline_and_frees_its_thread(
 
     with monkeypatch.context() as patched:
         patched.setattr("dirdet.service.read_picture", slow)
-        refused(post(address, picture, "X-Request-Timeout-Ms: 300"), 504, "decoded")
+        refused(post(address, picture, "X-Request-Timeout-Ms: 3000"), 504, "decoded")
         assert begun.is_set()
-        assert ended.wait(5)
+        assert ended.wait(PATIENCE_S)
     until(lambda: service.admission.places == 0)
     assert post(address, picture).answer()[0] == 200

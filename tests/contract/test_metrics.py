@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
+from figures import value_in
 from PIL import Image
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -35,11 +36,7 @@ def picture(rectangles: Callable[..., Image.Image], encode: Callable[..., bytes]
 
 def value(call: Call, name: str, **labels: str) -> float:
     """Of one series, 0 where there is none yet."""
-    for family in text_string_to_metric_families(call("GET", "/metrics").text):
-        for sample in family.samples:
-            if sample.name == name and sample.labels == labels:
-                return sample.value
-    return 0
+    return value_in(call("GET", "/metrics").text, name, **labels)
 
 
 def detect(call: Call, picture: bytes, **headers: str) -> httpx.Response:

@@ -2,7 +2,6 @@
 
 import importlib
 import json
-import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -11,18 +10,17 @@ import anyio.lowlevel
 import httpx
 import numpy as np
 import pytest
-import uvicorn
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from loopback import serving
 from PIL import Image
+from waiting import PATIENCE_S
 
 from dirdet.app import create_app
 from dirdet.bundle import Manifest, TensorSpec
-from dirdet.commands.serve import listen
 from dirdet.detector import Detector
 from dirdet.engines.base import Engine
 from dirdet.errors import DeadlineError, EngineError
-from dirdet.limits import ServerLimits
 from dirdet.open_inference.request import MAX_JSON_BYTES
 from dirdet.open_inference.schemas import InferResponse, ModelMetadata, ProtocolError
 from dirdet.shipped import default_bundle
@@ -309,23 +307,19 @@ def test_an_engine_elsewhere(
     refused(late("POST", INFER, **binary(canvas)), 504, "too late")
 
 
-def serving(detector: Detector) -> Iterator[Any]:
-    with listen("127.0.0.1", 0) as listener:
-        host, port = listener.getsockname()
-        running = uvicorn.Server(uvicorn.Config(create_app(detector, limits=ServerLimits()), log_config=None))
-        thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]})
-        thread.start()
-        client = triton.InferenceServerClient(f"{host}:{port}")
+def clients(detector: Detector) -> Iterator[Any]:
+    with serving(create_app(detector)) as address:
+        client = triton.InferenceServerClient(
+            address.authority, connection_timeout=PATIENCE_S, network_timeout=PATIENCE_S
+        )
         yield client
         client.close()
-        running.should_exit = True
-        thread.join()
 
 
 @pytest.fixture
 def client(detector: Detector) -> Iterator[Any]:
     """Triton's own client, of the detector of rectangles."""
-    yield from serving(detector)
+    yield from clients(detector)
 
 
 @pytest.fixture(scope="module")
@@ -336,7 +330,7 @@ def shipped() -> Detector:
 @pytest.fixture
 def shipped_client(shipped: Detector) -> Iterator[Any]:
     """Triton's own client, of the detector that comes with the package."""
-    yield from serving(shipped)
+    yield from clients(shipped)
 
 
 def tensors_of(arrays: dict[str, np.ndarray[Any, Any]], *, as_binary: bool) -> list[Any]:

@@ -3,18 +3,18 @@
 import http.client
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
-import uvicorn
+from figures import value_at
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from loopback import Address, serving
 from PIL import Image
+from waiting import PATIENCE_S, until
 
 from dirdet.app import create_app
-from dirdet.commands.serve import listen
 from dirdet.detector import Detector
 
 Encode = Callable[..., bytes]
@@ -23,37 +23,30 @@ MIB = bytes(2**20)
 
 
 @pytest.fixture
-def server(detector: Detector) -> Iterator[str]:
-    """Host and port of a running server."""
-    with listen("127.0.0.1", 0) as listener:
-        host, port = listener.getsockname()
-        running = uvicorn.Server(uvicorn.Config(create_app(detector), log_config=None))
-        thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]})
-        thread.start()
-        yield f"{host}:{port}"
-        running.should_exit = True
-        thread.join()
+def server(detector: Detector) -> Iterator[Address]:
+    with serving(create_app(detector)) as address:
+        yield address
 
 
 @pytest.fixture
-def client(server: str) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=f"http://{server}", timeout=30) as client:
+def client(server: Address) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=server.url, timeout=PATIENCE_S) as client:
         yield client
 
 
-def test_a_body_without_end_is_refused_at_the_limit(server: str) -> None:
+def test_a_body_without_end_is_refused_at_the_limit(server: Address) -> None:
     def endless() -> Iterator[bytes]:
         for _ in range(40):
             yield MIB
 
     for headers in ({"content-type": "image/png"}, {"content-type": "multipart/form-data; boundary=x"}):
-        response = httpx.post(f"http://{server}/detect", content=endless(), headers=headers, timeout=60)
+        response = httpx.post(f"{server.url}/detect", content=endless(), headers=headers, timeout=PATIENCE_S)
         # Nonsense for a form fails before its limit is reached.
         assert response.status_code == (413 if headers["content-type"] == "image/png" else 400)
 
 
-def test_a_length_above_the_limit_is_refused_before_the_body(server: str) -> None:
-    connection = http.client.HTTPConnection(server, timeout=10)
+def test_a_length_above_the_limit_is_refused_before_the_body(server: Address) -> None:
+    connection = http.client.HTTPConnection(server.host, server.port, timeout=PATIENCE_S)
     connection.putrequest("POST", "/detect")
     connection.putheader("Content-Type", "image/png")
     connection.putheader("Content-Length", str(10**12))
@@ -64,8 +57,8 @@ def test_a_length_above_the_limit_is_refused_before_the_body(server: str) -> Non
     connection.close()
 
 
-def test_head_leaves_the_connection_usable(server: str) -> None:
-    connection = http.client.HTTPConnection(server, timeout=10)
+def test_head_leaves_the_connection_usable(server: Address) -> None:
+    connection = http.client.HTTPConnection(server.host, server.port, timeout=PATIENCE_S)
     lengths: list[int] = []
     for method in ("HEAD", "GET", "HEAD"):
         connection.request(method, "/detector")
@@ -78,25 +71,25 @@ def test_head_leaves_the_connection_usable(server: str) -> None:
 
 
 def test_the_server_outlives_a_client_that_goes_away(
-    server: str, rectangles: Rectangles, encode: Encode, caplog: pytest.LogCaptureFixture
+    server: Address, rectangles: Rectangles, encode: Encode, caplog: pytest.LogCaptureFixture
 ) -> None:
-    host, port = server.split(":")
     for body in (b"", b"\x89PNG"):
-        with socket.create_connection((host, int(port))) as connection:
-            head = f"POST /detect HTTP/1.1\r\nHost: {server}\r\nContent-Type: image/png\r\nContent-Length: 999\r\n\r\n"
+        with socket.create_connection(server) as connection:
+            head = "POST /detect HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\nContent-Length: 999\r\n\r\n"
             connection.sendall(head.encode() + body)
-    time.sleep(0.2)
-    response = httpx.post(f"http://{server}/detect", files={"image": ("a.png", encode(rectangles()))})
+    files = {"image": ("a.png", encode(rectangles()))}
+    response = httpx.post(f"{server.url}/detect", files=files, timeout=PATIENCE_S)
     assert response.status_code == 200
+    until(lambda: value_at(server.url, "http_server_active_requests") == 1)
     assert "Traceback" not in caplog.text
 
 
-def test_requests_at_the_same_time(server: str, rectangles: Rectangles, encode: Encode) -> None:
+def test_requests_at_the_same_time(server: Address, rectangles: Rectangles, encode: Encode) -> None:
     answers: dict[int, float] = {}
 
     def ask(x: int) -> None:
         data = encode(rectangles(red=(x, 50, x + 100, 150)))
-        response = httpx.post(f"http://{server}/detect", files={"image": ("a.png", data)}, timeout=30)
+        response = httpx.post(f"{server.url}/detect", files={"image": ("a.png", data)}, timeout=PATIENCE_S)
         answers[x] = response.json()["images"][0]["detections"][0]["box"][0]
 
     threads = [threading.Thread(target=ask, args=(50 * number,)) for number in range(8)]

@@ -10,9 +10,10 @@ from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 from fastapi import FastAPI
+from loopback import serving
 from PIL import Image
+from waiting import PATIENCE_S, until
 
 from dirdet.access.key_file import KeyFile
 from dirdet.access.settings import Access
@@ -68,19 +69,13 @@ def server(service: DetectionService, folder: Path, path: Path) -> Iterator[str]
     loader = Loader(service, threads=1, several=True)
     service.serve(*map(loader.load, bundles))
     app = app_over(service, access=Access(keys=KeyFile(path)), reloader=Reloader(service, loader, bundles))
-    running = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None))
-    thread = threading.Thread(target=running.run)
-    thread.start()
-    while not running.started:
-        time.sleep(0.01)
-    yield f"http://127.0.0.1:{running.servers[0].sockets[0].getsockname()[1]}"
-    running.should_exit = True
-    thread.join()
+    with serving(app) as address:
+        yield address.url
 
 
 @pytest.fixture
 def client(server: str, operator: str) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=server, headers={"X-API-Key": operator}, timeout=60) as client:
+    with httpx.Client(base_url=server, headers={"X-API-Key": operator}, timeout=PATIENCE_S) as client:
         yield client
 
 
@@ -117,7 +112,7 @@ def test_no_request_is_dropped(
     seen: list[tuple[int, str]] = []
 
     def load() -> None:
-        with httpx.Client(base_url=client.base_url, headers=dict(client.headers) | PNG, timeout=60) as mine:
+        with httpx.Client(base_url=client.base_url, headers=dict(client.headers) | PNG, timeout=PATIENCE_S) as mine:
             while not stop.is_set():
                 answer = mine.post("/detect", content=picture)
                 found = answer.json()["detector"]["checkpoint_sha256"] if answer.status_code == 200 else answer.text
@@ -132,16 +127,14 @@ def test_no_request_is_dropped(
             change(folder, checkpoint=str(number) * 64)
             assert reload(client, "?detector=scenes") == {"scenes": "reloaded"}
             before = len(seen)
-            while len(seen) < before + 8:  # those under way may still be the old one's
-                time.sleep(0.01)
+            until(lambda before=before: len(seen) >= before + 8)  # those under way may still be the old one's
     finally:
         stop.set()
         for caller in callers:
             caller.join()
     assert {status for status, _ in seen} == {200}, [told for status, told in seen if status != 200][:3]
     assert {str(number) * 64 for number in range(1, 4)} <= {found for _, found in seen}
-    while not first.closed:  # after its last request
-        time.sleep(0.01)
+    until(lambda: first.closed)  # after its last request
 
 
 def test_an_old_detector_stays_open_for_who_still_asks_it(detector: Detector, service: DetectionService) -> None:
@@ -152,8 +145,7 @@ def test_an_old_detector_stays_open_for_who_still_asks_it(detector: Detector, se
         assert service.served is not old
         time.sleep(0.05)
         assert not old.closed
-    while not old.closed:
-        time.sleep(0.01)
+    until(lambda: old.closed)
 
 
 @pytest.mark.parametrize(
@@ -231,7 +223,7 @@ def test_what_may_not_be_asked(client: httpx.Client, phone: str) -> None:
     answer = client.post("/admin/reload?detectr=scenes")  # all of them would be a surprise
     assert (answer.status_code, answer.json()["errors"][0]["parameter"]) == (422, "detectr")
     assert client.post("/admin/reload", headers={"X-API-Key": phone}).status_code == 403
-    assert httpx.post(f"{client.base_url}/admin/reload").status_code == 401
+    assert httpx.post(f"{client.base_url}/admin/reload", timeout=PATIENCE_S).status_code == 401
 
 
 def test_without_keys_nobody_is_an_admin(call: Call) -> None:

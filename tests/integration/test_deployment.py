@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from waiting import PATIENCE_S
 
 yaml: Any = importlib.import_module("yaml")
 ROOT = Path(__file__).resolve().parents[2]
@@ -141,5 +142,5 @@ def test_prometheus_understands_its_configuration_and_the_dashboards_queries(tmp
     file = tmp_path / "rules.yml"
     file.write_text(yaml.safe_dump({"groups": [{"name": "dashboard", "rules": rules}]}))
     for command in (["check", "config", str(OBSERVABILITY / "prometheus.yml")], ["check", "rules", str(file)]):
-        done = subprocess.run([promtool, *command], capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run([promtool, *command], capture_output=True, text=True, timeout=PATIENCE_S, check=False)
         assert done.returncode == 0, done.stdout + done.stderr

@@ -5,16 +5,15 @@ import re
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import httpx
 import pytest
 from PIL import Image, ImageDraw
+from waiting import PATIENCE_S, until
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-READY_TIMEOUT_S = 120
 
 
 def snippets(language, text=README):
@@ -40,23 +39,24 @@ def port(folder):
     command = [sys.executable, "-m", "dirdet", "serve"]
     server = subprocess.Popen(command, cwd=folder, env={**os.environ, "PORT": str(number)})
     try:
-        deadline = time.monotonic() + READY_TIMEOUT_S
-        while time.monotonic() < deadline and server.poll() is None:
-            try:
-                if httpx.get(f"http://127.0.0.1:{number}/health/ready").status_code == 200:
-                    break
-            except httpx.TransportError:
-                time.sleep(0.2)
+        until(lambda: ready(number) or server.poll() is not None, every_s=0.2)
         yield number
     finally:
         server.terminate()
-        server.wait(timeout=30)
+        server.wait(timeout=PATIENCE_S)
+
+
+def ready(number):
+    try:
+        return httpx.get(f"http://127.0.0.1:{number}/health/ready", timeout=PATIENCE_S).status_code == 200
+    except httpx.TransportError:
+        return False
 
 
 def run(command, folder):
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     return subprocess.run(
-        command, cwd=folder, env={**os.environ, "PATH": path}, capture_output=True, text=True, timeout=120
+        command, cwd=folder, env={**os.environ, "PATH": path}, capture_output=True, text=True, timeout=PATIENCE_S
     )
 
 

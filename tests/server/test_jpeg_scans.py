@@ -35,10 +35,10 @@ def test_a_photograph_has_few(rectangles: Callable[..., Image.Image], encode: En
 
 
 def test_thousands_are_refused_before_they_are_decoded(progressive: bytes) -> None:
-    begun = time.monotonic()
+    begun = time.thread_time()  # of the processor: what else the machine does is not this thread's
     with pytest.raises(PictureTooLargeError, match="more than 100 scans"):
         read_picture(BytesIO(bomb(progressive, 5000)))
-    assert time.monotonic() - begun < 2
+    assert time.thread_time() - begun < 2
 
 
 def test_the_limit_itself_is_read(progressive: bytes) -> None:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from waiting import PATIENCE_S
 
 from dirdet.deadline import Deadline
 from dirdet.errors import DeadlineError, OverloadedError
@@ -30,7 +31,7 @@ class Computer:
     def __call__(self, key: str, values: Sequence[int]) -> list[Answer]:
         self.batches.append((key, list(values)))
         self.entered.release()
-        assert self.gate.wait(10)
+        assert self.gate.wait(PATIENCE_S)
         if self.breaks_at & set(values):
             raise RuntimeError("broken")
         return [(key, value) for value in values]
@@ -54,29 +55,29 @@ def scheduler(
 
 
 def soon() -> Deadline:
-    return Deadline.after(10)
+    return Deadline.after(PATIENCE_S)
 
 
 def test_one_alone_does_not_wait_for_others() -> None:
-    with scheduler(Computer(), delay_s=60) as made:
-        assert made.submit("a", 1, soon()).result(5) == ("a", 1)
+    with scheduler(Computer(), delay_s=2 * PATIENCE_S) as made:
+        assert made.submit("a", 1, soon()).result(PATIENCE_S) == ("a", 1)
 
 
 def test_while_another_is_coming_it_waits_and_goes_when_that_is_here() -> None:
     computer = Computer()
-    with scheduler(computer, delay_s=60) as made:
+    with scheduler(computer, delay_s=2 * PATIENCE_S) as made:
         with made.coming():
             first = made.submit("a", 1, soon())
             time.sleep(0.05)
             assert not first.done()
             second = made.submit("a", 2, soon())
-        assert [first.result(5), second.result(5)] == [("a", 1), ("a", 2)]
+        assert [first.result(PATIENCE_S), second.result(PATIENCE_S)] == [("a", 1), ("a", 2)]
     assert computer.batches == [("a", [1, 2])]
 
 
 def test_it_waits_no_longer_than_the_delay() -> None:
     with scheduler(Computer(), delay_s=0.05) as made, made.coming():
-        assert made.submit("a", 1, soon()).result(5) == ("a", 1)
+        assert made.submit("a", 1, soon()).result(PATIENCE_S) == ("a", 1)
 
 
 def test_what_waits_while_the_engine_is_busy_goes_by_bucket_and_age() -> None:
@@ -84,11 +85,11 @@ def test_what_waits_while_the_engine_is_busy_goes_by_bucket_and_age() -> None:
     computer.gate.clear()
     with scheduler(computer) as made:
         futures = [made.submit("a", 0, soon())]
-        assert computer.entered.acquire(timeout=5)
+        assert computer.entered.acquire(timeout=PATIENCE_S)
         assert made.busy_s > 0
         futures += [made.submit("ab"[number % 2], number, soon()) for number in range(1, 8)]
         computer.gate.set()
-        assert [future.result(5) for future in futures] == [("ab"[number % 2], number) for number in range(8)]
+        assert [future.result(PATIENCE_S) for future in futures] == [("ab"[number % 2], number) for number in range(8)]
     assert computer.batches == [("a", [0]), ("b", [1, 3, 5, 7]), ("a", [2, 4, 6])]
 
 
@@ -97,16 +98,17 @@ def test_what_is_cancelled_or_late_before_its_turn_is_not_computed() -> None:
     computer.gate.clear()
     with scheduler(computer) as made:
         first = made.submit("a", 0, soon())
-        assert computer.entered.acquire(timeout=5)
-        cancelled, late, good = (made.submit("a", n, Deadline.after(t)) for n, t in ((1, 9), (2, 0.01), (3, 9)))
+        assert computer.entered.acquire(timeout=PATIENCE_S)
+        deadlines = (soon(), Deadline.after(0.01), soon())
+        cancelled, late, good = (made.submit("a", number, each) for number, each in enumerate(deadlines, 1))
         assert cancelled.cancel()
         assert len(made) == 2
         time.sleep(0.02)
         computer.gate.set()
-        assert first.result(5) == ("a", 0)
-        assert good.result(5) == ("a", 3)
+        assert first.result(PATIENCE_S) == ("a", 0)
+        assert good.result(PATIENCE_S) == ("a", 3)
         with pytest.raises(DeadlineError, match=r"0\.01 s"):
-            late.result(5)
+            late.result(PATIENCE_S)
     assert computer.batches == [("a", [0]), ("a", [3])]
 
 
@@ -115,14 +117,14 @@ def test_beyond_the_bound_it_refuses_and_takes_again_when_there_is_room() -> Non
     computer.gate.clear()
     with scheduler(computer, bound=2) as made:
         futures = [made.submit("a", 0, soon())]
-        assert computer.entered.acquire(timeout=5)
+        assert computer.entered.acquire(timeout=PATIENCE_S)
         futures += [made.submit("a", 1, soon()), made.submit("b", 2, soon())]
         with pytest.raises(OverloadedError, match="2 pictures wait"):
             made.submit("a", 3, soon())
         computer.gate.set()
         for future in futures:
-            future.result(5)
-        assert made.submit("a", 3, soon()).result(5) == ("a", 3)
+            future.result(PATIENCE_S)
+        assert made.submit("a", 3, soon()).result(PATIENCE_S) == ("a", 3)
 
 
 def test_a_broken_batch_is_told_to_its_own_and_the_next_goes_on() -> None:
@@ -130,8 +132,8 @@ def test_a_broken_batch_is_told_to_its_own_and_the_next_goes_on() -> None:
     computer.breaks_at = {1}
     with scheduler(computer) as made:
         with pytest.raises(RuntimeError, match="broken"):
-            made.submit("a", 1, soon()).result(5)
-        assert made.submit("a", 2, soon()).result(5) == ("a", 2)
+            made.submit("a", 1, soon()).result(PATIENCE_S)
+        assert made.submit("a", 2, soon()).result(PATIENCE_S) == ("a", 2)
 
 
 def test_too_few_answers_are_an_error_for_all() -> None:
@@ -139,7 +141,7 @@ def test_too_few_answers_are_an_error_for_all() -> None:
         return [(key, value) for value in values][1:]
 
     with scheduler(too_few) as made, pytest.raises(RuntimeError, match="expected 1 answers"):
-        made.submit("a", 1, soon()).result(5)
+        made.submit("a", 1, soon()).result(PATIENCE_S)
 
 
 def test_closed_it_tells_those_who_wait() -> None:
@@ -147,14 +149,14 @@ def test_closed_it_tells_those_who_wait() -> None:
     computer.gate.clear()
     with scheduler(computer) as made:
         first = made.submit("a", 0, soon())
-        assert computer.entered.acquire(timeout=5)
+        assert computer.entered.acquire(timeout=PATIENCE_S)
         second = made.submit("a", 1, soon())
     with pytest.raises(OverloadedError, match="stopped"):
-        second.result(5)
+        second.result(PATIENCE_S)
     with pytest.raises(OverloadedError, match="stopped"):
         made.submit("a", 2, soon())
     computer.gate.set()
-    assert first.result(5) == ("a", 0)
+    assert first.result(PATIENCE_S) == ("a", 0)
 
 
 @settings(max_examples=40)
@@ -184,7 +186,7 @@ def test_whatever_happens_each_is_answered_once_and_none_is_mixed(
             with made.coming():
                 time.sleep(pause_s)
                 try:
-                    future = made.submit(key, number, Deadline.after(-1 if what == "late" else 10))
+                    future = made.submit(key, number, Deadline.after(-1 if what == "late" else PATIENCE_S))
                 except OverloadedError:
                     assert bound <= 40
                     continue
@@ -199,7 +201,7 @@ def test_whatever_happens_each_is_answered_once_and_none_is_mixed(
                 assert future.cancelled()
                 continue
             try:
-                assert future.result(10) == (key, number)
+                assert future.result(PATIENCE_S) == (key, number)
                 assert what != "late"
             except DeadlineError:
                 assert what == "late"

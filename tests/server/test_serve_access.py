@@ -6,14 +6,16 @@ import signal
 import ssl
 import subprocess
 import sys
-import time
 from collections.abc import Generator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import httpx
 import pytest
 import trustme
+from certificates import issue
+from waiting import PATIENCE_S, until
 
 from dirdet.access.command_options import AccessValues, read_access, refuse_unguarded
 from dirdet.access.exposure import is_loopback
@@ -36,12 +38,16 @@ def environment(**settings: str) -> dict[str, str]:
 def refused(*arguments: str, **settings: str) -> str:
     """What a server that does not start says; in at most a few seconds, no network being loaded."""
     done = subprocess.run(
-        [*START, "--port", "0", *arguments], env=environment(**settings), capture_output=True, text=True, timeout=60,
-        check=False,
+        [*START, "--port", "0", *arguments], env=environment(**settings), capture_output=True, text=True, check=False,
+        timeout=PATIENCE_S,
     )  # fmt: skip
     assert done.returncode in (1, 2), done.stderr
     assert "Traceback" not in done.stderr
     return done.stderr
+
+
+def ready(address: str) -> bool:
+    return httpx.get(f"{address}/health/ready", verify=False, timeout=PATIENCE_S).status_code != 503
 
 
 @contextmanager
@@ -57,8 +63,7 @@ def serving(*arguments: str, **settings: str) -> Generator[tuple[str, list[str]]
                 log.append(line)
                 if found := re.search(r"listening on (https?)://\S+:(\d+)", line):
                     address = f"{found[1]}://127.0.0.1:{found[2]}"
-                    while httpx.get(f"{address}/health/ready", verify=False).status_code == 503:
-                        time.sleep(0.1)
+                    until(partial(ready, address))
                     yield address, log
                     break
         finally:
@@ -111,12 +116,12 @@ def test_loopback_written_as_ipv6() -> None:
 
 def test_a_container_that_is_published_on_this_machine_needs_none() -> None:
     with serving("--host", "0.0.0.0", DIRDET_PUBLISHED_ON="127.0.0.1", DIRDET_KEYS="") as (address, _):
-        assert httpx.get(f"{address}/detector").status_code == 200
+        assert httpx.get(f"{address}/detector", timeout=PATIENCE_S).status_code == 200
 
 
 def test_whoever_wants_no_keys_is_told_what_that_means() -> None:
     with serving("--host", "0.0.0.0", "--no-auth") as (address, log):
-        assert httpx.get(f"{address}/detector").status_code == 200
+        assert httpx.get(f"{address}/detector", timeout=PATIENCE_S).status_code == 200
     assert any("WARNING no keys: whoever reaches 0.0.0.0 is let in" in line for line in log)
 
 
@@ -124,15 +129,13 @@ def test_https_with_keys_and_no_key_in_the_log(tmp_path: Path) -> None:
     secret, path = new_key(), tmp_path / "keys"
     append_key(path, Key("phone", digest(secret)))
     authority = trustme.CA()
-    issued = authority.issue_cert("127.0.0.1")
-    certificate, private_key = tmp_path / "certificate.pem", tmp_path / "private.pem"
-    issued.cert_chain_pems[0].write_to_path(str(certificate))
-    issued.private_key_pem.write_to_path(str(private_key))
+    tls = issue(authority, "127.0.0.1", tmp_path)
     trusted = ssl.create_default_context(cadata=authority.cert_pem.bytes().decode())
-    options = ["--tls-cert", str(certificate), "--tls-key", str(private_key), "--cors-origin", "https://app.example"]
+    options = ["--tls-cert", str(tls.certificate), "--tls-key", str(tls.private_key)]
+    options += ["--cors-origin", "https://app.example"]
     with serving("--host", "0.0.0.0", *options, DIRDET_KEYS=str(path)) as (address, log):
         assert address.startswith("https://")
-        with httpx.Client(base_url=address, verify=trusted, timeout=30) as client:
+        with httpx.Client(base_url=address, verify=trusted, timeout=PATIENCE_S) as client:
             assert client.get("/detector").status_code == 401
             assert client.get("/detector", headers={"X-API-Key": secret}).status_code == 200
             assert client.get("/health/live", params={"key": secret}).status_code == 200

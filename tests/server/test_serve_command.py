@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 from PIL import Image
+from waiting import PATIENCE_S
 
 from dirdet.commands.serve import listen
 from dirdet.errors import ListenError, ParameterError
@@ -35,7 +36,7 @@ def test_it_serves_the_bundle_until_it_is_stopped(
                 line = process.stderr.readline()
                 assert line, log
                 log += line
-            with httpx.Client(base_url=found[1], timeout=60) as client:
+            with httpx.Client(base_url=found[1], timeout=PATIENCE_S) as client:
                 while not log.endswith("ready\n"):
                     log += process.stderr.readline()
                 assert "ExecutionProvider (" in log
@@ -46,7 +47,7 @@ def test_it_serves_the_bundle_until_it_is_stopped(
                 assert len(client.get("/detector").json()["classes"]) > 0
         finally:
             process.send_signal(stop)
-            output, rest = process.communicate(timeout=30)
+            output, rest = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0, rest
     assert output == ""
     assert "POST /detect" in rest
@@ -56,7 +57,9 @@ def test_it_serves_the_bundle_until_it_is_stopped(
 def test_a_port_in_use_is_one_line() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        done = subprocess.run([*START, "--port", str(port)], capture_output=True, text=True, check=False, timeout=60)
+        done = subprocess.run(
+            [*START, "--port", str(port)], capture_output=True, text=True, check=False, timeout=PATIENCE_S
+        )
     assert done.returncode == 1
     assert done.stderr == (
         f"dirdet: --port: cannot listen on 127.0.0.1 port {port}: Address already in use; "
@@ -66,7 +69,7 @@ def test_a_port_in_use_is_one_line() -> None:
 
 def test_a_folder_that_is_no_bundle_is_one_line(tmp_path: Path) -> None:
     command = [*START, "--port", "0", "--detector", str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE_S)
     assert done.returncode == 1
     assert done.stderr == f"dirdet: {tmp_path} is not a bundle: it has no bundle.json\n"
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import trustme
+from certificates import issue
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
@@ -22,11 +23,7 @@ def authority() -> trustme.CA:
 
 @pytest.fixture
 def files(authority: trustme.CA, tmp_path: Path) -> TlsFiles:
-    issued = authority.issue_cert("localhost")
-    files = TlsFiles(tmp_path / "certificate.pem", tmp_path / "private.pem")
-    files.certificate.write_bytes(b"".join(blob.bytes() for blob in issued.cert_chain_pems))
-    files.private_key.write_bytes(issued.private_key_pem.bytes())
-    return files
+    return issue(authority, "localhost", tmp_path)
 
 
 def refused(files: TlsFiles) -> str:

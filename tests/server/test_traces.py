@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from waiting import PATIENCE_S
 
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 
@@ -45,10 +46,11 @@ def test_a_callers_trace_goes_on_to_the_collector(collected: tuple[str, list[tup
         try:
             line = process.stderr.readline()
             url = line.split("listening on ")[1].split()[0]
-            httpx.get(f"{url}/health/live", headers={"traceparent": f"00-{TRACE}-{SPAN}-01"}).raise_for_status()
+            headers = {"traceparent": f"00-{TRACE}-{SPAN}-01"}
+            httpx.get(f"{url}/health/live", headers=headers, timeout=PATIENCE_S).raise_for_status()
         finally:
             process.terminate()
-            rest = process.communicate(timeout=60)[1]
+            rest = process.communicate(timeout=PATIENCE_S)[1]
     assert process.returncode == 0, rest
     spans = [
         span

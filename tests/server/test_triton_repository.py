@@ -58,10 +58,10 @@ def dims(tensors: Any) -> dict[str, list[int]]:
 
 
 def test_every_model_has_its_files(repository: Path, onnxruntime: OnnxRuntimeIn) -> None:
-    python = {"model.py", "rows.py", "memory.py"} if onnxruntime == "python" else set[str]()
+    python = {"model.py", "answering.py", "rows.py", "memory.py"} if onnxruntime == "python" else set[str]()
     expected = {
         "scenes_trunk": {"model.onnx"} | python,
-        "scenes_roi_stage": {"model.py", "rows.py", "memory.py", "model.pt"},
+        "scenes_roi_stage": {"model.py", "answering.py", "rows.py", "memory.py", "model.pt"},
         "scenes_detector": set[str](),
         "scenes_detector_onnx": {"model.onnx"} | python,
     }
@@ -199,7 +199,7 @@ def test_a_scripted_trunk_leaves_no_onnx_file(with_script: Path, tmp_path: Path)
     assert told == f"wrote scenes_trunk, scenes_roi_stage, scenes_detector to {tmp_path}\n"
     assert {path.name for path in tmp_path.iterdir()} == set(MODELS) - {"scenes_detector_onnx"}
     files = {path.name for path in (tmp_path / "scenes_trunk" / "1").iterdir()}
-    assert files == {"model.py", "rows.py", "memory.py", "model.pt"}
+    assert files == {"model.py", "answering.py", "rows.py", "memory.py", "model.pt"}
     config = parse(tmp_path / "scenes_trunk")
     assert config.backend == "python"
     assert config.parameters["FORCE_CPU_ONLY_INPUT_TENSORS"].string_value == "no"

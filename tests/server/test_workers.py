@@ -6,10 +6,10 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
+from waiting import PATIENCE_S, until
 
 # Each worker answers a connection with its process id, and ends on SIGTERM.
 WORK = """
@@ -45,22 +45,20 @@ def parent() -> Iterator[subprocess.Popen[str]]:
 
 
 def ask(port: int) -> int:
-    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S) as connection:
         return int(connection.recv(20))
 
 
 def seen(port: int, number: int) -> set[int]:
     """The workers that answer, once there are so many."""
     found: set[int] = set()
-    until(lambda: len(found) >= number or found.add(ask(port)))  # pyright: ignore[reportArgumentType]
+
+    def enough() -> bool:
+        found.add(ask(port))
+        return len(found) >= number
+
+    until(enough)
     return found
-
-
-def until(happened: Callable[[], bool | None]) -> None:
-    end = time.monotonic() + 20
-    while not happened():
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 def exists(pid: int) -> bool:
@@ -84,7 +82,7 @@ def test_one_that_dies_is_replaced_and_all_end_with_the_parent(
     workers = seen(port, 3)
     assert victim not in workers
     parent.send_signal(end)
-    assert parent.wait(10) == 0
+    assert parent.wait(PATIENCE_S) == 0
     assert not any(exists(pid) for pid in workers)
     with pytest.raises(OSError, match="refused"):
         ask(port)
@@ -99,7 +97,7 @@ def test_they_end_when_the_parent_is_killed(parent: subprocess.Popen[str]) -> No
 
 def test_an_error_that_all_meet_ends_them_all() -> None:
     done = subprocess.run(
-        [sys.executable, "-c", WORK, "broken"], capture_output=True, text=True, timeout=30, check=False
+        [sys.executable, "-c", WORK, "broken"], capture_output=True, text=True, timeout=PATIENCE_S, check=False
     )
     assert done.returncode == 1
     assert "no engine" in done.stderr
@@ -108,6 +106,6 @@ def test_an_error_that_all_meet_ends_them_all() -> None:
 
 def test_they_are_refused_without_a_triton() -> None:
     command = [sys.executable, "-m", "dirdet", "serve", "--port", "0", "--workers", "2"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     assert done.returncode == 2
     assert re.search(r"'--workers': 2 processes need a Triton", done.stderr.replace("\n", " "))

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Generator
 
-STOP_S = 60
+STOP_S = 180
 
 
 class Gateway:

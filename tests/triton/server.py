@@ -14,8 +14,8 @@ from typing import Any
 from .environment import TritonEnvironment
 
 triton: Any = importlib.import_module("tritonclient.grpc")
-START_S = 120
-STOP_S = 20
+START_S = 300
+STOP_S = 60
 
 
 class TritonServer:
@@ -79,7 +79,7 @@ class TritonServer:
     def is_ready(self) -> bool:
         with contextlib.closing(triton.InferenceServerClient(self.address)) as client:
             try:
-                return bool(client.is_server_ready(client_timeout=1))
+                return bool(client.is_server_ready(client_timeout=30))
             except triton.InferenceServerException:
                 return False
 

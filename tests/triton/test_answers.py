@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
+from waiting import PATIENCE_S
 
 from dirdet.app import create_app
 from dirdet.detections import Detection
@@ -81,7 +82,7 @@ def test_concurrent_requests_share_inferences_and_keep_their_answers(
     async def ask_all() -> None:
         app = create_app(remote(server.address), limits=LIMITS)
         transport = httpx.ASGITransport(app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://gateway", timeout=60) as client:
+        async with httpx.AsyncClient(transport=transport, base_url="http://gateway", timeout=PATIENCE_S) as client:
 
             async def ask(number: int) -> None:
                 params = queries[number].model_dump(exclude_none=True, exclude_defaults=True)

@@ -8,6 +8,7 @@ import anyio
 import httpx
 import pytest
 from PIL import Image
+from waiting import PATIENCE_S
 
 from dirdet.app import create_app
 from dirdet.bundle import Bundle
@@ -87,7 +88,7 @@ def test_where_not_even_one_fits_the_client_is_told_and_triton_stays(
 def ask(detector: Detector, pictures: list[Image.Image]) -> list[httpx.Response]:
     async def send() -> list[httpx.Response]:
         transport = httpx.ASGITransport(create_app(detector))
-        async with httpx.AsyncClient(transport=transport, base_url="http://gateway", timeout=60) as client:
+        async with httpx.AsyncClient(transport=transport, base_url="http://gateway", timeout=PATIENCE_S) as client:
             headers = {"content-type": "image/png"}
             return [await client.post("/detect", content=png(each), headers=headers) for each in pictures]
 

@@ -5,6 +5,7 @@ import signal
 from pathlib import Path
 
 import httpx
+from waiting import PATIENCE_S
 
 from .gateway import serving
 from .server import TritonServer, regions_of
@@ -16,7 +17,7 @@ JPEG = {"content-type": "image/jpeg"}
 def test_the_command_serves_by_triton(server: TritonServer) -> None:
     with serving(server.address, "--triton-shared-memory", "--timeout-s", "60") as gateway:
         assert f"engine: Triton at {server.address}, ready" in gateway.log
-        with httpx.Client(base_url=gateway.url, timeout=60) as client:
+        with httpx.Client(base_url=gateway.url, timeout=PATIENCE_S) as client:
             assert client.get("/health/ready").status_code == 200
             assert client.get("/detector").json()["engine"] == "Triton, scenes_detector"
             picture = (ROOT / "docs" / "example.jpg").read_bytes()
@@ -32,13 +33,15 @@ def test_what_a_killed_gateway_leaves_is_freed_by_the_next(server: TritonServer)
     """Killed with everything that it had started, as a container is."""
     picture = (ROOT / "docs" / "example.jpg").read_bytes()
     with serving(server.address, "--triton-shared-memory", "--timeout-s", "60") as first:
-        assert httpx.post(f"{first.url}/detect", content=picture, headers=JPEG, timeout=60).status_code == 200
+        assert httpx.post(f"{first.url}/detect", content=picture, headers=JPEG, timeout=PATIENCE_S).status_code == 200
         os.killpg(first.pid, signal.SIGKILL)
         left = regions_of(first.pid)
         assert left
         assert server.regions() == left
         with serving(server.address, "--triton-shared-memory", "--timeout-s", "60") as second:
-            assert httpx.post(f"{second.url}/detect", content=picture, headers=JPEG, timeout=60).status_code == 200
+            assert (
+                httpx.post(f"{second.url}/detect", content=picture, headers=JPEG, timeout=PATIENCE_S).status_code == 200
+            )
             assert regions_of(first.pid) == []
             assert server.regions() == regions_of(second.pid) != []
             assert second.end(signal.SIGTERM) == 0

@@ -22,15 +22,9 @@ PROBES = frozenset({"/health/live", "/health/ready", "/metrics", "/v2/health/liv
 CLIENT_CLOSED = 499
 
 
-def tell_of_requests(app: FastAPI, metrics: Metrics) -> None:
-    """Puts a `RequestLog` around the app; called last, so that what all the others answer is seen."""
-    build = app.build_middleware_stack
-
-    def seen() -> ASGIApp:
-        paths = frozenset(path for path in app.openapi()["paths"] if "{" not in path)
-        return RequestLog(build(), metrics, paths=paths)
-
-    app.build_middleware_stack = seen
+def declared_paths(app: FastAPI) -> frozenset[str]:
+    """Those of the API without parameters, by which a request is told that came to no route."""
+    return frozenset(path for path in app.openapi()["paths"] if "{" not in path)
 
 
 class RequestLog:
@@ -42,7 +36,7 @@ class RequestLog:
         Args:
             app: answers.
             metrics: keeps the durations.
-            paths: declared ones without parameters, by which a request is told that came to no route.
+            paths: see `declared_paths`.
         """
         self._app = app
         self._paths = paths

@@ -125,7 +125,7 @@ def _scripted(network: Path) -> dict[str, Path]:
 
 def _python_model(code: str) -> dict[str, Path]:
     folder = Path(str(files("dirdet"))) / "triton" / PYTHON_MODELS
-    return {"model.py": folder / code, **{name: folder / name for name in ("rows.py", "memory.py")}}
+    return {"model.py": folder / code, **{name: folder / name for name in ("answering.py", "rows.py", "memory.py")}}
 
 
 def _write(model: _Model, folder: Path) -> None:

@@ -11,6 +11,7 @@ import skimage
 from click.testing import CliRunner, Result
 from jobs import MANY, RectangleJob, Run, job_arguments, rectangle_job, spawn
 from PIL import Image
+from waiting import PATIENCE_S
 
 from dirdet.commands.batch import command
 from dirdet.detector import Detector
@@ -58,7 +59,7 @@ def uninterrupted(many: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The results of a job that nothing stopped."""
     out = tmp_path_factory.mktemp("uninterrupted") / "out"
     done = spawn(*job_arguments(many, out))
-    _, errors = done.communicate(timeout=120)
+    _, errors = done.communicate(timeout=PATIENCE_S)
     assert done.returncode == 3, errors  # one picture is broken
     return out
 

@@ -3,16 +3,16 @@
 import json
 import os
 import signal
-import time
 from pathlib import Path
 
 import pytest
 from jobs import MANY, PART, Run, contents, job_arguments, rows, spawn
+from waiting import PATIENCE_S, until
 
 from dirdet.batch.errors import OutputError
 
 PARTS = -(-MANY // PART)
-# The process kills itself at the n-th call: before a write is half done, or at a rename.
+# The process sends itself a signal at the n-th call: before a write is half done, or at a rename.
 KILLED_WRITING = """
 import io, os, signal
 from pathlib import Path
@@ -32,7 +32,7 @@ def half(path, mode="r", *rest, **named):
     return file
 Path.open = half
 """
-KILLED_RENAMING = """
+RENAMING = """
 import os, signal
 from pathlib import Path
 plain, calls = Path.replace, [0]
@@ -40,12 +40,13 @@ def replace(path, target):
     if Path(target).name == {name!r}:
         calls[0] += 1
         if calls[0] == {call}:
-            if {after}:
-                plain(path, target)
-            os.kill(os.getpid(), signal.SIGKILL)
+            renamed = plain(path, target) if {after} else None
+            os.kill(os.getpid(), signal.{sent})
+            return renamed
     return plain(path, target)
 Path.replace = replace
 """
+KILLED_RENAMING = RENAMING.replace("{sent}", "SIGKILL")
 KILLED_LOGGING = """
 import os, signal
 from pathlib import Path
@@ -96,10 +97,10 @@ Path.open = full
 def test_a_job_killed_while_it_writes_goes_on(many: Path, uninterrupted: Path, tmp_path: Path, fault: str) -> None:
     out = tmp_path / "out"
     killed = spawn(*job_arguments(many, out), before=fault)
-    killed.communicate(timeout=120)
+    killed.communicate(timeout=PATIENCE_S)
     assert killed.returncode == -signal.SIGKILL
     again = spawn(*job_arguments(many, out))
-    _, told = again.communicate(timeout=120)
+    _, told = again.communicate(timeout=PATIENCE_S)
     assert again.returncode == 3, told
     assert contents(out) == contents(uninterrupted)
 
@@ -107,11 +108,11 @@ def test_a_job_killed_while_it_writes_goes_on(many: Path, uninterrupted: Path, t
 def test_a_job_killed_at_some_moment_goes_on(many: Path, uninterrupted: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     killed = spawn(*job_arguments(many, out))
-    _wait_for(out / "detections" / "part-000001.parquet")
+    until((out / "detections" / "part-000001.parquet").exists)
     killed.kill()
-    killed.communicate(timeout=60)
+    killed.communicate(timeout=PATIENCE_S)
     again = spawn(*job_arguments(many, out))
-    again.communicate(timeout=120)
+    again.communicate(timeout=PATIENCE_S)
     assert contents(out) == contents(uninterrupted)
 
 
@@ -120,27 +121,26 @@ def test_ctrl_c_keeps_whole_parts_and_says_how_to_go_on(
     many: Path, uninterrupted: Path, tmp_path: Path, sent: signal.Signals, status: int
 ) -> None:
     out = tmp_path / "out"
-    stopped = spawn(*job_arguments(many, out))
-    _wait_for(out / "detections" / "part-000000.parquet")
-    stopped.send_signal(sent)
-    _, told = stopped.communicate(timeout=60)
+    at_a_part = RENAMING.format(sent=sent.name, name="part-000001.parquet", call=1, after=True)
+    stopped = spawn(*job_arguments(many, out), before=at_a_part)
+    _, told = stopped.communicate(timeout=PATIENCE_S)
     assert stopped.returncode == status
     assert f"of {MANY} pictures are done and kept, the same command goes on from there" in told
     assert "Traceback" not in told
     again = spawn(*job_arguments(many, out))
-    again.communicate(timeout=120)
+    again.communicate(timeout=PATIENCE_S)
     assert contents(out) == contents(uninterrupted)
 
 
 def test_a_full_disk_stops_the_job_and_nothing_is_broken(many: Path, uninterrupted: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     stopped = spawn(*job_arguments(many, out), before=FULL_DISK)
-    _, told = stopped.communicate(timeout=120)
+    _, told = stopped.communicate(timeout=PATIENCE_S)
     assert stopped.returncode == 1
     assert f"the disk is full; {PART} pictures are done and kept. Make room, then the same command" in told
     assert "Traceback" not in told
     assert len(rows(out, "pictures")) == PART
-    spawn(*job_arguments(many, out)).communicate(timeout=120)
+    spawn(*job_arguments(many, out)).communicate(timeout=PATIENCE_S)
     assert contents(out) == contents(uninterrupted)
 
 
@@ -245,16 +245,17 @@ def test_a_job_of_an_earlier_job_json_goes_on(run: Run, many: Path, uninterrupte
 
 def test_two_jobs_do_not_write_into_one_folder(run: Run, many: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    first = spawn(*job_arguments(many, out))
+    first = spawn(
+        *job_arguments(many, out), before=RENAMING.format(sent="SIGSTOP", name="job.json", call=1, after=True)
+    )
     try:
-        _wait_for(out / "job.json")
-        os.kill(first.pid, signal.SIGSTOP)
+        until((out / "job.json").exists)
         with pytest.raises(OutputError, match="another job is writing"):
             run(*job_arguments(many, out))
     finally:
         os.kill(first.pid, signal.SIGCONT)
         first.kill()
-        first.communicate(timeout=60)
+        first.communicate(timeout=PATIENCE_S)
 
 
 def test_a_job_goes_on_from_another_folder(
@@ -263,18 +264,11 @@ def test_a_job_goes_on_from_another_folder(
     out = tmp_path / "out"
     monkeypatch.chdir(many.parent)
     stopped = spawn(*job_arguments(Path(many.name), out))
-    _wait_for(out / "detections" / "part-000000.parquet")
+    until((out / "detections" / "part-000000.parquet").exists)
     stopped.kill()
-    stopped.communicate(timeout=60)
+    stopped.communicate(timeout=PATIENCE_S)
     monkeypatch.chdir(tmp_path)
     run(*job_arguments(many, out))
     assert {key: value for key, value in contents(out).items() if key != "job.json"} == {
         key: value for key, value in contents(uninterrupted).items() if key != "job.json"
     }
-
-
-def _wait_for(path: Path) -> None:
-    deadline = time.monotonic() + 60
-    while not path.exists():
-        assert time.monotonic() < deadline, path
-        time.sleep(0.02)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from jobs import MANY, Run, job_arguments, spawn
+from waiting import PATIENCE_S
 
 from dirdet.batch.errors import SourceError
 from dirdet.batch.progress import Progress, duration
@@ -21,7 +22,7 @@ def test_a_dry_run_writes_nothing(run: Run, many: Path, tmp_path: Path) -> None:
 
 def test_the_summary_counts_and_standard_error_tells_the_rate(many: Path, tmp_path: Path) -> None:
     process = spawn(*job_arguments(many, tmp_path / "out"), "--limit", 8)
-    output, told = process.communicate(timeout=60)
+    output, told = process.communicate(timeout=PATIENCE_S)
     assert re.search(r"\d+ detections in 7 pictures\n1 could not be read: .*errors\.parquet", output)
     assert re.search(r"8 of 8 \(100 %\), [\d.]+ pictures/s, 0 s left, 1 could not be read", told)
     assert "\r" not in told
@@ -32,7 +33,7 @@ def test_an_error_of_dirdets_own_is_one_line_and_a_file(run: Run, many: Path, tm
     broken = "import dirdet.batch.rows as rows\ndef fail(self): raise KeyError('columns')\n"
     broken += "rows.PartRows.pictures_parquet = fail"
     process = spawn(*job_arguments(many, out), before=broken)
-    _, told = process.communicate(timeout=60)
+    _, told = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 1
     assert f"by an error of dirdet's own (KeyError: 'columns'), which {out / 'crash.txt'} tells in full" in told
     assert "the same command goes on from there" in told

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from . import memory, rows
+from . import answering, memory, rows
 
 pb_utils: Any = importlib.import_module("triton_python_backend_utils")  # only Triton has it
 
@@ -54,21 +54,7 @@ class TritonPythonModel:
 
     def execute(self, requests: Sequence[Any]) -> list[Any]:
         """Answers a batch: one response for every request, in order."""
-        cancelled = [request.is_cancelled() for request in requests]
-        live = [request for request, gone in zip(requests, cancelled, strict=True) if not gone]
-        answers = iter(self._answers(live) if live else [])
-        error = pb_utils.TritonError("cancelled", pb_utils.TritonError.CANCELLED)
-        return [pb_utils.InferenceResponse(error=error) if gone else next(answers) for gone in cancelled]
-
-    def _answers(self, requests: Sequence[Any]) -> list[Any]:
-        """A response for every request; where memory is missing for half of them too, that error for each."""
-        try:
-            return [pb_utils.InferenceResponse(output_tensors=tensors) for tensors in self._run(requests)]
-        except Exception as exc:  # what lack of memory raises differs from library to library
-            if not memory.tells_lack_of_memory(str(exc)):
-                raise
-            error = pb_utils.TritonError(f"out of memory: {str(exc).strip().splitlines()[0]}")
-            return [pb_utils.InferenceResponse(error=error) for _ in requests]
+        return answering.responses(pb_utils, requests, self._run)
 
     def _run(self, requests: Sequence[Any]) -> list[list[Any]]:
         """Output tensors of every request."""
