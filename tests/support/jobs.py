@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from click.testing import Result
 
 from dirdet.batch.arrow import parquet
+from dirdet.batch.engines.bundled import EmbeddedJobEngine
 from dirdet.batch.expression import parse
 from dirdet.batch.job import Job
 from dirdet.batch.listing.source import SourceOptions, open_source
@@ -93,9 +94,10 @@ def rectangle_job(source: Path | str, out: Path, detector: Detector) -> Rectangl
     folder = out.parent / "bundle"
     folder.mkdir(exist_ok=True)
     (folder / MANIFEST).write_text(detector.manifest.model_dump_json())
-    bundle = Bundle(folder, detector.manifest)
+    engine = EmbeddedJobEngine(Bundle(folder, detector.manifest))
+    engine._loaded = detector  # pyright: ignore[reportPrivateUsage]
     found = open_source(str(source), SourceOptions(besides=out))
     ask = Ask(found, str(source), Choice(), part_pictures=2, workers=2, quiet=True)
     settings = detector.settle(DetectOptions.checked())
-    done = run_job(ask, Output(out), bundle=bundle, detector=detector, settings=settings)
+    done = run_job(ask, Output(out), engine=engine, settings=settings)
     return RectangleJob(out, done.job, detector.manifest)
