@@ -17,7 +17,8 @@ from dirdet.errors import (
     UnreachedError,
     UnreadableError,
 )
-from dirdet.pictures import open_picture, read_picture
+from dirdet.pictures import Readable, open_picture, read_picture
+from dirdet.scaled_jpeg import place_scaled
 
 # A picture of 100 megapixels takes up to 700 MB while it is decoded; of those above this, one at a time.
 HUGE_PIXELS = 16_000_000
@@ -36,9 +37,10 @@ _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 class Reader:
     """Reads, decodes and places; safe to call from several threads."""
 
-    def __init__(self, manifest: Manifest) -> None:
-        """For this detector's canvases."""
+    def __init__(self, manifest: Manifest, *, scaled: bool = False) -> None:
+        """For this detector's canvases; JPEGs at less than their size where `scaled` (`dirdet.scaled_jpeg`)."""
         self._manifest = manifest
+        self._scaled = scaled
         self._huge = threading.Lock()
 
     def __call__(self, entry: Entry) -> PlacedPicture:
@@ -54,9 +56,9 @@ class Reader:
             width, height = open_picture(file).size
             file.seek(0)
             if width * height <= HUGE_PIXELS:
-                return place_picture(read_picture(file), self._manifest)
+                return self._place(file)
             with self._huge:
-                return place_picture(read_picture(file), self._manifest)
+                return self._place(file)
         except (JobStoppedError, MissingExtraError):
             raise
         except PictureError as exc:
@@ -67,6 +69,11 @@ class Reader:
             raise BrokenPictureError(
                 f"it cannot be decoded: {without_addresses(str(exc)) or type(exc).__name__}"
             ) from exc
+
+    def _place(self, file: Readable) -> PlacedPicture:
+        if self._scaled:
+            return place_scaled(file, self._manifest)
+        return place_picture(read_picture(file), self._manifest)
 
 
 def without_addresses(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from dirdet.pictures import read_picture
 from dirdet.scaled_jpeg import is_scaled, place_scaled
 
 MOST_PICTURES = 64
+MOST_LOOKED_AT = 1000
 FEWEST_BOXES = 100
 MOVED_PX = 1.0
 MOST_MOVED = 0.01
@@ -61,11 +63,11 @@ def tried(detector: Detector, settings: Settings, entries: Iterable[Entry]) -> T
     Args:
         detector: the job's.
         settings: the job's.
-        entries: pictures of the job, in an order that is the same each time.
+        entries: pictures of the job, in an order that is the same each time; at most `MOST_LOOKED_AT` are looked at.
     """
     whole: list[PlacedPicture] = []
     scaled: list[PlacedPicture] = []
-    for entry in entries:
+    for entry in islice(entries, MOST_LOOKED_AT):
         try:
             with entry.open() as file:
                 if not is_scaled(file, detector.manifest):

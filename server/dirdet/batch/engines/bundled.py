@@ -1,9 +1,13 @@
 """A bundle as what a job computes with: in this process, or on Triton."""
 
+from collections.abc import Iterable
+
 from dirdet.batch.engines.base import Sink, Work
 from dirdet.batch.engines.canvases import CanvasStage, RemoteCanvasStage
+from dirdet.batch.entry import Entry
 from dirdet.batch.job import detector_told
 from dirdet.batch.pipeline import Pipeline
+from dirdet.batch.scaled_trial import Trial, tried
 from dirdet.bundle import MANIFEST, Bundle, sha256_of
 from dirdet.detector import Detector
 from dirdet.engines.base import RemoteEngine
@@ -22,14 +26,22 @@ class EmbeddedJobEngine:
         self.detector = detector_told(bundle, sha256_of(bundle.folder / MANIFEST))
         self._bundle = bundle
         self._loaded: Detector | None = None
+        self._scaled = False
+
+    def try_scaled(self, entries: Iterable[Entry], settings: Settings) -> Trial:
+        """Decodes JPEGs at less than their size from now on, if that is good enough for these pictures of the job."""
+        trial = tried(self._load(), settings, entries)
+        self._scaled = trial.good_enough
+        return trial
 
     def begin(self) -> str:
         """See `JobEngine.begin`."""
-        return self._load().engine.description
+        description = self._load().engine.description
+        return f"{description}, scaled JPEG decoding" if self._scaled else description
 
     def work(self, settings: Settings, *, workers: int, sink: Sink) -> Work:
         """See `JobEngine.work`."""
-        return Pipeline(CanvasStage(self._load(), settings), workers=workers, sink=sink)
+        return Pipeline(CanvasStage(self._load(), settings, scaled=self._scaled), workers=workers, sink=sink)
 
     def close(self) -> None:
         """See `JobEngine.close`."""

@@ -26,10 +26,10 @@ class CanvasStage:
 
     in_flight = 1
 
-    def __init__(self, detector: Detector, settings: Settings) -> None:
-        """With a detector's engine, which it does not own."""
+    def __init__(self, detector: Detector, settings: Settings, *, scaled: bool = False) -> None:
+        """With a detector's engine, which it does not own; JPEGs decoded at less than their size where `scaled`."""
         self._detector, self._settings = detector, settings
-        self._reader = Reader(detector.manifest)
+        self._reader = Reader(detector.manifest, scaled=scaled)
         self._busy = Busy()
         self._pool = ThreadPoolExecutor(1, "infer")
         self.notes: SimpleQueue[str] = SimpleQueue()
