@@ -143,6 +143,9 @@ def test_shards_of_a_webdataset_by_braces(tmp_path: Path) -> None:
         ("shards-{002..003}.tar", r"shards-003\.tar: there is no such file"),
         ("{1..2", "braces do not close"),
         ("{1..999999999}.tar", "more than 100000 names"),
+        ("{1..1000}{1..1000}.tar", "more than 100000 names"),
+        ("{a,{0..9999}{0..9999}}.tar", "more than 100000 names"),
+        ("{" + "9" * 60 + "..1}.tar", "more than 100000 names"),
     ):
         with pytest.raises(SourceError, match=words):
             names(f"{tmp_path}/{pattern}")

@@ -3,9 +3,9 @@
 import glob
 import importlib
 import os
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -24,6 +24,8 @@ from dirdet.batch.video.timeline import FrameRate
 from dirdet.errors import MissingExtraError, install_hint
 
 MOST_EXPANDED = 100_000
+# {1..20}, {001..100..2}, {a..f}: what bash counts in braces.
+RANGE = re.compile(r"\{(-?\d+|[A-Za-z])\.\.(-?\d+|[A-Za-z])(?:\.\.(-?\d+))?\}")
 
 
 class Source(Protocol):
@@ -142,10 +144,26 @@ def _expanded(pattern: str) -> list[str]:
     except ModuleNotFoundError as exc:
         message = "braces need the package 'braceexpand', which is not installed"
         raise MissingExtraError(f"{message}: {install_hint('batch')}") from exc
+    if _most_names(pattern) > MOST_EXPANDED:  # the library holds what each brace stands for
+        raise SourceError(f"{pattern}: the braces stand for more than {MOST_EXPANDED} names")
     try:
-        found: list[str] = list(islice(library.braceexpand(pattern), MOST_EXPANDED + 1))
+        return list(library.braceexpand(pattern))
     except library.UnbalancedBracesError as exc:
         raise SourceError(f"{pattern}: its braces do not close") from exc
-    if len(found) > MOST_EXPANDED:
-        raise SourceError(f"{pattern}: the braces stand for more than {MOST_EXPANDED} names")
-    return found
+
+
+def _most_names(pattern: str) -> int:
+    """A bound on the names that braces stand for: what one stands for, times the next; of braces in braces too much."""
+    names = 1
+    for begin, end, step in RANGE.findall(pattern):
+        first, last, by = (int(each[:20]) if each[-1].isdecimal() else ord(each) for each in (begin, end, step or "1"))
+        names *= abs(last - first) // max(abs(by), 1) + 1
+    open_braces: list[int] = []
+    for sign in pattern:
+        if sign == "{":
+            open_braces.append(1)
+        elif sign == "," and open_braces:
+            open_braces[-1] += 1
+        elif sign == "}" and open_braces:
+            names *= open_braces.pop()
+    return names
