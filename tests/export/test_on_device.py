@@ -133,7 +133,7 @@ def found_on_the_photograph(precision: Precision, device: torch.device) -> Found
         Parts(bundle, device=device, precision=precision).detect(batch),
         0,
         iou_weight=float(batch.iou_weight[0]),
-        kept_only=True,
+        kept_only=False,  # whom NMS keeps may hang on the last digit of an overlap
         picture_hw=(height, width),
         mask_threshold=None,
     )
