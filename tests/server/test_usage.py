@@ -45,13 +45,14 @@ WRONG = [
     (detect, "--max-detections", "0"),
     (detect, "--max-detections", "1.5"),
     (serve, "--log-format", "xml"),
+    (serve, "--shadow-share", "1.5"),
     (detect, "--classes", ""),
     (detect, "--classes", "bird,,fish,dragon"),
     (detect, "--json", None),
     (detect, "--recursive", None),
 ]
 # A path may be anything until it is opened: a bundle that is none is an error of the bundle, not of usage.
-OPENED_LATER = {serve: {"--detector", "--keys"}, detect: {"--detector"}}
+OPENED_LATER = {serve: {"--detector", "--keys", "--shadow"}, detect: {"--detector"}}
 
 
 def run(*arguments: str) -> int | str | None:
