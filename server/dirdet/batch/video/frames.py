@@ -1,5 +1,6 @@
 """A frame of a video by its timestamp: decoded on from the last one where that is near, else from a key frame."""
 
+import atexit
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -121,6 +122,12 @@ def _decoded(container: Any, stream: Any) -> Iterator[Any]:  # noqa: ANN401
 
 _videos: OrderedDict[bytes, Video] = OrderedDict()
 _videos_lock = threading.Lock()
+
+
+@atexit.register
+def _close_all() -> None:
+    for video in _videos.values():
+        video.close()
 
 
 def frame_bytes(path: bytes, pts: int) -> bytes:
