@@ -168,6 +168,7 @@ def test_an_archive_that_breaks_off_gives_what_comes_before(folder: Path) -> Non
 def test_what_is_no_source_is_said(folder: Path) -> None:
     for name, words in [
         (folder / "nothing", "no such file or folder"),
+        (folder / ("n" * 300), "no such file or folder"),
         (folder / "b.png", "for one picture there is `dirdet detect`"),
     ]:
         with pytest.raises(SourceError, match=words):

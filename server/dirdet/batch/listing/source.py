@@ -74,9 +74,10 @@ def open_source(name: str, options: SourceOptions) -> Source:
     if is_address(name):
         return _at_address(name, options)
     path = Path(name)
-    if path.is_dir():
+    # Path's own raise where a name is too long to be one.
+    if os.path.isdir(name):  # noqa: PTH112
         return FolderSource(path, all_files=options.all_files, besides=options.besides, videos=options.videos)
-    if not path.exists():
+    if not os.path.exists(name):  # noqa: PTH110
         patterns = _expanded(name)
         if patterns == [name] and not glob.has_magic(name):
             raise SourceError(f"{name}: there is no such file or folder")
