@@ -1,9 +1,8 @@
 """pyarrow, imported when a job needs it."""
 
-import importlib
 from typing import Any
 
-from dirdet.errors import MissingExtraError, install_hint
+from dirdet.extras import import_extra
 
 
 def arrow(module: str = "pyarrow") -> Any:  # noqa: ANN401 - pyarrow says no types
@@ -12,12 +11,7 @@ def arrow(module: str = "pyarrow") -> Any:  # noqa: ANN401 - pyarrow says no typ
     Raises:
         MissingExtraError: it is not installed.
     """
-    try:
-        return importlib.import_module(module)
-    except ModuleNotFoundError as exc:
-        raise MissingExtraError(
-            f"a job needs the package 'pyarrow', which is not installed: {install_hint('batch')}"
-        ) from exc
+    return import_extra(module, needs="a job needs", extra="batch")
 
 
 def parquet() -> Any:  # noqa: ANN401

@@ -31,6 +31,7 @@ from dirdet.batch.signals import TerminatedError, terminable
 from dirdet.batch.split import KEPT, REVIEW, check_tells, write_split
 from dirdet.batch.stopping import GO_ON
 from dirdet.batch.video.timeline import parse_rate
+from dirdet.commands.detection_options import detection_options
 from dirdet.errors import ParameterError
 from dirdet.options import Described, DetectOptions, Settings, settle
 
@@ -75,16 +76,7 @@ SOME_UNREAD = 3
 )  # fmt: skip
 @click.option("--workers", type=click.IntRange(1, 64), help="Threads that read and decode; two more than cores.")
 @click.option("--quiet", is_flag=True, help="Tell no progress.")
-@click.option("--score-threshold", type=float, metavar="0..1", help="Least classification score.")
-@click.option(
-    "--nms-iou-threshold", type=float, metavar="0..1", help="Of two boxes of a class that overlap by more, one goes."
-)
-@click.option("--min-iou", type=float, metavar="0..1", help="Least iou, the predicted localization confidence.")
-@click.option(
-    "--iou-weight", type=float, metavar="0..1", help="w in confidence = score^(1-w) * iou^w; 0 is the plain detector."
-)
-@click.option("--max-detections", type=int, help="At most so many per picture, the most confident.")
-@click.option("--classes", multiple=True, help="Only these: names or class ids, comma-separated or repeated.")
+@detection_options
 def command(
     source: str,
     out: Path,

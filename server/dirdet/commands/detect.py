@@ -9,6 +9,7 @@ import click
 from PIL import Image
 
 from dirdet.answers import PictureAnswer, PictureFailure, detect_answer
+from dirdet.commands.detection_options import detection_options
 from dirdet.detection import Detection
 from dirdet.detector import Detector
 from dirdet.draw import draw_detections
@@ -34,16 +35,7 @@ HEADING = (
     help="Draw the detections into this file, or, of several pictures, into this folder.",
 )  # fmt: skip
 @click.option("--recursive", is_flag=True, help="Of a folder, also take the pictures in the folders in it.")
-@click.option("--score-threshold", type=float, metavar="0..1", help="Least classification score.")
-@click.option(
-    "--nms-iou-threshold", type=float, metavar="0..1", help="Of two boxes of a class that overlap by more, one goes."
-)
-@click.option("--min-iou", type=float, metavar="0..1", help="Least iou, the predicted localization confidence.")
-@click.option(
-    "--iou-weight", type=float, metavar="0..1", help="w in confidence = score^(1-w) * iou^w; 0 is the plain detector."
-)
-@click.option("--max-detections", type=int, help="At most so many per picture, the most confident.")
-@click.option("--classes", multiple=True, help="Only these: names or class ids, comma-separated or repeated.")
+@detection_options
 def command(
     pictures: tuple[str, ...],
     folder: Path | None,

@@ -1,9 +1,8 @@
 """The libraries of the extra [quality], imported when a figure needs them."""
 
-import importlib
 from typing import Any
 
-from dirdet.errors import MissingExtraError, install_hint
+from dirdet.extras import import_extra
 
 
 def library(module: str) -> Any:  # noqa: ANN401 - none of them says its types
@@ -12,9 +11,4 @@ def library(module: str) -> Any:  # noqa: ANN401 - none of them says its types
     Raises:
         MissingExtraError: it is not installed.
     """
-    try:
-        return importlib.import_module(module)
-    except ModuleNotFoundError as exc:
-        package = module.split(".")[0]
-        message = f"quality figures need the package '{package}', which is not installed: {install_hint('quality')}"
-        raise MissingExtraError(message) from exc
+    return import_extra(module, needs="quality figures need", extra="quality")

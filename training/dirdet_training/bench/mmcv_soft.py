@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from dirdet.bench.cache import cache_folder
 from dirdet.errors import MissingExtraError
 from dirdet_training.mm import ops
 
@@ -48,9 +49,8 @@ def mmcv_batched_nms() -> Any:  # noqa: ANN401 - mmcv says no types
 
 def library() -> Path:
     """Where the compiled operator is kept: below DIRDET_CACHE or ~/.cache/dirdet."""
-    cache = Path(os.environ.get("DIRDET_CACHE") or Path.home() / ".cache" / "dirdet")
     told = f"{version('onedl-mmcv')} {torch.__version__} {sysconfig.get_platform()} {FLAGS} {BINDING}"
-    return cache / f"{MODULE}-{hashlib.sha256(told.encode()).hexdigest()[:12]}" / f"{MODULE}.so"
+    return cache_folder() / f"{MODULE}-{hashlib.sha256(told.encode()).hexdigest()[:12]}" / f"{MODULE}.so"
 
 
 def _built() -> Any:  # noqa: ANN401

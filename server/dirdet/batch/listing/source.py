@@ -1,13 +1,12 @@
 """The source of a job: the interface, and which kind a name means."""
 
 import glob
-import importlib
 import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any, Protocol
+from typing import Protocol
 from urllib.parse import urlsplit
 
 from dirdet.batch.entry import Entry, entry_name
@@ -21,7 +20,7 @@ from dirdet.batch.listing.tally import Tally
 from dirdet.batch.listing.videos import VideoSource, is_video
 from dirdet.batch.remote import file_system, is_address, without_query
 from dirdet.batch.video.timeline import FrameRate
-from dirdet.errors import MissingExtraError, install_hint
+from dirdet.extras import import_extra
 
 MOST_EXPANDED = 100_000
 # {1..20}, {001..100..2}, {a..f}: what bash counts in braces.
@@ -140,11 +139,7 @@ def _expanded(pattern: str) -> list[str]:
     """
     if "{" not in pattern:
         return [pattern]
-    try:
-        library: Any = importlib.import_module("braceexpand")
-    except ModuleNotFoundError as exc:
-        message = "braces need the package 'braceexpand', which is not installed"
-        raise MissingExtraError(f"{message}: {install_hint('batch')}") from exc
+    library = import_extra("braceexpand", needs="braces need", extra="batch")
     if _most_names(pattern) > MOST_EXPANDED:  # the library holds what each brace stands for
         raise SourceError(f"{pattern}: the braces stand for more than {MOST_EXPANDED} names")
     try:

@@ -1,11 +1,11 @@
 """Videos opened so that they can name no other file and no address."""
 
-import importlib
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import IO, Any, NoReturn
 
-from dirdet.errors import BrokenPictureError, MissingExtraError, NotAPictureError, PictureTooLargeError, install_hint
+from dirdet.errors import BrokenPictureError, NotAPictureError, PictureTooLargeError
+from dirdet.extras import import_extra
 from dirdet.pictures import DEFAULT_LIMITS
 
 VIDEO_SUFFIXES = frozenset(
@@ -23,12 +23,7 @@ def av() -> Any:  # noqa: ANN401 - its types are its own
     Raises:
         MissingExtraError: it is not installed.
     """
-    try:
-        return importlib.import_module("av")
-    except ModuleNotFoundError as exc:
-        raise MissingExtraError(
-            f"videos need the package 'av', which is not installed: {install_hint('video')}"
-        ) from exc
+    return import_extra("av", needs="videos need", extra="video")
 
 
 @contextmanager

@@ -1,13 +1,13 @@
 """Virtual environments for servers of other projects, kept between runs."""
 
 import hashlib
-import os
 import subprocess
 import sys
 import venv
 from collections.abc import Sequence
 from pathlib import Path
 
+from dirdet.bench.cache import cache_folder
 from dirdet.errors import MissingExtraError
 
 
@@ -21,9 +21,8 @@ def python_with(name: str, requirements: Sequence[str]) -> Path:
     Raises:
         MissingExtraError: they cannot be installed.
     """
-    cache = Path(os.environ.get("DIRDET_CACHE") or Path.home() / ".cache" / "dirdet")
     digest = hashlib.sha256(f"{sys.version} {list(requirements)}".encode()).hexdigest()[:12]
-    folder = cache / f"bench-{name}-{digest}"
+    folder = cache_folder() / f"bench-{name}-{digest}"
     python, ready = folder / "bin" / "python", folder / ".ready"
     if not ready.exists():
         venv.create(folder, with_pip=True, clear=True)
