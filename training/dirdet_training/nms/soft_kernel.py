@@ -8,12 +8,14 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-Floats, Bits = NDArray[np.float32], NDArray[np.int32]
+Floats, Bits, Places = NDArray[np.float32], NDArray[np.int32], NDArray[np.int64]
 
 # The compiler may reorder arithmetic, and is promised that nothing is infinite or no number.
 FAST = {"nnan", "ninf", "nsz", "reassoc", "contract"}
 ZERO, ONE, TINY = np.float32(0), np.float32(1), np.float32(1e-30)
 GONE = np.float32(-1)
+# After so many picks, or an eighth of the boxes, what is gone is left behind; that costs as much as a few picks.
+PACKED_AFTER, PACKED_PART = 32, 8
 
 
 @njit(cache=True, fastmath=FAST, error_model="numpy")
@@ -60,6 +62,20 @@ def _first(bits: Bits, wanted: np.int32) -> int:  # pragma: no cover - compiled
 
 
 @njit(cache=True)
+def _pack(  # pragma: no cover - compiled
+    bits: Bits, lowest: np.int32, x1: Floats, y1: Floats, x2: Floats, y2: Floats, areas: Floats, places: Places
+) -> int:
+    """Moves what can still be picked to the front of all arrays, in its order, and counts it."""
+    count = 0
+    for index in range(len(bits)):
+        if bits[index] >= lowest:
+            bits[count], places[count], areas[count] = bits[index], places[index], areas[index]
+            x1[count], y1[count], x2[count], y2[count] = x1[index], y1[index], x2[index], y2[index]
+            count += 1
+    return count
+
+
+@njit(cache=True)
 def pick(  # pragma: no cover - compiled
     corners_xyxy: Floats,
     keys: Floats,
@@ -71,7 +87,7 @@ def pick(  # pragma: no cover - compiled
     """Picks the highest key of each class, lets the others decay by their IoU with that box, and repeats.
 
     Args:
-        corners_xyxy: [4, N], pixels, class by class.
+        corners_xyxy: [4, N], pixels, class by class; used up.
         keys: [N], scores or, with `gaussian`, logarithms of scores above that of the lowest allowed; used up.
         ends: [classes], where each class ends.
         gaussian: which decay.
@@ -89,14 +105,19 @@ def pick(  # pragma: no cover - compiled
         x1, y1 = corners_xyxy[0][start:end], corners_xyxy[1][start:end]
         x2, y2 = corners_xyxy[2][start:end], corners_xyxy[3][start:end]
         areas = np.maximum(x2 - x1, ZERO) * np.maximum(y2 - y1, ZERO)
-        left = keys[start:end]
-        bits = left.view(np.int32)
-        best = _highest(bits)
-        while best >= lowest:
-            index = _first(bits, best)
-            picked[start + index] = left[index]
-            left[index] = GONE
-            _decay(index, x1, y1, x2, y2, areas, left, gaussian, setting)
-            best = _highest(bits)
+        left, places = keys[start:end], np.arange(start, end)
+        while len(left):
+            bits = left.view(np.int32)
+            for _ in range(max(PACKED_AFTER, len(left) // PACKED_PART)):
+                best = _highest(bits)
+                if best < lowest:
+                    break
+                index = _first(bits, best)
+                picked[places[index]] = left[index]
+                left[index] = GONE
+                _decay(index, x1, y1, x2, y2, areas, left, gaussian, setting)
+            count = _pack(bits, lowest, x1, y1, x2, y2, areas, places)
+            left, places, areas = left[:count], places[:count], areas[:count]
+            x1, y1, x2, y2 = x1[:count], y1[:count], x2[:count], y2[:count]
         start = end
     return picked
