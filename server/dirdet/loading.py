@@ -1,12 +1,14 @@
 """From a bundle to a detector at work, at the start and whenever one is replaced."""
 
 import logging
+from functools import partial
 
 from dirdet.detector import Detector
 from dirdet.detector_source import NamedBundle
 from dirdet.engines.factory import make_engine
 from dirdet.engines.triton_target import TritonTarget
 from dirdet.open_inference.tensors import protocol_tensors
+from dirdet.priority import stepped_back
 from dirdet.served import ServedDetector
 from dirdet.service import DetectionService
 
@@ -40,7 +42,9 @@ class Loader:
         """
         bundle, service = named.bundle, self._service
         protocol_tensors(bundle.manifest)  # what /v2 will tell, checked before anybody asks
-        engine = make_engine(bundle, triton=self._triton, threads=self._threads, several=self._several)
+        make = partial(make_engine, bundle, triton=self._triton, threads=self._threads, several=self._several)
+        # What asks Triton only passes things on, and computes nothing itself.
+        engine = make() if self._triton is not None else stepped_back(make)
         manifest = bundle.manifest.model_copy(update={"name": named.name})
         detector = Detector(manifest, engine, model_card=bundle.model_card())
         inferences = None if self._triton is not None else service.inferences

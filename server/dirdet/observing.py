@@ -19,13 +19,18 @@ class Observer(Protocol):
         """A request was refused for want of room: `queue`, `bytes`, `wait`, `loading` or `draining`."""
         ...
 
-    def stage_ended(self, stage: str, seconds: float, *, detector: str) -> None:
-        """A picture's `decode` or `queue` (waiting for its batch), or a request's `body`, `infer` or `encode`."""
+    def stage_ended(self, stage: str, seconds: float, *, cpu_s: float = 0.0, detector: str) -> None:
+        """A picture was decoded, waited for its batch or was finished; a request's body came, was inferred or encoded.
+
+        Args:
+            stage: `decode`, `queue` or `finish`; `body`, `infer` or `encode`.
+            seconds: it took.
+            cpu_s: of the processor, by the thread that did it; 0 where it waited only, or others did it.
+            detector: for which.
+        """
         ...
 
-    def batch_ended(
-        self, canvas_hw: tuple[int, int], size: int, seconds: float, *, detector: str, failed: bool
-    ) -> None:
+    def batch_ended(self, canvas_hw: tuple[int, int], size: int, *, detector: str, failed: bool) -> None:
         """A detector's engine computed a batch of so many canvases."""
         ...
 
@@ -59,12 +64,10 @@ class Silent:
     def shed(self, reason: str) -> None:
         """See `Observer`."""
 
-    def stage_ended(self, stage: str, seconds: float, *, detector: str) -> None:
+    def stage_ended(self, stage: str, seconds: float, *, cpu_s: float = 0.0, detector: str) -> None:
         """See `Observer`."""
 
-    def batch_ended(
-        self, canvas_hw: tuple[int, int], size: int, seconds: float, *, detector: str, failed: bool
-    ) -> None:
+    def batch_ended(self, canvas_hw: tuple[int, int], size: int, *, detector: str, failed: bool) -> None:
         """See `Observer`."""
 
     def served(self, detector: str, detections: Sequence[Detection]) -> None:

@@ -23,6 +23,9 @@ MAGIC = {
     "TIFF": re.compile(rb"II[*+]\0|MM\0[*+]"),
 }
 MAGIC_BYTES = 18
+# Read by the decoder at once. Between two blocks it wants Python's lock, which others hold: at Pillow's own 64 KiB a
+# photograph would wait for it several times.
+BLOCK_BYTES = 2**18
 READ_TYPES = "JPEG, PNG, WebP, BMP or TIFF"
 # How the names of pictures end: first of what is read, then of what is not and should not be passed over unsaid.
 PICTURE_SUFFIXES = frozenset(
@@ -116,6 +119,7 @@ def open_picture(file: Readable, *, limits: PictureLimits = DEFAULT_LIMITS) -> I
         raise
     except Exception as exc:  # a parser of untrusted bytes: Pillow raises a dozen types here
         raise BrokenPictureError(f"the {kind} picture's header is broken or truncated") from exc
+    picture.decodermaxblock = BLOCK_BYTES
     width, height = picture.size
     if width * height > limits.max_pixels:
         raise PictureTooLargeError(

@@ -1,6 +1,5 @@
 """Uploads to answers without blocking the event loop: admission, decoding, the detector, in this order."""
 
-import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -14,7 +13,6 @@ from PIL import Image
 from dirdet.admission import Admission, Seat, within_deadline
 from dirdet.answers import PictureAnswer, PictureFailure
 from dirdet.deadline import Deadline
-from dirdet.decoding import WorkerThreads
 from dirdet.detector import PlacedPicture
 from dirdet.draw import draw_detections, encode
 from dirdet.errors import PictureError
@@ -29,10 +27,12 @@ from dirdet.served import ServedDetector
 from dirdet.shadow.offers import Offer
 from dirdet.shadow.shadow import ShadowedRequest
 from dirdet.shadow.shadows import Shadows
+from dirdet.stages import stage
 from dirdet.tensors import Candidates, CanvasBatch
 from dirdet.together import together
 from dirdet.uploads import Upload
 from dirdet.watched_file import WatchedFile
+from dirdet.worker_threads import WorkerThreads
 
 T = TypeVar("T")
 # Threads that write answers down: too long for the event loop, short beside a detection.
@@ -72,7 +72,7 @@ class DetectionService:
         self.detectors = Detectors()
         self.shadows = Shadows()
         self._inferences: Inferences | None = None
-        self._decoding = WorkerThreads(limits.decoders)
+        self._decoding = WorkerThreads(limits.decoders, "decoding")
         self._writing = anyio.CapacityLimiter(WRITERS)
 
     @property
@@ -188,10 +188,12 @@ class DetectionService:
 
     async def write(self, served: ServedDetector, work: Callable[[], T]) -> T:
         """The result of writing a detector's answer down, which of many pictures takes a while."""
-        begun_s = time.monotonic()
-        written = await to_thread.run_sync(work, limiter=self._writing)
-        self.observer.stage_ended("encode", time.monotonic() - begun_s, detector=served.name)
-        return written
+
+        def written() -> T:
+            with stage(self.observer, "encode", detector=served.name):
+                return work()
+
+        return await to_thread.run_sync(written, limiter=self._writing)
 
     async def _one(
         self,
@@ -228,12 +230,10 @@ class DetectionService:
         """In a decoding thread."""
         if upload.error is not None:
             raise upload.error
-        begun_s = time.monotonic()
-        watched = WatchedFile(upload.file, partial(deadline.check, DECODING))
-        picture = read_picture(watched, limits=self.limits.picture)
-        placed = served.detector.place(picture)
-        self.observer.stage_ended("decode", time.monotonic() - begun_s, detector=served.name)
-        return picture, placed
+        with stage(self.observer, "decode", detector=served.name):
+            watched = WatchedFile(upload.file, partial(deadline.check, DECODING))
+            picture = read_picture(watched, limits=self.limits.picture)
+            return picture, served.detector.place(picture)
 
     def _answer(self, served: ServedDetector, upload: Upload, ready: _Ready, found: Found) -> PictureAnswer:
         self._tell(served, ready, found)

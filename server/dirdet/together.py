@@ -14,6 +14,8 @@ async def together(works: Sequence[Callable[[], Awaitable[T]]]) -> list[T]:
     Raises:
         Exception: what the first that failed raised.
     """
+    if len(works) == 1:
+        return [await works[0]()]
     results: list[T | None] = [None] * len(works)
     errors: list[Exception] = []
 

@@ -7,8 +7,8 @@ from typing import IO
 class WatchedFile:
     """Reads as the file does, and looks before each time whether it still should.
 
-    Pillow decodes in blocks of 64 KiB, and so notices within one. WebP and compressed TIFF are decoded at once: what
-    bounds their time is the limit on pixels.
+    Pillow decodes in blocks of `dirdet.pictures.BLOCK_BYTES`, and so notices within one. WebP and compressed TIFF are
+    decoded at once: what bounds their time is the limit on pixels.
     """
 
     def __init__(self, file: IO[bytes], check: Callable[[], None]) -> None:

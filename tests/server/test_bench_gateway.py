@@ -13,6 +13,7 @@ from dirdet.bench.gateway.contestants import DIRDET
 from dirdet.bench.gateway.decoding import decode
 from dirdet.bench.gateway.load import answers, bodies, load
 from dirdet.bench.gateway.processes import running
+from dirdet.bench.gateway.stages import EVENT_LOOP, REST, between, cpu_by_stage
 from dirdet.commands.bench_gateway import command
 from dirdet.errors import EngineError, MissingExtraError, ParameterError
 
@@ -58,7 +59,14 @@ def test_the_gateway_answers_under_load(picture: Path, tmp_path: Path) -> None:
     with running(
         "dirdet", DIRDET.argv(), environment=environment, folder=tmp_path, answers=partial(answers, body=body)
     ) as server:
+        before = cpu_by_stage(server)
         found = load(server.port, [body], callers=2, seconds=1, folder=tmp_path)
+        stages = between(before, cpu_by_stage(server))
         assert server.cpu_seconds() > 0
     assert found.requests > 0
+    assert {"decode", "infer", "finish", "encode", EVENT_LOOP, REST} <= set(stages)
+    # The system counts hundredths of a second.
+    assert all(seconds > -0.05 for seconds in stages.values())
+    assert stages["decode"] > 0
+    assert stages[EVENT_LOOP] > 0
     assert 0 < found.p50_s <= found.p99_s

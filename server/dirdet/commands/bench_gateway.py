@@ -79,9 +79,14 @@ def _rows(turns: Mapping[str, Sequence["Turn"]], alone: Sequence[float]) -> list
     rates = {name: [turn.load.per_second for turn in each] for name, each in turns.items()} | {DECODING: alone}
     own = rates[OWN]
     rows = [Row(name, each, unit="/s") for name, each in rates.items()]
-    return rows + [
-        Row(f"{OWN} by {name}", own, unit="/s", against=name, goal=GOALS[name]) for name in rates if name != OWN
-    ]
+    rows += [Row(f"{OWN} by {name}", own, unit="/s", against=name, goal=GOALS[name]) for name in rates if name != OWN]
+    return rows + [Row(f"{OWN}'s processor time a request: {name}", each) for name, each in _stages(turns[OWN]).items()]
+
+
+def _stages(turns: Sequence["Turn"]) -> dict[str, list[float]]:
+    """Seconds of processor time that a request takes in each stage, a round each."""
+    names = [name for name in turns[0].stages_s if all(name in turn.stages_s for turn in turns)] if turns else []
+    return {name: [turn.stages_s[name] / turn.load.requests for turn in turns] for name in names}
 
 
 def _shares(turns: Mapping[str, Sequence["Turn"]], cores: int) -> str:

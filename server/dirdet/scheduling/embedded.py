@@ -17,6 +17,7 @@ from dirdet.observing import Observer
 from dirdet.options import Settings
 from dirdet.readiness import Readiness
 from dirdet.scheduling.inferences import Bucket, Inferences, Row
+from dirdet.stages import stage
 from dirdet.tensors import Candidates, CanvasBatch
 from dirdet.together import together
 
@@ -80,7 +81,11 @@ class EmbeddedLane:
 
     async def _one(self, picture: PlacedPicture, settings: Settings, deadline: Deadline) -> Found:
         row = await self._computed(canvas_batch([picture], [settings]), deadline)
-        found = partial(self._detector.found, row.candidates, row.position, picture.fit, settings)
+
+        def found() -> Found:
+            with stage(self._observer, "finish", detector=self.name):
+                return self._detector.found(row.candidates, row.position, picture.fit, settings)
+
         return await to_thread.run_sync(found, limiter=self._finishing)
 
     async def _computed(self, canvas: CanvasBatch, deadline: Deadline) -> Row:
@@ -94,7 +99,7 @@ class EmbeddedLane:
     def compute(self, canvas_hw: tuple[int, int], wanted: Sequence[CanvasBatch]) -> list[Row]:
         """One inference, in a thread of those it shares."""
         batch = CanvasBatch.joined(wanted)
-        begun_s = time.monotonic()
+        begun_s, cpu_s = time.monotonic(), time.thread_time()
         failed = True
         try:
             candidates = self._detector.engine.detect(batch)
@@ -103,7 +108,8 @@ class EmbeddedLane:
             self._readiness.failed(exc)
             raise
         finally:
-            taken_s = time.monotonic() - begun_s
-            self._observer.batch_ended(canvas_hw, len(wanted), taken_s, detector=self.name, failed=failed)
+            taken_s, cpu_s = time.monotonic() - begun_s, time.thread_time() - cpu_s
+            self._observer.batch_ended(canvas_hw, len(wanted), detector=self.name, failed=failed)
+            self._observer.stage_ended("infer", taken_s, cpu_s=cpu_s, detector=self.name)
         self._readiness.succeeded()
         return [Row(candidates, position) for position in range(len(wanted))]

@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 
 from dirdet.deadline import Deadline
 from dirdet.errors import OverloadedError
+from dirdet.priority import step_back
 from dirdet.scheduling.batch_queue import BatchQueue, Entry
 
 Key = TypeVar("Key", bound=Hashable)
@@ -142,6 +143,7 @@ class BatchScheduler(Generic[Key, Value, Answer]):
         return not any(thread.is_alive() for thread in self._threads)
 
     def _work(self, number: int) -> None:
+        step_back()
         while True:
             with self._changed:
                 while not (entries := self._queue.take(time.monotonic(), more_coming=self._coming > 0)):

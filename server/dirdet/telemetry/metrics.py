@@ -63,6 +63,10 @@ class Metrics:
             "dirdet_stage_duration_seconds", "What a picture or request passes through.",
             ("detector", "stage"), buckets=STAGE_BUCKETS_S, registry=registry,
         )  # fmt: skip
+        self._stage_cpu_s = Counter(
+            "dirdet_stage_cpu_seconds", "Of the processor, by this process's own thread.",
+            ("detector", "stage"), registry=registry,
+        )  # fmt: skip
         inference = ("detector", "canvas")
         self._batch = Histogram(
             "dirdet_batch_size", "Canvases of one inference.", inference, buckets=BATCH_BUCKETS, registry=registry
@@ -104,17 +108,16 @@ class Metrics:
         """See `Observer`."""
         self._shed.labels(reason).inc()
 
-    def stage_ended(self, stage: str, seconds: float, *, detector: str) -> None:
+    def stage_ended(self, stage: str, seconds: float, *, cpu_s: float = 0.0, detector: str) -> None:
         """See `Observer`."""
         self._stage_s.labels(detector, stage).observe(seconds)
+        if cpu_s:
+            self._stage_cpu_s.labels(detector, stage).inc(cpu_s)
 
-    def batch_ended(
-        self, canvas_hw: tuple[int, int], size: int, seconds: float, *, detector: str, failed: bool
-    ) -> None:
+    def batch_ended(self, canvas_hw: tuple[int, int], size: int, *, detector: str, failed: bool) -> None:
         """See `Observer`."""
         canvas = f"{canvas_hw[0]}x{canvas_hw[1]}"
         self._batch.labels(detector, canvas).observe(size)
-        self.stage_ended("infer", seconds, detector=detector)
         if failed:
             self._failed.labels(detector, canvas).inc()
 

@@ -4,13 +4,14 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from dirdet.bench.gateway.contestants import Contestant
+from dirdet.bench.gateway.contestants import DIRDET, Contestant
 from dirdet.bench.gateway.load import Load, answers, bodies, load
 from dirdet.bench.gateway.processes import running
+from dirdet.bench.gateway.stages import between, cpu_by_stage
 
 DECODING = "decoding alone"
 # A server's first seconds are not its pace.
@@ -24,10 +25,12 @@ class Turn:
     Attributes:
         load: what it answered.
         cpu_s: what the server took of the CPU meanwhile, all its processes.
+        stages_s: where that went; of dirdet's own gateway only.
     """
 
     load: Load
     cpu_s: float
+    stages_s: Mapping[str, float] = field(default_factory=dict[str, float])
 
 
 def in_rounds(
@@ -77,9 +80,13 @@ def in_rounds(
                 ) as server:
                     put = partial(load, server.port, sent, callers=callers, folder=folder)
                     put(seconds=WARM_UP_S)
+                    own = contestants[name] is DIRDET
+                    stages_before = cpu_by_stage(server) if own else {}
                     before = server.cpu_seconds()
                     found = put(seconds=seconds)
-                    turns[name].append(Turn(found, server.cpu_seconds() - before))
+                    taken_s = server.cpu_seconds() - before
+                    stages = between(stages_before, cpu_by_stage(server)) if own else {}
+                    turns[name].append(Turn(found, taken_s, stages))
             alone.append(_decoding(pictures, cores=cores, seconds=seconds))
     return turns, alone
 

@@ -1,10 +1,12 @@
-"""Threads that decode, resize and draw: few, so that the engine keeps its cores, and never on the event loop."""
+"""Threads that decode, resize, draw and write: few, so that the engine keeps its cores, and never on the event loop."""
 
 import asyncio
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Generic, TypeVar
+
+from dirdet.priority import step_back
 
 T = TypeVar("T")
 
@@ -29,9 +31,9 @@ class WorkerThreads:
     that nobody waits for goes on to its end and keeps its thread, and only its thread, until then.
     """
 
-    def __init__(self, threads: int) -> None:
+    def __init__(self, threads: int, name: str) -> None:
         """No thread is started yet."""
-        self._executor = ThreadPoolExecutor(threads, thread_name_prefix="decoding")
+        self._executor = ThreadPoolExecutor(threads, thread_name_prefix=name, initializer=step_back)
         self._lock = threading.Lock()
         self._busy = 0
 
