@@ -19,7 +19,7 @@ from dirdet.engines.providers import ProviderName
 from dirdet.found import Found, found_in
 from dirdet.options import DetectOptions, Settings, settle
 from dirdet.shipped import open_bundle
-from dirdet.tensors import Candidates, CanvasBatch
+from dirdet.tensors import CanvasBatch, Row
 from dirdet.together import together
 
 # Canvases of one inference: bounds memory, and beyond a few a batch gains nothing.
@@ -87,14 +87,14 @@ class Detector:
         for members in _inferences(pictures):
             shared = [pictures[index] for index in members]
             candidates = self.engine.detect(canvas_batch(shared, [settings] * len(shared)))
-            for index, found in zip(members, self._found(candidates, shared, settings), strict=True):
-                answers[index] = found
+            for position, index in enumerate(members):
+                answers[index] = self.found(Row(candidates, position), pictures[index].fit, settings)
         return answers
 
     async def detect_remotely(
         self, engine: RemoteEngine, pictures: Sequence[PlacedPicture], settings: Settings, *, timeout_s: float
-    ) -> list[Found]:
-        """As `detect_placed`, with all inferences at once and without a thread.
+    ) -> list[Row]:
+        """The engine's answer to each picture, of all inferences at once and without a thread.
 
         Args:
             engine: this detector's own.
@@ -106,24 +106,19 @@ class Detector:
             DeadlineError: the engine did not answer in time.
             EngineError: it did not answer.
         """
-        answers = [Found([])] * len(pictures)
+        answers: dict[int, Row] = {}
 
         async def infer(members: Sequence[int]) -> None:
             shared = [pictures[index] for index in members]
             candidates = await engine.detect_within(canvas_batch(shared, [settings] * len(shared)), timeout_s=timeout_s)
-            for index, found in zip(members, self._found(candidates, shared, settings), strict=True):
-                answers[index] = found
+            answers.update({index: Row(candidates, position) for position, index in enumerate(members)})
 
         await together([partial(infer, members) for members in _inferences(pictures)])
-        return answers
+        return [answers[index] for index in range(len(pictures))]
 
-    def found(self, candidates: Candidates, position: int, fit: Fit, settings: Settings) -> Found:
-        """What is wanted of the candidates of one canvas of a batch."""
-        return found_in(candidates, position, fit=fit, manifest=self.manifest, settings=settings)
-
-    def _found(self, candidates: Candidates, pictures: Sequence[PlacedPicture], settings: Settings) -> list[Found]:
-        """What is found in each picture of one inference."""
-        return [self.found(candidates, position, picture.fit, settings) for position, picture in enumerate(pictures)]
+    def found(self, row: Row, fit: Fit, settings: Settings) -> Found:
+        """What is wanted of the candidates of one picture that was placed so."""
+        return found_in(row.candidates, row.position, fit=fit, manifest=self.manifest, settings=settings)
 
     def detect(self, pictures: Sequence[Image.Image], options: DetectOptions | None = None) -> list[list[Detection]]:
         """Detections of upright RGB pictures (`dirdet.pictures.read_picture`), most confident first.
@@ -173,9 +168,14 @@ def canvas_batch(pictures: Sequence[PlacedPicture], settings: Sequence[Settings]
         settings: of each; of one `nms_iou_threshold`.
     """
     return CanvasBatch(
-        canvas=np.stack([picture.canvas for picture in pictures]),  # [B, H, W, 3]
+        canvas=_stacked([picture.canvas for picture in pictures]),
         picture_hw=np.array([picture.fit.resized_hw for picture in pictures], np.int64),  # [B, 2]
         score_threshold=np.array([each.score_threshold for each in settings], np.float32),
         iou_weight=np.array([each.iou_weight for each in settings], np.float32),
         nms_iou_threshold=settings[0].nms_iou_threshold,
     )
+
+
+def _stacked(canvases: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    """[B, H, W, 3] of canvases [H, W, 3]; a single one is not copied."""
+    return canvases[0][None] if len(canvases) == 1 else np.stack(canvases)

@@ -28,7 +28,7 @@ from dirdet.shadow.offers import Offer
 from dirdet.shadow.shadow import ShadowedRequest
 from dirdet.shadow.shadows import Shadows
 from dirdet.stages import stage
-from dirdet.tensors import Candidates, CanvasBatch
+from dirdet.tensors import Candidates, CanvasBatch, Row
 from dirdet.together import together
 from dirdet.uploads import Upload
 from dirdet.watched_file import WatchedFile
@@ -51,6 +51,19 @@ class _Ready:
 
     placed: PlacedPicture
     offer: Offer | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Inferred:
+    """A picture that the engine has answered.
+
+    Attributes:
+        ready: on its canvas.
+        row: the engine's answer.
+    """
+
+    ready: _Ready
+    row: Row
 
 
 class DetectionService:
@@ -127,25 +140,35 @@ class DetectionService:
         uploads: Sequence[Upload],
         settings: Settings,
         seat: Seat,
+        write: Callable[[list[PictureAnswer | PictureFailure]], T],
         shadowed: ShadowedRequest | None = None,
-    ) -> list[PictureAnswer | PictureFailure]:
-        """One answer or failure for every upload, in their order; what is answered is offered to `shadowed`.
+    ) -> T:
+        """What `write`, in a thread, makes of one answer or failure for every upload, in their order.
+
+        What is answered is offered to `shadowed`.
 
         Raises:
             OverloadedError: there is no room for so many pictures.
             EngineError: the engine did not answer, or not in time.
         """
         seat.begin(len(uploads))
+        inferred: list[_Inferred | PictureFailure]
         if served.lane.one_by_one:
-            return await together([partial(self._one, served, upload, settings, seat, shadowed) for upload in uploads])
-        placed = await together([partial(self._placed, served, upload, seat, shadowed) for upload in uploads])
-        good = [ready.placed for ready in placed if isinstance(ready, _Ready)]
-        found = iter(await served.lane.detect(good, settings, seat.deadline) if good else [])
-        seat.answered(len(uploads))
-        return [
-            self._answer(served, upload, ready, next(found)) if isinstance(ready, _Ready) else ready
-            for upload, ready in zip(uploads, placed, strict=True)
-        ]
+            works = [partial(self._one, served, upload, settings, seat, shadowed) for upload in uploads]
+            inferred = await together(works)
+        else:
+            inferred = await self._all(served, uploads, settings, seat, shadowed)
+
+        def written() -> T:
+            with stage(self.observer, "finish", detector=served.name):
+                answers = [
+                    self._answer(served, upload, each, settings) if isinstance(each, _Inferred) else each
+                    for upload, each in zip(uploads, inferred, strict=True)
+                ]
+            with stage(self.observer, "encode", detector=served.name):
+                return write(answers)
+
+        return await to_thread.run_sync(written, limiter=self._writing)
 
     async def draw(
         self,
@@ -167,9 +190,13 @@ class DetectionService:
         async with served.ahead:
             picture, placed = await self._decoding.run(partial(self._read_and_place, served, upload, seat.deadline))
             ready = _ready(picture, placed, shadowed)
-            [found] = await served.lane.detect([placed], settings, seat.deadline)
-            self._tell(served, ready, found)
-            drawn = await self._decoding.run(lambda: encode(draw_detections(picture, found.detections), media_type))
+            [row] = await served.lane.detect([placed], settings, seat.deadline)
+
+            def drawn_and_encoded() -> bytes:
+                found = self._found(served, _Inferred(ready, row), settings)
+                return encode(draw_detections(picture, found.detections), media_type)
+
+            drawn = await self._decoding.run(drawn_and_encoded)
         seat.answered()
         return drawn
 
@@ -187,7 +214,7 @@ class DetectionService:
         return candidates
 
     async def write(self, served: ServedDetector, work: Callable[[], T]) -> T:
-        """The result of writing a detector's answer down, which of many pictures takes a while."""
+        """The result of writing an engine's answer down, which of many canvases takes a while."""
 
         def written() -> T:
             with stage(self.observer, "encode", detector=served.name):
@@ -202,18 +229,33 @@ class DetectionService:
         settings: Settings,
         seat: Seat,
         shadowed: ShadowedRequest | None,
-    ) -> PictureAnswer | PictureFailure:
-        """One picture on its own way, from its decoding to its answer."""
+    ) -> _Inferred | PictureFailure:
+        """One picture on its own way, from its decoding to the engine's answer."""
         async with served.ahead:
             with served.lane.coming():
                 ready = await self._placed(served, upload, seat, shadowed)
             if isinstance(ready, PictureFailure):
-                answer = ready
+                inferred = ready
             else:
-                [found] = await served.lane.detect([ready.placed], settings, seat.deadline)
-                answer = self._answer(served, upload, ready, found)
+                [row] = await served.lane.detect([ready.placed], settings, seat.deadline)
+                inferred = _Inferred(ready, row)
         seat.answered()
-        return answer
+        return inferred
+
+    async def _all(
+        self,
+        served: ServedDetector,
+        uploads: Sequence[Upload],
+        settings: Settings,
+        seat: Seat,
+        shadowed: ShadowedRequest | None,
+    ) -> list[_Inferred | PictureFailure]:
+        """All pictures of a request together, once each is decoded."""
+        placed = await together([partial(self._placed, served, upload, seat, shadowed) for upload in uploads])
+        good = [ready.placed for ready in placed if isinstance(ready, _Ready)]
+        rows = iter(await served.lane.detect(good, settings, seat.deadline) if good else [])
+        seat.answered(len(uploads))
+        return [_Inferred(ready, next(rows)) if isinstance(ready, _Ready) else ready for ready in placed]
 
     async def _placed(
         self, served: ServedDetector, upload: Upload, seat: Seat, shadowed: ShadowedRequest | None
@@ -235,15 +277,18 @@ class DetectionService:
             picture = read_picture(watched, limits=self.limits.picture)
             return picture, served.detector.place(picture)
 
-    def _answer(self, served: ServedDetector, upload: Upload, ready: _Ready, found: Found) -> PictureAnswer:
-        self._tell(served, ready, found)
-        height, width = ready.placed.fit.picture_hw
-        return PictureAnswer(upload.name, width, height, found)
+    def _answer(self, served: ServedDetector, upload: Upload, inferred: _Inferred, settings: Settings) -> PictureAnswer:
+        height, width = inferred.ready.placed.fit.picture_hw
+        return PictureAnswer(upload.name, width, height, self._found(served, inferred, settings))
 
-    def _tell(self, served: ServedDetector, ready: _Ready, found: Found) -> None:
+    def _found(self, served: ServedDetector, inferred: _Inferred, settings: Settings) -> Found:
+        """What is answered of a picture, which is told; in a thread."""
+        ready = inferred.ready
+        found = served.detector.found(inferred.row, ready.placed.fit, settings)
         self.observer.served(served.name, found.detections)
         if ready.offer is not None:
             ready.offer.answered(found.detections)
+        return found
 
 
 def _ready(picture: Image.Image, placed: PlacedPicture, shadowed: ShadowedRequest | None) -> _Ready:

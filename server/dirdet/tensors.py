@@ -108,3 +108,11 @@ class Candidates:
         columns = {each.name: getattr(self, each.name) for each in fields(self)}
         arrays: dict[str, Any] = {name: None if values is None else values[rows] for name, values in columns.items()}
         return Candidates(**arrays)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One canvas's candidates among those of its batch."""
+
+    candidates: Candidates
+    position: int

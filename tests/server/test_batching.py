@@ -72,7 +72,8 @@ def ask(service: DetectionService, pictures: list[bytes], options: list[DetectOp
     async def one(data: bytes, wanted: DetectOptions) -> list[Detection]:
         served = service.served
         async with service.seated(served, 60, announced_bytes=len(data)) as seat:
-            [answer] = await service.detect(served, [Upload("a", BytesIO(data))], served.detector.settle(wanted), seat)
+            uploads, settings = [Upload("a", BytesIO(data))], served.detector.settle(wanted)
+            [answer] = await service.detect(served, uploads, settings, seat, list)
         assert isinstance(answer, PictureAnswer)
         return answer.found.detections
 

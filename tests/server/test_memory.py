@@ -162,7 +162,8 @@ def remotely(detector: Detector, pictures: list[Image.Image], *, timeout_s: floa
     settings = detector.settle(DetectOptions())
 
     async def ask() -> list[Any]:
-        found = await detector.detect_remotely(remote, placed, settings, timeout_s=timeout_s)
+        rows = await detector.detect_remotely(remote, placed, settings, timeout_s=timeout_s)
+        found = [detector.found(row, each.fit, settings) for row, each in zip(rows, placed, strict=True)]
         return [each.detections for each in found]
 
     return anyio.run(ask)

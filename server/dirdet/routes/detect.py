@@ -1,12 +1,15 @@
 """POST /detect."""
 
+from collections.abc import Sequence
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
 
 from dirdet.access.guard import count_pictures
-from dirdet.answers import PictureFailure, detect_answer, problem_of_pictures
+from dirdet.answers import PictureAnswer, PictureFailure, detect_answer, problem_of_pictures
+from dirdet.bundle import Manifest
 from dirdet.deadline import HEADER, read_timeout_s
 from dirdet.disconnect import cancelled_when_gone
 from dirdet.draw import FORMATS
@@ -82,9 +85,13 @@ async def answer_detect(
         if media_type in FORMATS:
             drawn = await service.draw(served, uploads[0], settings, media_type, seat, shadowed)
             return Response(drawn, media_type=media_type)
-        answers = await service.detect(served, uploads, settings, seat, shadowed)
-        failures = [answer for answer in answers if isinstance(answer, PictureFailure)]
-        if len(failures) == len(answers):
-            return problem_response(problem_of_pictures(failures))
-        manifest = served.detector.manifest
-        return await service.write(served, lambda: JSONResponse(detect_answer(manifest, answers)))
+        return await service.detect(
+            served, uploads, settings, seat, partial(_response, served.detector.manifest), shadowed
+        )
+
+
+def _response(manifest: Manifest, answers: Sequence[PictureAnswer | PictureFailure]) -> Response:
+    failures = [answer for answer in answers if isinstance(answer, PictureFailure)]
+    if len(failures) == len(answers):
+        return problem_response(problem_of_pictures(failures))
+    return JSONResponse(detect_answer(manifest, answers))

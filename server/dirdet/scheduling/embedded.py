@@ -6,23 +6,15 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 
-import anyio
-from anyio import to_thread
-
 from dirdet.deadline import Deadline
 from dirdet.detector import Detector, PlacedPicture, canvas_batch
 from dirdet.errors import OverloadedError
-from dirdet.found import Found
 from dirdet.observing import Observer
 from dirdet.options import Settings
 from dirdet.readiness import Readiness
-from dirdet.scheduling.inferences import Bucket, Inferences, Row
-from dirdet.stages import stage
-from dirdet.tensors import Candidates, CanvasBatch
+from dirdet.scheduling.inferences import Bucket, Inferences
+from dirdet.tensors import Candidates, CanvasBatch, Row
 from dirdet.together import together
-
-# Threads that turn candidates into detections.
-FINISHERS = 2
 
 
 class EmbeddedLane:
@@ -43,7 +35,6 @@ class EmbeddedLane:
         self._inferences = inferences
         self._readiness = readiness
         self._observer = observer
-        self._finishing = anyio.CapacityLimiter(FINISHERS)
         self._closed = False
 
     @property
@@ -65,9 +56,10 @@ class EmbeddedLane:
         """See `Lane.coming`."""
         return self._inferences.coming()
 
-    async def detect(self, pictures: Sequence[PlacedPicture], settings: Settings, deadline: Deadline) -> list[Found]:
+    async def detect(self, pictures: Sequence[PlacedPicture], settings: Settings, deadline: Deadline) -> list[Row]:
         """See `Lane.detect`."""
-        return await together([partial(self._one, picture, settings, deadline) for picture in pictures])
+        alone = [canvas_batch([picture], [settings]) for picture in pictures]
+        return await together([partial(self._computed, each, deadline) for each in alone])
 
     def close(self) -> None:
         """See `Lane.close`; the threads, which others may use, stay."""
@@ -78,15 +70,6 @@ class EmbeddedLane:
         alone = [batch.part(slice(row, row + 1)) for row in range(len(batch.canvas))]
         rows = await together([partial(self._computed, each, deadline) for each in alone])
         return Candidates.joined([row.candidates.part(slice(row.position, row.position + 1)) for row in rows])
-
-    async def _one(self, picture: PlacedPicture, settings: Settings, deadline: Deadline) -> Found:
-        row = await self._computed(canvas_batch([picture], [settings]), deadline)
-
-        def found() -> Found:
-            with stage(self._observer, "finish", detector=self.name):
-                return self._detector.found(row.candidates, row.position, picture.fit, settings)
-
-        return await to_thread.run_sync(found, limiter=self._finishing)
 
     async def _computed(self, canvas: CanvasBatch, deadline: Deadline) -> Row:
         """The answer to one canvas, computed beside others'."""

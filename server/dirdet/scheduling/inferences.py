@@ -7,20 +7,12 @@ from typing import Protocol
 from dirdet.limits import ServerLimits
 from dirdet.observing import SILENT, Observer
 from dirdet.scheduling.scheduler import BatchScheduler
-from dirdet.tensors import Candidates, CanvasBatch
+from dirdet.tensors import CanvasBatch, Row
 
 # Seconds that a batch under way has to end when everything is closed.
 CLOSE_S = 0.5
 # Beside the pictures that were admitted: a probe of each detector, and what is warmed up or compared.
 BESIDE = 64
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One canvas's candidates among those of its batch."""
-
-    candidates: Candidates
-    position: int
 
 
 class Computes(Hashable, Protocol):

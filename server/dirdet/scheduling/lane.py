@@ -6,9 +6,8 @@ from typing import Protocol
 
 from dirdet.deadline import Deadline
 from dirdet.detector import PlacedPicture
-from dirdet.found import Found
 from dirdet.options import Settings
-from dirdet.tensors import Candidates, CanvasBatch
+from dirdet.tensors import Candidates, CanvasBatch, Row
 
 
 class Lane(Protocol):
@@ -33,8 +32,8 @@ class Lane(Protocol):
         """Meanwhile a picture is on its way, for which others may wait a little."""
         ...
 
-    async def detect(self, pictures: Sequence[PlacedPicture], settings: Settings, deadline: Deadline) -> list[Found]:
-        """What is found in each picture.
+    async def detect(self, pictures: Sequence[PlacedPicture], settings: Settings, deadline: Deadline) -> list[Row]:
+        """The engine's answer to each picture, of which `Detector.found` makes detections.
 
         Raises:
             DeadlineError: the time was over.

@@ -10,12 +10,11 @@ import anyio
 from dirdet.deadline import Deadline
 from dirdet.detector import Detector, PlacedPicture
 from dirdet.engines.base import RemoteEngine
-from dirdet.found import Found
 from dirdet.limits import ServerLimits
 from dirdet.observing import Observer
 from dirdet.options import Settings
 from dirdet.readiness import Readiness
-from dirdet.tensors import Candidates, CanvasBatch
+from dirdet.tensors import Candidates, CanvasBatch, Row
 
 T = TypeVar("T")
 
@@ -54,10 +53,10 @@ class RemoteLane:
         """See `Lane.coming`."""
         return nullcontext()
 
-    async def detect(self, pictures: Sequence[PlacedPicture], settings: Settings, deadline: Deadline) -> list[Found]:
+    async def detect(self, pictures: Sequence[PlacedPicture], settings: Settings, deadline: Deadline) -> list[Row]:
         """See `Lane.detect`."""
 
-        async def ask() -> list[Found]:
+        async def ask() -> list[Row]:
             return await self._detector.detect_remotely(self._engine, pictures, settings, timeout_s=deadline.left_s)
 
         return await self._asked(ask, deadline)
