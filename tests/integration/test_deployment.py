@@ -30,6 +30,11 @@ TRITON_METRICS = {
     "nv_cpu_utilization",
 }
 GATEWAY_METRICS = {
+    "dirdet_shadow_compared_total",
+    "dirdet_shadow_detections_total",
+    "dirdet_shadow_dropped_total",
+    "dirdet_shadow_failed_total",
+    "dirdet_stage_cpu_seconds_total",
     "http_server_request_duration_seconds",
     "dirdet_queue_depth",
     "dirdet_batch_size",
