@@ -44,6 +44,9 @@ test-containers: $(VENV)/.ready ## Build the images and serve with docker compos
 test-gpu: $(GPU_VENV)/.ready ## The tests of what computes on a GPU, on CUDA
 	DIRDET_TEST_DEVICE=cuda NVIDIA_TF32_OVERRIDE=0 $(GPU_VENV)/bin/python -m pytest -m gpu tests/export tests/training
 
+bench: $(VENV)/.ready ## Every speed goal with what is measured here, within 30 minutes; needs wrk for one of them
+	$(BIN)/dirdet bench all docs/example.jpg
+
 bench-gpu: $(GPU_VENV)/.ready ## Pictures a second on CUDA, into work_dirs/gpu.md and gpu.json
 	@mkdir -p work_dirs
 	$(GPU_VENV)/bin/python -m dirdet bench throughput docs/example.jpg --device cuda --instances 1 --instances 2 \

@@ -44,11 +44,15 @@ def _ratio(row: Mapping[str, Any]) -> list[str]:
     return [f"{middle} of {row['against']}", f"{low} to {high}"]
 
 
-def _goal(row: Mapping[str, Any]) -> str:
-    if not row["goal"]:
-        return ""
+def goal_cells(row: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Of a row with a goal: the figure that it is about, the goal, and whether it was met."""
     limits = ", ".join(f"{key.replace('_', ' ')} {limit:g}" for key, limit in row["goal"].items())
-    return f"{limits}: {'met' if row['met'] else 'missed'}"
+    figure = _figures(row)[0] if row["ratio"] is None else _ratio(row)[0]
+    return figure, limits, "met" if row["met"] else "missed"
+
+
+def _goal(row: Mapping[str, Any]) -> str:
+    return ": ".join(goal_cells(row)[1:]) if row["goal"] else ""
 
 
 def three_digits(value: float) -> str:

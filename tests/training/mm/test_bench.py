@@ -41,6 +41,14 @@ def test_the_twins_differ_in_dir_alone(tiny_config):
     assert {name.split(".")[1] for name in judged.keys() - plain.keys()} == {"dir_head"}
 
 
+def test_a_checkpoint_without_dir_gets_a_fresh_head(tiny_config, tmp_path):
+    cfg = read_config(tiny_config)
+    plain = twins(cfg, None, trust_checkpoint=False).models[WITHOUT].state_dict()
+    torch.save({"state_dict": plain}, tmp_path / "plain.pth")
+    judged = twins(cfg, tmp_path / "plain.pth", trust_checkpoint=False).models[WITH].state_dict()
+    assert all(torch.equal(judged[name], value) for name, value in plain.items())
+
+
 def test_a_detector_without_dir_has_no_price():
     with pytest.raises(ParameterError, match="has no DIR head"):
         twins(read_config("faster_rcnn_lite0_scenes"), None, trust_checkpoint=False)

@@ -19,7 +19,7 @@ from dirdet.errors import ParameterError
 from dirdet_training.mm.checkpoints import load_weights, read_checkpoint
 from dirdet_training.mm.configs import build_model
 from dirdet_training.mm.data import require_data
-from dirdet_training.mm.speed import alone
+from dirdet_training.mm.speed import MAIN, alone
 
 WITH, WITHOUT = "with DIR", "without DIR"
 
@@ -57,7 +57,8 @@ def twins(cfg: Config, weights: Path | None, *, trust_checkpoint: bool) -> Twins
 
     Args:
         cfg: of a detector with DIR.
-        weights: a checkpoint of it; None for the weights that it is built with.
+        weights: a checkpoint of it, or of the same without DIR, which then gets a fresh DIR head; None for the weights
+            that it is built with.
         trust_checkpoint: allow pickled objects in the checkpoint.
 
     Raises:
@@ -69,7 +70,10 @@ def twins(cfg: Config, weights: Path | None, *, trust_checkpoint: bool) -> Twins
         raise ParameterError("CONFIG", "has no DIR head, so there is nothing to compare")
     torch.manual_seed(0)
     content = read_checkpoint(weights, trust_checkpoint=trust_checkpoint) if weights else {}
-    state = content.get("state_dict", content) or build_model(cfg).state_dict()
+    fresh = build_model(cfg).state_dict()
+    state = content.get("state_dict", content) or fresh
+    if not any(name.startswith(MAIN) for name in state):
+        state |= {name: value for name, value in fresh.items() if name.startswith(MAIN)}
     models: dict[str, Any] = {}
     for name, judge in ((WITHOUT, None), (WITH, "dir")):
         variant, kept = alone(cfg, state, judge)

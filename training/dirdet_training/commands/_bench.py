@@ -20,7 +20,11 @@ from dirdet_training.mm.running import point_at_data
 PACKAGES = ("dirdet", "torch", "torchvision", "onedl-mmdetection", "onedl-mmcv")
 _OPTIONS = (
     click.argument("config"),
-    click.option("--weights", type=click.Path(path_type=Path), help="A checkpoint of CONFIG [its fresh weights]."),
+    click.option(
+        "--weights",
+        type=click.Path(path_type=Path),
+        help="A checkpoint of CONFIG, with its DIR head or without [fresh weights].",
+    ),
     click.option("--data", type=click.Path(path_type=Path), help="Where the data set is [the config's data_root]."),
     click.option("--ann", help="COCO JSON of the pictures to use, below the data set's folder [the config's]."),
     click.option(
