@@ -5,7 +5,6 @@ import re
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Generator, Sequence
@@ -15,13 +14,12 @@ from pathlib import Path
 
 import httpx
 
+from dirdet.bench.serving import serving
 from dirdet.detector import MAX_BATCH, Detector, PlacedPicture, canvas_batch
 from dirdet.errors import EngineError
 from dirdet.options import DetectOptions
 from dirdet.pictures import read_picture
 from dirdet.tensors import CanvasBatch
-
-START_S = 120
 
 
 @dataclass(frozen=True)
@@ -78,25 +76,16 @@ def job(pictures: Path, *options: str) -> Pass:
 @contextmanager
 def posting(pictures: Sequence[Path], *options: str) -> Generator[Callable[[], Pass]]:
     """A loop over POST /detect, one picture after the other, to `dirdet serve` in a process of its own."""
-    command = [sys.executable, "-m", "dirdet", "serve", "--port", "0", *options]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-        try:
-            url = f"http://127.0.0.1:{_port(process)}"
-            with httpx.Client(base_url=url, timeout=60) as client:
-                until = time.monotonic() + START_S
-                while client.get("/health/ready").status_code != 200 and time.monotonic() < until:
-                    time.sleep(0.1)
+    with serving(*options) as port, httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
 
-                def run() -> Pass:
-                    began, found = time.perf_counter(), 0
-                    for path in pictures:
-                        answer = client.post("/detect", files={"image": path.read_bytes()}).raise_for_status()
-                        found += len(answer.json()["images"][0]["detections"])
-                    return Pass(time.perf_counter() - began, found)
+        def run() -> Pass:
+            began, found = time.perf_counter(), 0
+            for path in pictures:
+                answer = client.post("/detect", files={"image": path.read_bytes()}).raise_for_status()
+                found += len(answer.json()["images"][0]["detections"])
+            return Pass(time.perf_counter() - began, found)
 
-                yield run
-        finally:
-            process.terminate()
+        yield run
 
 
 @contextmanager
@@ -122,15 +111,3 @@ def inferring(pictures: Sequence[Path], config: str, checkpoint: Path) -> Genera
             yield run
         finally:
             process.stdin.close()
-
-
-def _port(process: "subprocess.Popen[str]") -> int:
-    assert process.stderr is not None
-    said: list[str] = []
-    for line in process.stderr:
-        said.append(line)
-        if found := re.search(r"listening on http://127\.0\.0\.1:(\d+)", line):
-            # Else the pipe fills up, and the server waits for somebody to read what it logs.
-            threading.Thread(target=process.stderr.read, daemon=True).start()
-            return int(found[1])
-    raise EngineError(f"dirdet serve did not start: {' '.join(said[-2:]).strip()}")

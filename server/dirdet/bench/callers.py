@@ -3,9 +3,10 @@
 import asyncio
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import cycle
+from typing import Any
 
 from dirdet.deadline import HEADER
 
@@ -28,8 +29,17 @@ class Call:
     ended_s: float
 
 
-async def call(port: int, body: bytes, *, timeout_s: float | None = None) -> Call:
-    """One POST /detect on a connection of its own to this machine."""
+async def call(
+    port: int, body: bytes, *, timeout_s: float | None = None, right: Callable[[Any], bool] | None = None
+) -> Call:
+    """One POST /detect on a connection of its own to this machine.
+
+    Args:
+        port: of the gateway.
+        body: a JPEG file.
+        timeout_s: that the request asks for.
+        right: whether the answer's content is; one that is wrong counts as none.
+    """
     begun_s = time.perf_counter()
     try:
         async with asyncio.timeout(FORGOTTEN_S):
@@ -47,15 +57,24 @@ async def call(port: int, body: bytes, *, timeout_s: float | None = None) -> Cal
                 writer.close()
         status = int(answer.split(b" ", 2)[1])
         if status == 200:
-            json.loads(answer.partition(b"\r\n\r\n")[2])
+            content = json.loads(answer.partition(b"\r\n\r\n")[2])
+            if right is not None and not right(content):
+                status = 0
     except (OSError, ValueError, IndexError):
         status = 0
     ended_s = time.perf_counter()
     return Call(status, ended_s - begun_s, ended_s)
 
 
-async def closed_loop(port: int, bodies: Sequence[bytes], *, callers: int, seconds: float) -> float:
-    """Answered requests a second, of callers each of whom asks again as soon as it is answered."""
+async def closed_loop(
+    port: int,
+    bodies: Sequence[bytes],
+    *,
+    callers: int,
+    seconds: float,
+    right: Callable[[Any], bool] | None = None,
+) -> float:
+    """Answered requests a second, of callers each of whom asks again as soon as it is answered; see `call`."""
     end_s = time.perf_counter() + seconds
     bodies_in_turn = cycle(bodies)
     answered = 0
@@ -63,7 +82,7 @@ async def closed_loop(port: int, bodies: Sequence[bytes], *, callers: int, secon
     async def ask() -> None:
         nonlocal answered
         while time.perf_counter() < end_s:
-            found = await call(port, next(bodies_in_turn))
+            found = await call(port, next(bodies_in_turn), right=right)
             answered += found.status == 200
 
     begun_s = time.perf_counter()

@@ -78,6 +78,13 @@ PLANNED: Sequence[Planned] = (
         ("at least 0.9 answered in time", "refused within 50 ms", "many sizes at least 0.9 of one size"),
     ),
     Planned(
+        "growth",
+        ("growth", "{picture}", "--rounds", "2", "--pictures", "8", "--seconds", "0.7"),
+        ("a default of the engine and the gateway at least 0.95 of the best value",),
+        packages=("onnx",),
+        extra="export",
+    ),
+    Planned(
         "throughput",
         ("throughput", "{picture}", "--seconds", "1", "--precision", "float32"),
         packages=("torch", "onnx"),

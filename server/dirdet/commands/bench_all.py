@@ -1,5 +1,6 @@
 """All measurements one after another with few rounds, and one table of all goals."""
 
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -36,6 +37,9 @@ def command(
     Each runs by itself; one that fails, or lacks a program or a package, is told and does not end the others. The exit
     status is 1 if one failed; a goal that is missed is no failure.
     """
+    # As Ctrl-C: what runs is ended first.
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    click.get_current_context().call_on_close(lambda: signal.signal(signal.SIGTERM, before))
     folder.mkdir(parents=True, exist_ok=True)
     materials = Materials(picture, folder / "materials")
     until = time.monotonic() + 60 * minutes

@@ -1,0 +1,1 @@
+"""How speed changes with what can be larger: canvas, batch, threads, callers, proposals."""
