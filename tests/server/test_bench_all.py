@@ -11,7 +11,7 @@ from PIL import Image
 
 from dirdet.bench import one_after_another
 from dirdet.bench.goals import counted, goals_table
-from dirdet.bench.materials import PART_WH, PARTS, TRUNK, Materials
+from dirdet.bench.materials import LEARNED, PART_WH, TRUNK, Materials
 from dirdet.bench.one_after_another import Outcome, run
 from dirdet.bench.planned import PLANNED, Planned
 from dirdet.bench.report import Goal, Report, Row
@@ -79,7 +79,7 @@ def test_what_is_missing_is_told_and_nothing_is_started(materials: Materials, tm
 
 
 def test_one_that_fails_is_told_by_its_last_words(materials: Materials, tmp_path: Path) -> None:
-    found = run(Planned("a", ["nms", "--no-such"]), materials, tmp_path, left_s=60, triton=None)
+    found = run(Planned("a", ["table", "--no-such"]), materials, tmp_path, left_s=60, triton=None)
     assert found.state == "failed"
     assert "--no-such" in found.why
     assert "--no-such" in (tmp_path / "a.log").read_text()
@@ -105,8 +105,8 @@ def test_materials_are_made_of_one_picture(bundle_folder: Path, materials: Mater
     with Image.open(Path(jpegs) / "3.jpg") as made, Image.open(EXAMPLE) as whole:
         assert made.size == (2 * whole.width, 2 * whole.height)
     told = json.loads((Path(data) / "annotations" / "train.json").read_text())
-    assert len(told["images"]) == PARTS
-    assert len(told["annotations"]) > PARTS
+    assert len(told["images"]) == LEARNED
+    assert len(told["annotations"]) > LEARNED
     assert len(told["categories"]) == 12
     with Image.open(Path(data) / told["images"][0]["file_name"]) as part:
         assert part.size == PART_WH

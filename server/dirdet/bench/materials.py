@@ -15,7 +15,8 @@ from dirdet.pictures import read_picture
 
 # Of a part of the picture: that of the scenes, which the shipped detector knows.
 PART_WH = (320, 240)
-PARTS = 64
+# In a folder, so that what a job does once is little of it; and in a data set.
+PARTS, LEARNED = 160, 64
 # The plain detector that every scenes detector begins from, in a clone.
 TRUNK = Path("training/weights/scenes_trunk_float16.pth")
 
@@ -83,16 +84,16 @@ def _cut(picture: Path) -> Iterator[Image.Image]:
         yield ImageOps.mirror(part) if number % 2 else part
 
 
-def _parts(picture: Path, folder: Path) -> Path:
+def _parts(picture: Path, folder: Path, number_of: int = PARTS) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
-    for number, part in enumerate(islice(_cut(picture), PARTS)):
+    for number, part in enumerate(islice(_cut(picture), number_of)):
         part.save(folder / f"{number:03d}.jpg", quality=95)
     return folder
 
 
 def _data_set(picture: Path, folder: Path) -> Path:
     """The parts with what the shipped detector finds in them, as if it were true: good for nothing but timing."""
-    _parts(picture, folder)
+    _parts(picture, folder, LEARNED)
     detector = Detector.open()
     images: list[dict[str, object]] = []
     annotations: list[dict[str, object]] = []
