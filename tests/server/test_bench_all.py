@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from click.testing import CliRunner
 from PIL import Image
@@ -13,7 +14,7 @@ from dirdet.bench import one_after_another
 from dirdet.bench.goals import counted, goals_table
 from dirdet.bench.materials import LEARNED, PART_WH, TRUNK, Materials
 from dirdet.bench.one_after_another import Outcome, run
-from dirdet.bench.planned import PLANNED, Planned
+from dirdet.bench.planned import EXTRAS, PLANNED, Planned
 from dirdet.bench.report import Goal, Report, Row
 from dirdet.cli import cli
 from dirdet.commands import bench_all
@@ -36,10 +37,11 @@ def materials(tmp_path: Path) -> Materials:
 
 
 def test_every_measurement_that_is_registered_is_planned() -> None:
-    registered = set(BenchGroup("bench").list_commands(Any))
+    registered = set(BenchGroup("bench").list_commands(click.Context(BenchGroup("bench"))))
     assert registered - {"all", "table"} <= {each.arguments[0] for each in PLANNED}, (
         "an entry in dirdet/bench/planned.py"
     )
+    assert {each.extra for each in PLANNED} - {""} <= set(EXTRAS)
     assert len({each.name for each in PLANNED}) == len(PLANNED)
 
 
@@ -62,12 +64,13 @@ def test_the_table_has_a_line_for_each_goal_and_the_worst_of_rows_that_share_one
     assert counted(outcomes) == "1 met, 1 missed, 1 failed, 3 not run"
 
 
-def test_what_is_missing_is_told_and_nothing_is_started(materials: Materials, tmp_path: Path) -> None:
+def test_what_is_missing_is_told_and_nothing_is_started(
+    materials: Materials, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(one_after_another, "EXTRAS", {"batch": ["no_such_package"]})
     missing = {
         "no-such-program is not installed": Planned("a", ["a"], programs=["no-such-program"]),
-        "'no_such_package' is not installed: pip install '.[batch]'": Planned(
-            "a", ["a"], packages=["no_such_package"], extra="batch"
-        ),
+        "'no_such_package' is not installed: pip install '.[batch]'": Planned("a", ["a"], extra="batch"),
         "no Triton was given": Planned("a", ["a"], triton=True),
     }
     for why, planned in missing.items():

@@ -32,12 +32,19 @@ def _needs_the_bundle(bundle_folder: Path) -> None:
 
 
 def test_the_knee_is_the_first_value_that_is_as_good_as_the_best() -> None:
-    growing = Curve("it", {1: [10, 50, 12], 2: [96, 95, 97], 4: [100, 100, 100], 8: [90, 90, 90]})
+    growing = Curve("it", {1.0: [10, 50, 12], 2.0: [96, 95, 97], 4.0: [100, 100, 100], 8.0: [90, 90, 90]})
     assert growing.knee == 2
-    falling = {10: [100.0], 20: [96.0], 40: [50.0]}
+    falling = {10.0: [100.0], 20.0: [96.0], 40.0: [50.0]}
     assert Curve("it", falling, knee_is="up to").knee == 20
     # As many pixels a second from 20 on.
-    assert Curve("it", falling, work={10: 1, 20: 2, 40: 4}).knee == 20
+    assert Curve("it", falling, work={10.0: 1, 20.0: 2, 40.0: 4}).knee == 20
+
+
+def test_a_round_in_which_the_machine_was_busy_counts_for_nothing() -> None:
+    quiet, busy = [100.0, 100.0], [10.0, 10.0]
+    curve = Curve("it", {1.0: [*quiet, *busy, 9], 2.0: [*(1.2 * rate for rate in quiet + busy), 12]}, default=1)
+    assert curve.knee == 2
+    assert curve.shares[2] / curve.shares[1] == pytest.approx(1.2)
 
 
 def test_a_default_is_held_against_the_best_value() -> None:

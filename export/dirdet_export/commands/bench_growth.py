@@ -1,6 +1,6 @@
 """How pictures a second grow or fall with canvas, batch, threads, proposals, callers and the gateway's options."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from io import BytesIO
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from dirdet.bench.growth.plot import plot as draw
 from dirdet.bench.machine import machine
 from dirdet.bench.report import Report
 from dirdet.bench.telling import command_line, shown, tell
+from dirdet.bundle import Bundle
 from dirdet.extras import import_extra
 from dirdet.pictures import read_picture
 from dirdet.shipped import open_bundle
@@ -71,16 +72,23 @@ def command(
             curves[name] = caller_curve(body, turns, seconds=seconds, told=told)
         else:
             curves[name] = option_curve(options()[name], body, turns, seconds=seconds, told=told)
-    facts = {
-        "picture": f"{pixels.width} x {pixels.height}",
-        "knee": RULE,
-        "curves": {curve.title: curve.content() for curve in curves.values()},
-    }
-    rows = [row for curve in curves.values() for row in curve.rows()]
-    report = Report(f"Pictures a second of {bundle.manifest.name}", command_line(), machine(PACKAGES), rows, facts)
+        if out is not None:  # what is there is kept if the rest fails
+            _report(bundle, pixels, curves.values()).write(out)
+    report = _report(bundle, pixels, curves.values())
     tell(report, out)
     if plot is not None:
         draw(report.content(), plot)
+
+
+def _report(bundle: Bundle, picture: Image.Image, curves: Iterable[Curve]) -> Report:
+    told = list(curves)
+    facts = {
+        "picture": f"{picture.width} x {picture.height}",
+        "knee": RULE,
+        "curves": {curve.title: curve.content() for curve in told},
+    }
+    rows = [row for curve in told for row in curve.rows()]
+    return Report(f"Pictures a second of {bundle.manifest.name}", command_line(), machine(PACKAGES), rows, facts)
 
 
 def _engine_curve(name: str) -> Callable[..., Curve]:

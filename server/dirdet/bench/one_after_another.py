@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from dirdet.bench.materials import Materials
-from dirdet.bench.planned import Planned
+from dirdet.bench.planned import EXTRAS, Planned
 from dirdet.errors import NotFoundError, install_hint
 
 # What it has started ends with it; longer than this nothing takes to end.
@@ -80,7 +80,7 @@ def _missing(planned: Planned, triton: str | None) -> str:
     for program in planned.programs:
         if shutil.which(program) is None:
             return f"{program} is not installed"
-    for package in planned.packages:
+    for package in EXTRAS.get(planned.extra, ()):
         if importlib.util.find_spec(package) is None:
             return f"the package {package!r} is not installed: {install_hint(planned.extra)}"
     return ""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from statistics import median
+from statistics import mean, median
 from typing import Any, Literal
 
 from dirdet.bench.report import Goal, Row
@@ -41,9 +41,18 @@ class Curve:
         return self.labels.get(value, f"{value:g}")
 
     @property
+    def shares(self) -> dict[float, float]:
+        """Rates as shares of the mean of their round, medians of the rounds: what slows a round counts for nothing."""
+        means = [mean(each) for each in zip(*self.rates.values(), strict=True)]
+        return {
+            value: median(rate / of for rate, of in zip(rates, means, strict=True))
+            for value, rates in self.rates.items()
+        }
+
+    @property
     def knee(self) -> float:
         """Where the curve bends, by the rule of `knee_is`."""
-        done = {value: median(rates) * self.work.get(value, 1.0) for value, rates in self.rates.items()}
+        done = {value: share * self.work.get(value, 1.0) for value, share in self.shares.items()}
         near = [value for value, rate in done.items() if rate >= (1 - NEAR) * max(done.values())]
         return min(near) if self.knee_is == "from" else max(near)
 
@@ -51,7 +60,8 @@ class Curve:
         """A row for each value, and one for the default against the best."""
         rows = [Row(self.label(value), rates, unit="/s", group=self.title) for value, rates in self.rates.items()]
         if self.chosen and self.default is not None and self.default in self.rates:
-            best = max(self.rates, key=lambda value: median(self.rates[value]))
+            shares = self.shares
+            best = max(shares, key=shares.__getitem__)
             rates = self.rates[self.default]
             name = f"the default, {self.label(self.default)}"
             rows.append(Row(name, rates, unit="/s", against=self.label(best), goal=GOAL, group=self.title))
