@@ -8,7 +8,6 @@ arguments are what `dirdet.bench.materials` makes.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-
 # Packages, as they are imported, by which an extra is known to be installed.
 EXTRAS: Mapping[str, Sequence[str]] = {
     "batch": ("pyarrow",),
