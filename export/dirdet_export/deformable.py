@@ -1,6 +1,7 @@
 """Puts traceable deformable convolutions in the place of mmcv's, which bake the size of a traced picture."""
 
 # First: the plug-in gives mmcv the operators that it imports.
+import dirdet_training.mm  # noqa: F401  # pyright: ignore[reportUnusedImport]
 
 # isort: split
 import copy
