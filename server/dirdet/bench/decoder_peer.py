@@ -1,0 +1,68 @@
+"""Another project's decoder under the same loop as dirdet's; it runs in an environment where dirdet is not."""
+
+# pyright: basic, reportMissingImports=false, reportMissingModuleSource=false
+
+import json
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+
+def decoder(name: str) -> Callable[[bytes], Any]:
+    """What gives pixels [H, W, 3] RGB of a file's bytes, on one thread."""
+    import numpy as np
+
+    if name == "opencv":
+        import cv2
+
+        cv2.setNumThreads(1)
+        return lambda content: cv2.cvtColor(cv2.imdecode(np.frombuffer(content, np.uint8), 1), cv2.COLOR_BGR2RGB)
+    if name == "simplejpeg":
+        import simplejpeg
+
+        return simplejpeg.decode_jpeg
+    import torch
+    from torchvision.io import ImageReadMode, decode_image
+
+    torch.set_num_threads(1)
+    rgb = ImageReadMode.RGB
+    return lambda content: decode_image(torch.frombuffer(bytearray(content), dtype=torch.uint8), rgb).permute(1, 2, 0)
+
+
+def rate(work: Callable[[bytes], Any], contents: list[bytes], threads: int, seconds: float) -> float:
+    """As dirdet.bench.decoding_rates has it."""
+    counts = [0] * threads
+    go = threading.Barrier(threads + 1)
+
+    def loop(index: int) -> None:
+        go.wait()
+        until = time.perf_counter() + seconds
+        while time.perf_counter() < until or not counts[index]:
+            work(contents[counts[index] % len(contents)])
+            counts[index] += 1
+
+    workers = [threading.Thread(target=loop, args=(index,)) for index in range(threads)]
+    for worker in workers:
+        worker.start()
+    go.wait()
+    began = time.perf_counter()
+    for worker in workers:
+        worker.join()
+    return sum(counts) / (time.perf_counter() - began)
+
+
+if __name__ == "__main__":
+    import numpy
+
+    decode = decoder(sys.argv[1])
+    for line in sys.stdin:
+        order = json.loads(line)
+        if "decode" in order:
+            numpy.save(order["out"], numpy.asarray(decode(Path(order["decode"]).read_bytes())))
+            print("null", flush=True)
+        else:
+            contents = [Path(name).read_bytes() for name in order["files"]]
+            print(rate(decode, contents, order["threads"], order["seconds"]), flush=True)
