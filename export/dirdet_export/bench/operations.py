@@ -1,6 +1,6 @@
 """Floating-point operations of a network's nodes, by the shapes that they really had."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import prod
@@ -67,9 +67,9 @@ def shares(served: Sequence[Sequence[NodeRun]], exported: Iterable[NodeRun]) -> 
         served: runs of the network as it is served.
         exported: its nodes as it was exported: what is fused is counted there.
     """
-    seconds: list[Counter[str]] = []
+    seconds: list[defaultdict[str, float]] = []
     for nodes in served:
-        seconds.append(Counter())
+        seconds.append(defaultdict(float))
         for node in nodes:
             seconds[-1][kind_of(node)] += node.seconds
     flops = Counter[str]()

@@ -185,9 +185,11 @@ def time_stage(stage: Stage, rounds: Iterable[int], group: str) -> tuple[list[Ro
     def seeing(runtime: str, steps: Callable[[], dict[str, float]]) -> Callable[[], None]:
         return lambda: seen[runtime].append(steps())
 
-    runs = {runtime: seeing(runtime, steps) for runtime, steps in stage.steps().items()}
+    runs: dict[str, Callable[[], object]] = {
+        runtime: seeing(runtime, steps) for runtime, steps in stage.steps().items()
+    }
     runs["torchvision"] = seeing("torchvision", lambda: dict(operations_summed(heads)))
-    runs["wall"] = lambda: stage.detect()
+    runs["wall"] = stage.detect
     taken = in_turns(runs, rounds, warm_up=WARM_UP)
     rows: list[Row] = []
     for runtime, file in RUNTIMES.items():

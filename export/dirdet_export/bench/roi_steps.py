@@ -12,7 +12,7 @@ from dirdet_export.bench.sessions import NodeRun
 ALIGN = frozenset({"RoiAlign", "torchvision::roi_align"})
 NMS = frozenset({"NonMaxSuppression", "torchvision::nms"})
 LINEAR = frozenset({"Gemm", "FusedGemm", "aten::linear", "aten::addmm"})
-STEPS = (
+STEPS: tuple[str, ...] = (
     "levels side by side, best anchors, boxes",
     "proposal NMS",
     "RoIAlign of proposals",
@@ -64,7 +64,8 @@ def steps_of(operations: Iterable[Operation]) -> dict[str, float]:
 def operations_of_torch(run: Callable[[], object]) -> list[Operation]:
     """Operators that torch's profiler saw, without those that others call."""
     # Without Kineto, which writes lines of its own to standard error.
-    with torch.autograd.profiler.profile(use_kineto=False) as profile:  # pyright: ignore[reportPrivateImportUsage]
+    profile: Any = torch.autograd.profiler.profile(use_kineto=False)
+    with profile:
         run()
     events = sorted(
         (event for event in profile.function_events or [] if _is_outermost(event)),

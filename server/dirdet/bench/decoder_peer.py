@@ -1,35 +1,34 @@
 """Another project's decoder under the same loop as dirdet's; it runs in an environment where dirdet is not."""
 
-# pyright: basic, reportMissingImports=false, reportMissingModuleSource=false
-
 import json
 import sys
 import threading
 import time
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 
 def decoder(name: str) -> Callable[[bytes], Any]:
     """What gives pixels [H, W, 3] RGB of a file's bytes, on one thread."""
-    import numpy as np
-
     if name == "opencv":
-        import cv2
-
+        cv2 = import_module("cv2")
         cv2.setNumThreads(1)
         return lambda content: cv2.cvtColor(cv2.imdecode(np.frombuffer(content, np.uint8), 1), cv2.COLOR_BGR2RGB)
     if name == "simplejpeg":
-        import simplejpeg
-
-        return simplejpeg.decode_jpeg
-    import torch
-    from torchvision.io import ImageReadMode, decode_image
-
+        return import_module("simplejpeg").decode_jpeg
+    torch, images = import_module("torch"), import_module("torchvision.io")
     torch.set_num_threads(1)
-    rgb = ImageReadMode.RGB
-    return lambda content: decode_image(torch.frombuffer(bytearray(content), dtype=torch.uint8), rgb).permute(1, 2, 0)
+    rgb = images.ImageReadMode.RGB
+
+    def by_torchvision(content: bytes) -> Any:
+        held = torch.frombuffer(bytearray(content), dtype=torch.uint8)
+        return images.decode_image(held, rgb).permute(1, 2, 0)
+
+    return by_torchvision
 
 
 def rate(work: Callable[[bytes], Any], contents: list[bytes], threads: int, seconds: float) -> float:
@@ -55,13 +54,11 @@ def rate(work: Callable[[bytes], Any], contents: list[bytes], threads: int, seco
 
 
 if __name__ == "__main__":
-    import numpy
-
     decode = decoder(sys.argv[1])
     for line in sys.stdin:
         order = json.loads(line)
         if "decode" in order:
-            numpy.save(order["out"], numpy.asarray(decode(Path(order["decode"]).read_bytes())))
+            np.save(order["out"], np.asarray(decode(Path(order["decode"]).read_bytes())))
             print("null", flush=True)
         else:
             contents = [Path(name).read_bytes() for name in order["files"]]
