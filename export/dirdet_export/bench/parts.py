@@ -29,6 +29,7 @@ class Parts:
 
     Attributes:
         device: where both are.
+        stage: roi_stage.pt.
         maps: names of the trunk's outputs.
         request: names of what the RoI stage takes beside them.
     """
@@ -48,7 +49,7 @@ class Parts:
         self._half = precision == "float16"
         self._trunk = trunk_session(bundle.file(TRUNK), device, half=self._half)
         extra = {SIGNATURE: ""}
-        self._stage: Any = torch.jit.load(str(bundle.file(ROI_STAGE)), map_location=device, _extra_files=extra)
+        self.stage: Any = torch.jit.load(str(bundle.file(ROI_STAGE)), map_location=device, _extra_files=extra)
         signature: dict[str, list[str]] = json.loads(extra[SIGNATURE])
         self.maps = [output.name for output in self._trunk.get_outputs()]
         self.request = signature["inputs"][len(self.maps) :]
@@ -87,7 +88,7 @@ class Parts:
         # As Triton's Python backend runs it: shapes differ from batch to batch.
         as_traced = torch.jit.optimized_execution(False)  # pyright: ignore[reportPrivateImportUsage]
         with torch.inference_mode(), as_traced, precision:
-            outputs = self._stage(*maps, *(request[name] for name in self.request))
+            outputs = self.stage(*maps, *(request[name] for name in self.request))
         return dict(zip(self._outputs, outputs, strict=True))
 
     def detect(self, batch: CanvasBatch) -> Candidates:
