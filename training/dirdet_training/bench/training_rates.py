@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from math import inf, isfinite
 
 from dirdet.bench.report import Goal, Row
 from dirdet.bench.turns import in_turns
@@ -88,13 +89,19 @@ def time_trainings(
 def difference(losses: Sequence[dict[str, float]], others: Sequence[dict[str, float]]) -> float:
     """The largest share by which a loss differs from another's of the same iteration and name.
 
-    The sum, which DIR's losses are part of, is left out.
+    The sum, which DIR's losses are part of, is left out. Infinite where a loss is no number.
     """
     return max(
         (
-            max(0.0, abs(one[name] - other[name]) - LEAST) / max(abs(other[name]), LEAST)
+            _share(one[name], other[name])
             for one, other in zip(losses, others, strict=True)
             for name in (one.keys() & other.keys()) - {"loss"}
         ),
         default=0.0,
     )
+
+
+def _share(value: float, other: float) -> float:
+    if not (isfinite(value) and isfinite(other)):
+        return inf
+    return max(0.0, abs(value - other) - LEAST) / max(abs(other), LEAST)

@@ -61,7 +61,7 @@ def command(
         rates = time_trainings(
             both, ways, shown(rounds + WARM_UP_ROUNDS, "train"), batch_size=size, iterations=iterations
         )
-        _tell_rates(rates, f"Training {config}, {size} pictures an iteration", out, plot)
+        tell_rates(rates, f"Training {config}, {size} pictures an iteration", out, plot)
         return
     found = time_steps(both, shown(rounds + WARM_UP, "train"), batch_size=size)
     report(
@@ -73,7 +73,8 @@ def command(
     )
 
 
-def _tell_rates(rates: TrainingRates, what: str, out: Path | None, plot: Path | None) -> None:
+def tell_rates(rates: TrainingRates, what: str, out: Path | None, plot: Path | None) -> None:
+    """Prints a comparison of trainings; raises UnequalLossesError where they do not compute the same."""
     unequal = {name: share for name, share in rates.differing.items() if share > SHARE and name != MIXED.name}
     if unequal:
         raise UnequalLossesError(f"losses differ from {STOCK}'s by more than {SHARE:.1%}: {unequal}")
