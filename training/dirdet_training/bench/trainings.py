@@ -20,6 +20,7 @@ from dirdet.errors import DirdetError
 from dirdet_training.bench.turn_hook import GO, STOP, TurnHook
 from dirdet_training.bench.twins import Twins
 from dirdet_training.memory import keep_freed_memory
+from dirdet_training.mm.configs import drop_pretrained
 from dirdet_training.mm.running import train
 from dirdet_training.mm.speed import alone
 
@@ -119,6 +120,7 @@ def trainings(both: Twins, ways: Sequence[Way]) -> Iterator[dict[str, Training]]
 
 def _prepare(cfg: Config, way: Way, start: Path) -> None:
     """What makes trainings comparable."""
+    drop_pretrained(cfg.model)
     cfg.load_from, cfg.resume, cfg.work_dir, cfg.log_level = str(start), False, str(start.with_suffix("")), "ERROR"
     cfg.optim_wrapper.optimizer.lr = 0.0
     cfg.randomness = {"seed": 0}
