@@ -1,6 +1,5 @@
 """Whole trainings of the same detector, each in a process of its own, that take turns."""
 
-import copy
 import importlib
 import multiprocessing
 import os
@@ -17,7 +16,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 from dirdet.errors import DirdetError
-from dirdet_training.bench.turn_hook import GO, STOP, TurnHook
+from dirdet_training.bench.turn_hook import GO, STOP, listen
 from dirdet_training.bench.twins import Twins
 from dirdet_training.memory import keep_freed_memory
 from dirdet_training.mm.configs import drop_pretrained
@@ -134,8 +133,8 @@ def _prepare(cfg: Config, way: Way, start: Path) -> None:
 def _run(connection: Connection, cfg: Config, way: Way) -> None:
     # Standard output belongs to the parent's table.
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    cfg = copy.deepcopy(cfg)
-    cfg.custom_hooks = [*cfg.get("custom_hooks", []), TurnHook(connection)]
+    listen(connection)
+    cfg.custom_hooks = [*cfg.get("custom_hooks", []), {"type": "TurnHook"}]
     if not way.stock:
         train(cfg, resume=False, amp=way.amp, trust_checkpoint=False)
         return

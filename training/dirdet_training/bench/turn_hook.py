@@ -4,19 +4,25 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from mmengine.hooks import Hook
+from mmengine.registry import HOOKS
 
 GO, STOP = "go", "stop"
 
+# A config that names the hook can hold no connection.
+_ends: list[Connection] = []
 
+
+def listen(connection: Connection) -> None:
+    """Gives this process's hook its end of a connection; before training is built."""
+    _ends[:] = [connection]
+
+
+@HOOKS.register_module()
 class TurnHook(Hook):
     """Waits before each iteration, loading included, for a word from the other side; says the iteration's losses."""
 
     # After all others: their work is part of an iteration.
     priority = "LOWEST"
-
-    def __init__(self, connection: Connection) -> None:
-        """Takes this side's end."""
-        self._connection = connection
 
     def before_train(self, runner: Any) -> None:  # noqa: ANN401, ARG002
         """Says that everything is built."""
@@ -33,9 +39,10 @@ class TurnHook(Hook):
         self._next({name: float(value) for name, value in (outputs or {}).items() if "loss" in name})
 
     def _next(self, losses: dict[str, float]) -> None:
-        self._connection.send(losses)
+        [connection] = _ends
+        connection.send(losses)
         try:
-            word = self._connection.recv()
+            word = connection.recv()
         except EOFError:
             word = STOP
         if word == STOP:
