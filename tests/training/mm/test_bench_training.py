@@ -27,7 +27,7 @@ def test_trainings_take_turns_and_their_losses_are_compared(tiny_config, tmp_pat
 
 def test_losses_that_differ_end_the_measurement():
     rates = TrainingRates([Row(STOCK, [1.0], unit="/s")], {OURS: 0.02})
-    with pytest.raises(bench_train.UnequalLossesError, match=r"more than 0\.1%"):
+    with pytest.raises(bench_train.UnequalLossesError, match=r"more than 0\.01%"):
         bench_train.tell_rates(rates, "Training", None, None)
 
 

@@ -18,8 +18,8 @@ LEVERS = (
     Way("and pools over threads", stock=True, pooling=True),
 )
 MIXED = Way(f"{OURS_WITH_DIR}, --amp", with_dir=True, amp=True)
-# A loss equals another within this share of it, and this much: rounding, and where it moves a box past a threshold.
-SHARE, LEAST = 1e-3, 1e-5
+# A loss equals another within this share of it, and this much: what rounding does to it.
+SHARE, LEAST = 1e-4, 1e-6
 
 
 @dataclass(frozen=True)

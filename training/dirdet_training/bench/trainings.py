@@ -5,7 +5,7 @@ import multiprocessing
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -75,7 +75,7 @@ class Training:
 
     def end(self) -> None:
         """Ends the process."""
-        if self._process.is_alive():
+        with suppress(OSError):  # it may have ended by itself
             self._connection.send(STOP)
         self._connection.close()
         self._process.join(30)
@@ -105,7 +105,7 @@ def trainings(both: Twins, ways: Sequence[Way]) -> Iterator[dict[str, Training]]
             cfg, kept = alone(both.cfg, weights, "dir" if way.with_dir else None)
             start = Path(folder) / f"{number}.pth"
             torch.save({"state_dict": kept}, start)
-            _prepare(cfg, way, start)
+            _prepare(cfg, start)
             here, there = context.Pipe()
             process = context.Process(target=_run, args=(there, cfg, way))
             process.start()
@@ -117,7 +117,7 @@ def trainings(both: Twins, ways: Sequence[Way]) -> Iterator[dict[str, Training]]
         yield found
 
 
-def _prepare(cfg: Config, way: Way, start: Path) -> None:
+def _prepare(cfg: Config, start: Path) -> None:
     """What makes trainings comparable."""
     drop_pretrained(cfg.model)
     cfg.load_from, cfg.resume, cfg.work_dir, cfg.log_level = str(start), False, str(start.with_suffix("")), "ERROR"
@@ -126,8 +126,6 @@ def _prepare(cfg: Config, way: Way, start: Path) -> None:
     for part in ("val", "test"):
         for key in ("dataloader", "cfg", "evaluator"):
             cfg.pop(f"{part}_{key}", None)
-    if way.stock and cfg.model.backbone.type == "EfficientNetLite0":
-        cfg.model.backbone.channels_last = False
 
 
 def _run(connection: Connection, cfg: Config, way: Way) -> None:

@@ -23,19 +23,18 @@ class EfficientNetLite0(BaseModule):
     BatchNorm uses its ImageNet statistics and never learns: batches of a detector are too small for it.
     """
 
-    def __init__(self, *, frozen_stages: int = 2, pretrained: bool = True, channels_last: bool = True) -> None:
+    def __init__(self, *, frozen_stages: int = 2, pretrained: bool = True) -> None:
         """Builds timm's model and gives it the ImageNet weights.
 
         Args:
             frozen_stages: the stem and this many of the seven block stages do not learn; 2 reaches stride 4, 3
                 stride 8.
             pretrained: False leaves the weights random, for a checkpoint that will replace them.
-            channels_last: that layout of features in training on a CPU; the same numbers, faster.
         """
         super().__init__()
         # The weights were trained with symmetric padding: not timm's tf_ variant.
         self.net: Any = timm.create_model("efficientnet_lite0", features_only=True, out_indices=(1, 2, 3, 4))
-        self.frozen_stages, self.channels_last = frozen_stages, channels_last
+        self.frozen_stages = frozen_stages
         if pretrained:
             self._load_imagenet()
         for module in self.modules():
@@ -64,7 +63,7 @@ class EfficientNetLite0(BaseModule):
 
     def forward(self, pictures: Tensor) -> tuple[Tensor, ...]:
         """Features of normalised pictures [B, 3, H, W], finest first: [B, C_l, H / 2^(l+2), W / 2^(l+2)]."""
-        if self.channels_last and self.training and pictures.device.type == "cpu":
+        if self.training and pictures.device.type == "cpu":
             # Depthwise convolutions train two to three times faster on a CPU with channels last.
             pictures = pictures.contiguous(memory_format=torch.channels_last)
         return tuple(self.net(pictures))
