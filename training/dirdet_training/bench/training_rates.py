@@ -28,7 +28,8 @@ class TrainingRates:
 
     Attributes:
         rows: pictures a second, and seconds an iteration with DIR against without.
-        differing: by way, the largest share by which a loss differed from the stock training's.
+        differing: by way, the largest share by which a loss differed from the stock training's; a way that differs by
+            more than `SHARE` has no row.
     """
 
     rows: list[Row]
@@ -61,6 +62,7 @@ def time_trainings(
         stock = running[ways[0].name].losses
         differing = {way.name: difference(running[way.name].losses, stock) for way in ways[1:]}
     pictures = batch_size * iterations
+    seconds = {name: taken for name, taken in seconds.items() if differing.get(name, 0) <= SHARE or name == MIXED.name}
     rows = [
         Row(
             name,

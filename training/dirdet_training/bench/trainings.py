@@ -4,7 +4,7 @@ import importlib
 import multiprocessing
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -92,7 +92,7 @@ class Training:
 
 
 @contextmanager
-def trainings(both: Twins, ways: Sequence[Way]) -> Iterator[dict[str, Training]]:
+def trainings(both: Twins, ways: Sequence[Way]) -> Generator[dict[str, Training]]:
     """Starts one training a way, all from the same weights, with the same seed and the learning rate 0.
 
     An update costs what it costs, and the losses of an iteration can be compared, whichever iteration it is.
@@ -131,6 +131,8 @@ def _prepare(cfg: Config, start: Path) -> None:
 def _run(connection: Connection, cfg: Config, way: Way) -> None:
     # Standard output belongs to the parent's table.
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    # Loaders' workers are forked, as in any training; only this process was not.
+    multiprocessing.set_start_method("fork", force=True)
     listen(connection)
     cfg.custom_hooks = [*cfg.get("custom_hooks", []), {"type": "TurnHook"}]
     if not way.stock:

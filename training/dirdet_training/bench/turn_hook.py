@@ -1,8 +1,11 @@
 """A hook by which another process lets a training go on, one whole iteration at a time."""
 
+import random
 from multiprocessing.connection import Connection
 from typing import Any
 
+import numpy as np
+import torch
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 
@@ -23,6 +26,7 @@ class TurnHook(Hook):
 
     # After all others: their work is part of an iteration.
     priority = "LOWEST"
+    _iteration = 0
 
     def before_train(self, runner: Any) -> None:  # noqa: ANN401, ARG002
         """Says that everything is built."""
@@ -36,7 +40,9 @@ class TurnHook(Hook):
         outputs: Any = None,  # noqa: ANN401
     ) -> None:
         """Says the losses by name, and waits."""
-        self._next({name: float(value) for name, value in (outputs or {}).items() if "loss" in name})
+        self._next(
+            {name: float(torch.as_tensor(value).detach()) for name, value in (outputs or {}).items() if "loss" in name}
+        )
 
     def _next(self, losses: dict[str, float]) -> None:
         [connection] = _ends
@@ -47,3 +53,8 @@ class TurnHook(Hook):
             word = STOP
         if word == STOP:
             raise SystemExit(0)
+        # To build a DIR head takes random numbers: without this, samplers would draw others than without it.
+        self._iteration += 1
+        random.seed(self._iteration)
+        np.random.seed(self._iteration)  # noqa: NPY002 - what MMDetection's transforms draw from
+        torch.manual_seed(self._iteration)

@@ -11,7 +11,6 @@ from typing import NoReturn
 import torch
 import torchvision
 from torch import Tensor
-from torch.nn.modules.utils import _pair
 
 from dirdet_training.mm import deform_ops
 from dirdet_training.roi_align import Pooling, roi_align
@@ -138,7 +137,7 @@ def pool_over_threads() -> None:
     def pooled(
         features: Tensor,
         rois: Tensor,
-        output_size: tuple[int, int],
+        output_size: int | tuple[int, int],
         spatial_scale: float = 1.0,
         sampling_ratio: int = 0,
         pool_mode: str = "avg",
@@ -146,7 +145,8 @@ def pool_over_threads() -> None:
     ) -> Tensor:
         if features.device.type != "cpu" or features.dtype != torch.float32 or pool_mode != "avg":
             return mmcvs(features, rois, output_size, spatial_scale, sampling_ratio, pool_mode, aligned)
-        return roi_align(features, rois, Pooling(_pair(output_size), spatial_scale, sampling_ratio, aligned))
+        size_hw = (output_size, output_size) if isinstance(output_size, int) else output_size
+        return roi_align(features, rois, Pooling(size_hw, spatial_scale, sampling_ratio, aligned))
 
     vars(module)["roi_align"] = pooled
 
