@@ -11,8 +11,9 @@ def keep_freed_memory() -> bool:
     """Tells the C library to keep what is freed instead of giving it back to the system.
 
     A step frees every feature map and asks for the same again. What the system has taken back it hands out page by
-    page, each filled with zeros first: a third of the time of a ResNet-50's backbone, FPN and RPN. Holds until the process ends, which then
-    keeps as much as it ever needed at once, and somewhat more where sizes change from step to step.
+    page, each filled with zeros first: a third of the time of a ResNet-50's backbone, FPN and RPN on two cores. Holds
+    until the process ends, which then keeps as much as it ever needed at once, and somewhat more where sizes change
+    from step to step.
 
     Returns:
         Whether the C library knows how: glibc does.

@@ -55,7 +55,8 @@ def roi_align(features: Tensor, rois: Tensor, pooling: Pooling) -> Tensor:
     Raises:
         ValueError: of shapes, or of a picture that is not there.
     """
-    if features.device.type != "cpu" or features.dtype != torch.float32 or torch.jit.is_tracing():  # pyright: ignore[reportPrivateImportUsage]
+    tracing = torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]
+    if features.device.type != "cpu" or features.dtype != torch.float32 or tracing:
         return torchvision.ops.roi_align(
             features,
             rois.to(features.dtype),
