@@ -36,6 +36,10 @@ class Twins:
     cfg: Config
     models: dict[str, Any]
 
+    def weights(self) -> dict[str, Any]:
+        """The state dict of the one with DIR, which holds all of the other's."""
+        return self.models[WITH].state_dict()
+
     def batches(self, split: Literal["train", "test"], size: int) -> Iterator[dict[str, Any]]:
         """Batches of a split's pictures in the order of the file, loaded and transformed, again from the start at
         its end.

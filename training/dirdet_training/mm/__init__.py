@@ -16,6 +16,7 @@ with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
         importlib.import_module(f"mmdet.{_part}")
 
 # Only now: these import mmcv.ops.
+ops.pool_over_threads()
 from dirdet_training.mm import (  # noqa: E402
     backbone,
     cached_training,

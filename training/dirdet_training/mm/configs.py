@@ -50,11 +50,11 @@ def build_model(cfg: Config) -> torch.nn.Module:
     """The config's detector with random weights: none are fetched, since a checkpoint follows."""
     register_all_modules(init_default_scope=True)
     model = copy.deepcopy(cfg.model)
-    _drop_pretrained(model)
+    drop_pretrained(model)
     return MODELS.build(model)
 
 
-def _drop_pretrained(node: object) -> None:
+def drop_pretrained(node: object) -> None:
     """Removes every init_cfg of type Pretrained and every pretrained=True below a config node, in place."""
     if isinstance(node, dict):
         init_cfg = node.get("init_cfg")
@@ -63,7 +63,7 @@ def _drop_pretrained(node: object) -> None:
         if node.get("pretrained"):
             node["pretrained"] = False if node["pretrained"] is True else None
         for value in node.values():
-            _drop_pretrained(value)
+            drop_pretrained(value)
     elif isinstance(node, list | tuple):
         for value in node:
-            _drop_pretrained(value)
+            drop_pretrained(value)

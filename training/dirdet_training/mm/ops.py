@@ -13,6 +13,7 @@ import torchvision
 from torch import Tensor
 
 from dirdet_training.mm import deform_ops
+from dirdet_training.roi_align import Pooling, roi_align
 
 EXTENSION = "mmcv._ext"
 
@@ -123,6 +124,31 @@ def install() -> None:
     masks = sys.modules.get("mmdet.structures.mask.structures")
     if masks is not None:
         vars(masks)["roi_align"] = importlib.import_module("mmcv.ops.roi_align").roi_align
+
+
+def pool_over_threads() -> None:
+    """Has mmcv's RoIAlign pool on the CPU by dirdet's loops; once mmcv.ops can be imported.
+
+    Maximum pooling, other devices and types stay mmcv's own.
+    """
+    module = importlib.import_module("mmcv.ops.roi_align")
+    mmcvs = module.RoIAlignFunction.apply
+
+    def pooled(
+        features: Tensor,
+        rois: Tensor,
+        output_size: int | tuple[int, int],
+        spatial_scale: float = 1.0,
+        sampling_ratio: int = 0,
+        pool_mode: str = "avg",
+        aligned: bool = True,
+    ) -> Tensor:
+        if features.device.type != "cpu" or features.dtype != torch.float32 or pool_mode != "avg":
+            return mmcvs(features, rois, output_size, spatial_scale, sampling_ratio, pool_mode, aligned)
+        size_hw = (output_size, output_size) if isinstance(output_size, int) else output_size
+        return roi_align(features, rois, Pooling(size_hw, spatial_scale, sampling_ratio, aligned))
+
+    vars(module)["roi_align"] = pooled
 
 
 def lacks(name: str) -> bool:

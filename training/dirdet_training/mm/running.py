@@ -11,6 +11,7 @@ from mmengine.device import get_device
 from mmengine.runner import Runner, find_latest_checkpoint
 
 from dirdet.errors import DirdetError
+from dirdet_training.memory import keep_freed_memory
 from dirdet_training.mm.checkpoints import CheckpointError, read_checkpoint
 from dirdet_training.mm.data import DataError as DataError
 from dirdet_training.mm.data import require_data
@@ -59,22 +60,29 @@ def train(cfg: Config, *, resume: Path | bool, amp: bool, trust_checkpoint: bool
         for clean in require_data(cfg, "val", skip_broken=skip_broken).values():
             set_evaluator(cfg, "val", clean)
     if amp:
-        if get_device() == "cpu":
-            raise DeviceError("--amp needs an accelerator: MMEngine has no mixed precision on the CPU")
-        cfg.optim_wrapper.type = "AmpOptimWrapper"
-        cfg.optim_wrapper.loss_scale = "dynamic"
+        _mix_precision(cfg)
     if isinstance(resume, Path):
         cfg.resume, cfg.load_from = True, str(resume)
     elif resume and (newest := find_latest_checkpoint(cfg.work_dir)):
         cfg.resume, cfg.load_from = True, newest
     if cfg.get("load_from"):
         require_start(Path(cfg.load_from), whole=bool(cfg.get("resume")), trust_checkpoint=trust_checkpoint)
-    if cfg.get("launcher") == "pytorch" and get_device() == "cpu":
-        distribute_on_cpu(cfg)
+    if get_device() == "cpu":
+        keep_freed_memory()
+        if cfg.get("launcher") == "pytorch":
+            distribute_on_cpu(cfg)
     Runner.from_cfg(cfg).train()
     if torch.distributed.is_initialized():
         # Else gloo's threads may outlive what they use, and abort a process that has done its work.
         torch.distributed.destroy_process_group()
+
+
+def _mix_precision(cfg: Config) -> None:
+    """Sets the optimiser's wrapper, in place."""
+    if get_device() == "cpu":
+        raise DeviceError("--amp needs an accelerator: MMEngine has no mixed precision on the CPU")
+    cfg.optim_wrapper.type = "AmpOptimWrapper"
+    cfg.optim_wrapper.loss_scale = "dynamic"
 
 
 def require_start(checkpoint: Path, *, whole: bool, trust_checkpoint: bool) -> None:
