@@ -21,12 +21,14 @@ class CandidateSet(NamedTuple):
         class_id: [B, N], integers from 0.
         score: [B, N], the classifier's probability.
         real: [B, N], boolean; the others are zero.
+        source: [B, N], which box it is: equal for candidates of several classes that share one; 0 for the others.
     """
 
     boxes_xyxy: Tensor
     class_id: Tensor
     score: Tensor
     real: Tensor
+    source: Tensor
 
 
 class Candidates(nn.Module):
@@ -82,11 +84,13 @@ class Candidates(nn.Module):
         best, pair, present = best[:, :used], pair[:, :used], present[:, :used]
         proposal = torch.div(pair, self.classes, rounding_mode="trunc")  # [B, N]
         # Only what was chosen is decoded: a class-specific head has a box for every proposal and class.
-        chosen = pick(said.deltas.reshape(batch, -1, 4), proposal if self.class_agnostic else pair)  # [B, N, 4]
+        source = proposal if self.class_agnostic else pair  # [B, N]
+        chosen = pick(said.deltas.reshape(batch, -1, 4), source)  # [B, N, 4]
         boxes = self.decoder(pick(said.starts_xyxy, proposal), chosen, picture_hw)  # [B, N, 4]
         return CandidateSet(
             boxes * present.unsqueeze(-1),
             (pair % self.classes) * present,
             best * present,
             present,
+            (source + 1) * present,
         )

@@ -47,3 +47,25 @@ def longest(present: Tensor) -> Tensor:
     At least 1, because not every operator takes an empty tensor.
     """
     return present.sum(1).max().clamp(min=1)
+
+
+def distinct(values: Tensor, limit: int) -> tuple[Tensor, Tensor]:
+    """Where each distinct value of a row stands, so that what depends on it alone is computed once.
+
+    Args:
+        values: [B, N], integers in 0..limit-1.
+        limit: above all values.
+
+    Returns:
+        [B, U], columns with a value each, all of the row's among them; U is as small as the row with the most allows.
+        [B, N], the position among those columns of each value.
+    """
+    column = torch.ones_like(values).cumsum(1) - 1  # [B, N]
+    last = values.new_zeros((values.shape[0], limit)).scatter(1, values, column)  # [B, limit], one that has the value
+    chosen = last.gather(1, values)  # [B, N]
+    stands = chosen == column  # [B, N]
+    _, columns = top(stands.to(torch.float32), None)  # [B, N]
+    columns = columns[:, : longest(stands)]  # [B, U]
+    number = torch.ones_like(columns).cumsum(1) - 1  # [B, U]
+    place = torch.zeros_like(values).scatter(1, columns, number).gather(1, chosen)  # [B, N]
+    return columns, place

@@ -9,7 +9,7 @@ from dirdet_export.graph.candidates import Candidates, CandidateSet
 from dirdet_export.graph.masks import Masks
 from dirdet_export.graph.proposals import Proposals
 from dirdet_export.graph.pyramid import Atlas
-from dirdet_export.graph.ragged import fit, longest, pick, top
+from dirdet_export.graph.ragged import distinct, fit, longest, pick, top
 from dirdet_export.graph.suppress import ABSENT, suppress
 from dirdet_training.geometry import combine_logits
 from dirdet_training.nms import confidence
@@ -69,8 +69,14 @@ class RoIStage(nn.Module):
 
     def judge(self, atlas: Atlas, found: CandidateSet, dir_head: nn.Module) -> Judgement:
         """Purity and integrity of candidates, on features pooled from their refined boxes (section 3.3), and Eq. 5."""
-        logits = dir_head(self.candidates.pooling(atlas, found.boxes_xyxy))
-        x, y = (values.reshape(found.score.shape) for values in logits)  # [B, N] each
+        boxes = found.boxes_xyxy
+        if not self.candidates.class_agnostic:
+            x, y = (each.reshape(found.score.shape) for each in dir_head(self.candidates.pooling(atlas, boxes)))
+        else:
+            # Candidates of several classes share a box, which is looked at once.
+            columns, place = distinct(found.source, self.proposals.keep + 1)  # [B, U], [B, N]
+            logits = dir_head(self.candidates.pooling(atlas, pick(boxes, columns)))
+            x, y = (each.reshape(columns.shape).gather(1, place) for each in logits)  # [B, N] each
         return Judgement(x.sigmoid(), y.sigmoid(), combine_logits(x, y).sigmoid())
 
     def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:

@@ -45,21 +45,21 @@ def found_by_mmdet(model: nn.Module, pictures: list[NDArray[np.uint8]]) -> list[
     """
     with torch.no_grad(), expected_warnings():
         samples: list[Any] = model.test_step(as_mmdet_batch(pictures))  # pyright: ignore[reportCallIssue]
-    answers: list[Found] = []
-    for sample in samples:
-        result: Any = sample.pred_instances
-        confidence = result.scores.numpy().astype(np.float64)
-        score = _numbers(result, "class_scores")
-        answers.append(
-            Found(
-                boxes_xyxy=result.bboxes.numpy().astype(np.float64),
-                class_id=result.labels.numpy().astype(np.int64),
-                score=confidence if score is None else score,
-                purity=_numbers(result, "purity"),
-                integrity=_numbers(result, "integrity"),
-                iou=_numbers(result, "ious"),
-                confidence=confidence,
-                masks=[mask_by_mmdet(mask) for mask in result.masks] if "masks" in result else None,
-            )
-        )
-    return answers
+    return [found_in(sample) for sample in samples]
+
+
+def found_in(sample: Any) -> Found:  # noqa: ANN401
+    """What one of MMDetection's answered samples holds."""
+    result: Any = sample.pred_instances
+    confidence = result.scores.numpy().astype(np.float64)
+    score = _numbers(result, "class_scores")
+    return Found(
+        boxes_xyxy=result.bboxes.numpy().astype(np.float64),
+        class_id=result.labels.numpy().astype(np.int64),
+        score=confidence if score is None else score,
+        purity=_numbers(result, "purity"),
+        integrity=_numbers(result, "integrity"),
+        iou=_numbers(result, "ious"),
+        confidence=confidence,
+        masks=[mask_by_mmdet(mask) for mask in result.masks] if "masks" in result else None,
+    )
