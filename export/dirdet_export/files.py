@@ -12,7 +12,6 @@ from typing import Literal
 
 from dirdet.bundle import (
     DETECTOR,
-    DETECTOR_CPU,
     MANIFEST,
     ROI_STAGE,
     TRUNK,
@@ -31,9 +30,7 @@ from dirdet_export.anatomy import Limits
 from dirdet_export.deformable import is_deformable
 from dirdet_export.errors import ExportError
 from dirdet_export.graph.detector import Detector
-from dirdet_export.graph.winograd import with_winograd
 from dirdet_export.onnx_files import write_detector, write_trunk
-from dirdet_export.shared_weights import borrow_weights
 from dirdet_export.torchscript_file import write_roi_stage, write_trunk_script
 
 WeightsType = Literal["float32", "float16"]
@@ -95,11 +92,6 @@ def write_bundle(folder: Path, *, detector: Detector, limits: Limits, descriptio
     write_trunk(detector, folder / TRUNK, half=half)
     write_roi_stage(detector, folder / ROI_STAGE, predicts_iou=predicts_iou, half=half)
     files = [DETECTOR, TRUNK, ROI_STAGE]
-    quicker = with_winograd(detector)
-    if quicker is not None:
-        write_detector(quicker, folder / DETECTOR_CPU, predicts_iou=predicts_iou, half=half)
-        borrow_weights(folder / DETECTOR_CPU, folder / DETECTOR)
-        files.append(DETECTOR_CPU)
     if is_deformable(detector.trunk):
         # Not every Triton's ONNX Runtime has the operator.
         write_trunk_script(detector, folder / TRUNK_SCRIPT, half=half)

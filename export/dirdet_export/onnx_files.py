@@ -19,8 +19,7 @@ OPSET = 17
 DEFORMABLE_OPSET = 19
 CONTROL_FLOW = frozenset({"If", "Loop", "Scan"})
 
-# Any canvas does for tracing, as long as no size of it is that of another thing and its sides are odd multiples of 32
-# (`graph.winograd`).
+# Any canvas does for tracing, as long as no size of it is that of another thing.
 TRACED_HW = (96, 160)
 
 

@@ -10,7 +10,7 @@ from mmengine.config import Config
 from numpy.typing import NDArray
 from torch import nn
 
-from dirdet.bundle import DETECTOR_CPU, TRUNK, TRUNK_SCRIPT, Bundle, CanvasSize, ResizeRule
+from dirdet.bundle import TRUNK, TRUNK_SCRIPT, Bundle, CanvasSize, ResizeRule
 from dirdet.triton.config import RepositoryOptions
 from dirdet.triton.repository import check_repository, write_repository
 from dirdet_export.anatomy import dissect
@@ -21,7 +21,7 @@ from dirdet_export.parity.compare import compare_all, compare_rounding
 from dirdet_export.parity.match import MAX_BOX_DIFFERENCE_PX, MAX_FIGURE_DIFFERENCE
 from dirdet_export.parity.pictures import draw_pictures, load_pictures, resized_pixels
 from dirdet_export.parity.reference import found_by_mmdet
-from dirdet_export.parity.serving import StockEngine, TwoPartEngine, serving_engine
+from dirdet_export.parity.serving import TwoPartEngine, serving_engine
 from dirdet_export.parity.table import render
 from dirdet_export.settings import derive_canvases, read_categories, read_resize_rule, sort_canvases
 from dirdet_training.mm.checkpoints import load_detector
@@ -130,11 +130,7 @@ def export(order: Order, say: Callable[[str], None]) -> None:
         rows = compare_all(
             model=model,
             engine=serving_engine(folder),
-            parts=[
-                # Where the engine above takes the CPU's graph, the other has to be shown too.
-                *([StockEngine(folder)] if DETECTOR_CPU in manifest.files else []),
-                *(TwoPartEngine(folder, predicts_iou=limits.predicts_iou, trunk=trunk) for trunk in trunks),
-            ],
+            parts=[TwoPartEngine(folder, predicts_iou=limits.predicts_iou, trunk=trunk) for trunk in trunks],
             pictures=pictures,
             limits=limits,
         )

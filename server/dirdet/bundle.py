@@ -14,9 +14,6 @@ from dirdet.faults import first_fault, shown
 SCHEMA_VERSION = 1
 MANIFEST = "bundle.json"
 DETECTOR = "detector.onnx"
-# The same over the same weights for processors without matrix units; only where it is faster. It borrows the bytes of
-# DETECTOR, so the two stay together.
-DETECTOR_CPU = "detector_cpu.onnx"
 TRUNK = "trunk.onnx"
 ROI_STAGE = "roi_stage.pt"
 # Of detectors whose trunk.onnx needs an operator that not every ONNX Runtime has.

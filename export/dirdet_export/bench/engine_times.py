@@ -14,8 +14,7 @@ from dirdet_export.parity.found import Found
 from dirdet_export.parity.proposal_ties import find_sources
 from dirdet_export.parity.reference import found_by_mmdet
 
-# All have detected before, when they were compared.
-WARM_UP = 1
+WARM_UP = 2
 
 
 @dataclass

@@ -8,16 +8,18 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from dirdet.bundle import Bundle
+from dirdet.bundle import DETECTOR, Bundle
 from dirdet.engines.base import Engine
 from dirdet.engines.factory import make_engine
+from dirdet.engines.onnx_module import import_onnxruntime
+from dirdet.engines.providers import CPU
 from dirdet.tensors import Candidates, CanvasBatch
 from dirdet_export import signature
 from dirdet_export.anatomy import Limits
 from dirdet_export.graph.detector import Detector
 from dirdet_export.parity.found import Found, found_by_engine
 from dirdet_export.parity.reference import as_mmdet_batch, found_in
-from dirdet_export.parity.serving import StockEngine, as_canvases
+from dirdet_export.parity.serving import as_canvases
 from dirdet_export.quiet import expected_warnings
 
 Pixels: TypeAlias = NDArray[np.uint8]
@@ -51,7 +53,17 @@ def by_engine(bundle: Bundle, limits: Limits) -> Peer:
 
 def by_stock_onnxruntime(bundle: Bundle, limits: Limits) -> Peer:
     """The bundle's detector.onnx in a session as one makes it without options."""
-    return _of_candidates(StockEngine(bundle.folder).detect, limits)
+    ort = import_onnxruntime("comparing")
+    session = ort.InferenceSession(str(bundle.file(DETECTOR)), providers=[CPU])
+    wanted = [each.name for each in session.get_inputs()]
+    names = [each.name for each in session.get_outputs()]
+
+    def detect(batch: CanvasBatch) -> Candidates:
+        feeds = _feeds(batch)
+        arrays = session.run(None, {name: feeds[name] for name in wanted})
+        return Candidates.from_outputs(dict(zip(names, arrays, strict=True)))
+
+    return _of_candidates(detect, limits)
 
 
 def by_torch(detector: Detector, limits: Limits, *, compiled: bool) -> Peer:

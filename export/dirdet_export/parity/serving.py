@@ -10,11 +10,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from dirdet.bundle import DETECTOR, ROI_STAGE, TRUNK, Bundle
+from dirdet.bundle import ROI_STAGE, TRUNK, Bundle
 from dirdet.engines.base import Engine
 from dirdet.engines.factory import make_engine
 from dirdet.engines.onnx_module import import_onnxruntime
-from dirdet.engines.providers import CPU
 from dirdet.tensors import Candidates, CanvasBatch
 from dirdet_export.anatomy import CANVAS_MULTIPLE, Limits
 from dirdet_export.quiet import expected_warnings
@@ -32,37 +31,6 @@ def serving_engine(folder: Path) -> Engine:
         DirdetError: it cannot load the bundle.
     """
     return make_engine(Bundle.open(folder), provider="cpu")
-
-
-class StockEngine:
-    """detector.onnx in a session without options, as other providers than the CPU's get it; see `Engine`."""
-
-    def __init__(self, folder: Path) -> None:
-        """Loads it."""
-        self._session = import_onnxruntime("parity").InferenceSession(str(folder / DETECTOR), providers=[CPU])
-        self._inputs = [each.name for each in self._session.get_inputs()]
-        self._outputs = [each.name for each in self._session.get_outputs()]
-
-    @property
-    def description(self) -> str:
-        """What computes."""
-        return f"{DETECTOR} in a session without options"
-
-    def detect(self, batch: CanvasBatch) -> Candidates:
-        """See `Engine.detect`."""
-        feeds: dict[str, Any] = {
-            name: getattr(batch, name) for name in ("canvas", "picture_hw", "score_threshold", "iou_weight")
-        }
-        feeds["nms_iou_threshold"] = np.array(batch.nms_iou_threshold, np.float32)
-        arrays = self._session.run(None, {name: feeds[name] for name in self._inputs})
-        return Candidates.from_outputs(dict(zip(self._outputs, arrays, strict=True)))
-
-    def ready(self) -> bool:
-        """True: it is loaded."""
-        return True
-
-    def close(self) -> None:
-        """Nothing to do."""
 
 
 class TwoPartEngine:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from dirdet.bundle import DETECTOR, DETECTOR_CPU, Bundle
+from dirdet.bundle import DETECTOR, Bundle
 from dirdet.cores import usable_cores
 from dirdet.engines.onnx_module import import_onnxruntime
 from dirdet.engines.onnx_operators import explain_missing_operator
@@ -45,16 +45,17 @@ class OnnxRuntimeEngine:
             EngineError: the provider asked for is not available.
         """
         ort = import_onnxruntime("detecting")
+        path = bundle.file(DETECTOR)
         chosen = choose_provider(ort, provider)
         reason = chosen.reason
         try:
-            self._session: Any = _load(ort, _network(bundle, chosen), chosen, threads, several=several)
+            self._session: Any = _load(ort, path, chosen, threads, several=several)
         except EngineError as exc:
             if provider != "auto":
                 raise
             reason = f"{chosen.name} was chosen, {chosen.reason}, but did not start: {exc}"
             chosen = choose_provider(ort, "cpu")
-            self._session = _load(ort, _network(bundle, chosen), chosen, threads, several=several)
+            self._session = _load(ort, path, chosen, threads, several=several)
         self._inputs = frozenset(tensor.name for tensor in self._session.get_inputs())
         self._outputs = [tensor.name for tensor in self._session.get_outputs()]
         self._check_signature(bundle)
@@ -108,11 +109,6 @@ class OnnxRuntimeEngine:
 
     def close(self) -> None:
         """Nothing to do: the session goes with the object."""
-
-
-def _network(bundle: Bundle, chosen: Provider) -> Path:
-    """The bundle's graph for a provider."""
-    return bundle.file(DETECTOR_CPU if chosen.name == CPU and DETECTOR_CPU in bundle.manifest.files else DETECTOR)
 
 
 def _load(ort: Any, path: Path, chosen: Provider, threads: int, *, several: bool) -> Any:  # noqa: ANN401 - as above
