@@ -43,6 +43,9 @@ class Planned:
 
 _SCENES = ("faster_rcnn_dir_lite0_scenes", "--data", "{data}", "--weights", "{trunk}")
 
+_RESNET = "faster_rcnn_dir_r50_fpn_1x_coco"
+_AGAINST_ENGINE = ("--against", "MMDetection", "--against", "stock ONNX Runtime")
+
 PLANNED: Sequence[Planned] = (
     Planned(
         "start",
@@ -60,6 +63,13 @@ PLANNED: Sequence[Planned] = (
     ),
     Planned(
         "train", ("train", *_SCENES, "--rounds", "8"), ("a step with DIR at most 1.1 of one without",), extra="train"
+    ),
+    Planned(
+        "training",
+        ("train", *_SCENES, "--rounds", "2", "--against", "stock"),
+        ("at least 1.3 of MMDetection's pictures a second", "an iteration with DIR at most 1.1 of one without"),
+        limit_s=240,
+        extra="train",
     ),
     Planned("detector", ("detector", *_SCENES, "--rounds", "40"), ("with DIR at most 1.03 of without",), extra="train"),
     Planned(
@@ -89,6 +99,21 @@ PLANNED: Sequence[Planned] = (
         limit_s=240,
         extra="export",
     ),
+    Planned(
+        "engine",
+        ("engine", _RESNET, "--pictures", "{picture}", "--rounds", "3", *_AGAINST_ENGINE),
+        ("ResNet-50 twice as fast as MMDetection", "never slower than stock ONNX Runtime"),
+        limit_s=300,
+        extra="export",
+    ),
+    Planned(
+        "roofline",
+        ("roofline", "{picture}", "--rounds", "3"),
+        ("the trunk at least 0.8 of the machine's multiplications", "the whole at least 0.7"),
+        extra="export",
+    ),
+    Planned("roi_stage", ("roi-stage", "{picture}", "--rounds", "3"), extra="export"),
+    Planned("decode", ("decode", "{picture}", "--seconds", "0.5", "--rounds", "2")),
     Planned(
         "throughput",
         ("throughput", "{picture}", "--seconds", "1", "--precision", "float32"),
