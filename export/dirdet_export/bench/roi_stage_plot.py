@@ -29,14 +29,14 @@ def plot(content: Mapping[str, Any], path: Path) -> None:
     axes = figure.subplots(1, len(RUNTIMES), sharey=True)
     for each, file in zip(axes, RUNTIMES.values(), strict=True):
         bottom = [0.0] * len(groups)
-        labels = [group.replace(", ", "\n") for group in groups]
+        labels = ["\n".join(part.split()[0] for part in group.split(", ")) for group in groups]
         for number, step in enumerate(STEPS):
             values = [medians[group, f"{file}: {step}"] for group in groups]
             each.bar(labels, values, bottom=bottom, color=colours[number], label=step)
             bottom = [one + other for one, other in zip(bottom, values, strict=True)]
         others = [medians.get((group, "torchvision roi_heads"), float("nan")) for group in groups]
         each.plot(labels, others, "k_", markersize=24, label="torchvision roi_heads, without proposals and DIR")
-        each.set_title(file)
+        each.set(title=file, xlabel="proposals, candidates")
     axes[0].set_ylabel("ms, median")
     handles, names = axes[0].get_legend_handles_labels()
     figure.legend(handles, names, fontsize=7, loc="outside right upper")

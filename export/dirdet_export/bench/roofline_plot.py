@@ -28,10 +28,10 @@ def plot(content: Mapping[str, Any], path: Path) -> None:
     left, right = figure.subplots(1, 2)
     left.bar(networks, [rates[name] for name in networks], color=COLOURS[0], width=0.5)
     for number, name in enumerate(name for name in rates if name not in networks):
-        left.axhline(rates[name], color=COLOURS[1 + number], label=name)
-    left.set(ylabel="GFLOP/s, median", title="rate")
-    left.set_yscale("log")
-    left.legend(fontsize=8, loc="lower left")
+        left.axhline(rates[name], color=COLOURS[1 + number], label=name.removeprefix("matrices, "))
+    left.set(ylabel="GFLOP/s, median", title="rate, and matrices' in each precision")
+    left.set_ylim(top=1.35 * max(rates.values()))
+    left.legend(fontsize=8, loc="upper center", ncols=len(rates) - len(networks))
     where: Mapping[str, Any] = content["facts"]["where"]
     for row, name in enumerate(networks):
         start = 0.0

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from dirdet.quality.extra import library
-from dirdet.quality.plots import COLOURS, MARKERS
+from dirdet.quality.plots import MARKERS
 
 PANEL_INCHES = (3.4, 3.4)
 
@@ -27,11 +27,12 @@ def plot(content: Mapping[str, Any], path: Path) -> None:
     names = list(dict.fromkeys(row["name"] for row in content["rows"]))
     width, height = PANEL_INCHES
     figure = library("matplotlib.figure").Figure(figsize=(width * len(panels), height), layout="constrained")
+    colours = library("matplotlib").colormaps["tab10"].colors
     axes = figure.subplots(1, len(panels), squeeze=False)[0]
     for each, (kind, lines) in zip(axes, panels.items(), strict=True):
         for name, points in lines.items():
             number = names.index(name)
-            style = {"color": COLOURS[number % len(COLOURS)], "marker": MARKERS[number % len(MARKERS)]}
+            style = {"color": colours[number % len(colours)], "marker": MARKERS[number % len(MARKERS)]}
             each.plot(*zip(*sorted(points), strict=True), label=name, **style)
         threads = sorted({point[0] for points in lines.values() for point in points})
         each.set(xlabel="threads", title=kind, xticks=threads)
