@@ -82,3 +82,20 @@ def test_what_is_no_measurement_is_told(document: Path) -> None:
 )
 def test_figures_have_three_digits(value: float, text: str) -> None:
     assert three_digits(value) == text
+
+
+def test_a_report_is_drawn_with_each_thing_once_in_a_panel_of_its_unit(document: Path) -> None:
+    drawn = document.parent / "plots" / "a.svg"
+    report = document.parent / "files" / "a.json"
+    assert CliRunner().invoke(cli, ["bench", "plot", str(report), str(drawn)]).exit_code == 0
+    text = drawn.read_text()
+    assert [text.count(f"<!-- {words} -->") for words in ("few: ours", "few: theirs", "memory", "quick")] == [1] * 4
+    assert [text.count(f"<!-- {unit} -->") for unit in ("seconds", "MB")] == [1, 1]
+
+
+def test_what_cannot_be_drawn_is_told(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text("[]")
+    told = CliRunner().invoke(cli, ["bench", "plot", str(tmp_path / "a.json"), str(tmp_path / "a.svg")])
+    assert told.exit_code == 2
+    assert "which no `dirdet bench` wrote" in " ".join(told.output.split())
+    assert not (tmp_path / "a.svg").exists()

@@ -7,13 +7,13 @@ from typing import Any
 import click
 import torch
 
+from dirdet.bench.bars import plot as draw
 from dirdet.bench.machine import machine
 from dirdet.bench.report import Goal, Report, Row
 from dirdet.bench.telling import command_line, shown, tell
 from dirdet.bundle import CanvasSize
 from dirdet.errors import ParameterError
 from dirdet_export.bench.contest import contest, stretched
-from dirdet_export.bench.engine_plot import plot as draw
 from dirdet_export.bench.engine_times import WARM_UP, time_peers
 from dirdet_export.bench.peers import ENGINE, MMDET, NAMES, STOCK
 from dirdet_export.settings import derive_canvases, parse_canvas, read_resize_rule

@@ -25,23 +25,32 @@ def filled(document: Path) -> str:
     """
 
     def part(found: re.Match[str]) -> str:
-        content = _read(document.parent / found["path"])
+        content = read_report(document.parent / found["path"])
         shown = table(content, only_goals=found["goals"] is not None)
         return f"{found['mark']}{shown}\n\n{_origin(content)}\n{found['end']}"
 
     return PART.sub(part, document.read_text(encoding="utf-8"))
 
 
-def _read(path: Path) -> Mapping[str, Any]:
+def read_report(path: Path, *, named_by: str = "document") -> Mapping[str, Any]:
+    """What a `dirdet bench` wrote with --json.
+
+    Args:
+        path: the file.
+        named_by: the parameter that names it, for errors.
+
+    Raises:
+        ParameterError: it is not there, or is no measurement.
+    """
     try:
         content: Any = json.loads(path.read_text(encoding="utf-8"))
         schema = content["schema"]
     except OSError as exc:
-        raise ParameterError("document", f"it names {path}, which cannot be read: {exc.strerror}") from exc
+        raise ParameterError(named_by, f"it names {path}, which cannot be read: {exc.strerror}") from exc
     except (ValueError, KeyError, TypeError) as exc:
-        raise ParameterError("document", f"it names {path}, which no `dirdet bench` wrote") from exc
+        raise ParameterError(named_by, f"it names {path}, which no `dirdet bench` wrote") from exc
     if schema != SCHEMA:
-        raise ParameterError("document", f"it names {path} of schema {schema!r}; this dirdet reads {SCHEMA}")
+        raise ParameterError(named_by, f"it names {path} of schema {schema!r}; this dirdet reads {SCHEMA}")
     return content
 
 

@@ -7,11 +7,11 @@ from typing import Any
 import click
 import torch
 
+from dirdet.bench.bars import plot as draw
 from dirdet.bench.machine import machine
 from dirdet.bench.report import Goal, Report
 from dirdet.bench.telling import command_line, shown, tell
 from dirdet_training.bench.steps import WARM_UP, time_steps
-from dirdet_training.bench.training_plot import plot as draw
 from dirdet_training.bench.training_rates import LEVERS, MIXED, SHARE, STOCK, WAYS, TrainingRates, time_trainings
 from dirdet_training.bench.training_rates import WARM_UP as WARM_UP_ROUNDS
 from dirdet_training.commands._bench import PACKAGES, bench_options, report, set_up
