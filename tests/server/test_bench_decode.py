@@ -9,7 +9,8 @@ from click.testing import CliRunner
 from PIL import Image
 
 from dirdet.bench.decoders import differs
-from dirdet.bench.decoding_rates import WRITTEN, encoded, pillow_alone, rate, read
+from dirdet.bench.decoding_rates import WRITTEN, encoded, pillow_alone, read
+from dirdet.bench.threads_rate import rate
 from dirdet.commands.bench_decode import command
 
 

@@ -2,8 +2,6 @@
 
 import json
 import sys
-import threading
-import time
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -31,29 +29,9 @@ def decoder(name: str) -> Callable[[bytes], Any]:
     return by_torchvision
 
 
-def rate(work: Callable[[bytes], Any], contents: list[bytes], threads: int, seconds: float) -> float:
-    """As dirdet.bench.decoding_rates has it."""
-    counts = [0] * threads
-    go = threading.Barrier(threads + 1)
-
-    def loop(index: int) -> None:
-        go.wait()
-        until = time.perf_counter() + seconds
-        while time.perf_counter() < until or not counts[index]:
-            work(contents[counts[index] % len(contents)])
-            counts[index] += 1
-
-    workers = [threading.Thread(target=loop, args=(index,)) for index in range(threads)]
-    for worker in workers:
-        worker.start()
-    go.wait()
-    began = time.perf_counter()
-    for worker in workers:
-        worker.join()
-    return sum(counts) / (time.perf_counter() - began)
-
-
 if __name__ == "__main__":
+    # Found beside this file, not in a package.
+    rate = import_module("threads_rate").rate
     decode = decoder(sys.argv[1])
     for line in sys.stdin:
         order = json.loads(line)
@@ -62,4 +40,4 @@ if __name__ == "__main__":
             print("null", flush=True)
         else:
             contents = [Path(name).read_bytes() for name in order["files"]]
-            print(rate(decode, contents, order["threads"], order["seconds"]), flush=True)
+            print(rate(decode, contents, threads=order["threads"], seconds=order["seconds"]), flush=True)

@@ -65,7 +65,7 @@ class Decoder:
         return np.load(out)
 
     def rate(self, files: Sequence[Path], *, threads: int, seconds: float) -> float:
-        """As `dirdet.bench.decoding_rates.rate`."""
+        """As `dirdet.bench.threads_rate.rate`."""
         return float(self._ask(files=[str(file) for file in files], threads=threads, seconds=seconds))
 
 

@@ -1,8 +1,6 @@
-"""Pictures a second that the serving path reads and places on canvases, and that Pillow decodes alone."""
+"""What the serving path makes of a picture, read and placed on a canvas, and what Pillow decodes alone."""
 
-import threading
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from io import BytesIO
 
 import numpy as np
@@ -19,7 +17,6 @@ WRITTEN: Mapping[str, Mapping[str, object]] = {
     "PNG": {},
     "WEBP": {"quality": 90},
 }
-Work = Callable[[bytes], object]
 
 
 def encoded(picture: Image.Image, kind: str) -> bytes:
@@ -45,25 +42,3 @@ def pillow_alone(content: bytes) -> NDArray[np.uint8]:
     """Pixels [H, W, 3] RGB by Pillow, without limits, EXIF or transparency."""
     with Image.open(BytesIO(content)) as picture:
         return np.asarray(picture.convert("RGB"))
-
-
-def rate(work: Work, contents: Sequence[bytes], *, threads: int, seconds: float) -> float:
-    """Pictures a second of threads that each take one file after another until the time is over, at least one."""
-    counts = [0] * threads
-    go = threading.Barrier(threads + 1)
-
-    def loop(index: int) -> None:
-        go.wait()
-        until = time.perf_counter() + seconds
-        while time.perf_counter() < until or not counts[index]:
-            work(contents[counts[index] % len(contents)])
-            counts[index] += 1
-
-    workers = [threading.Thread(target=loop, args=(index,)) for index in range(threads)]
-    for worker in workers:
-        worker.start()
-    go.wait()
-    began = time.perf_counter()
-    for worker in workers:
-        worker.join()
-    return sum(counts) / (time.perf_counter() - began)

@@ -1,11 +1,16 @@
 """Times of several runs taken in turns, so that what else the machine does meets them alike."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from statistics import median, quantiles
+from typing import TypeVar
 
 from dirdet.errors import ParameterError
+
+T = TypeVar("T")
+K = TypeVar("K", bound=Hashable)
 
 
 @dataclass(frozen=True)
@@ -21,6 +26,12 @@ class Ratio:
     median: float
     low: float
     high: float
+
+
+def in_turn(all_of_them: Sequence[T], number: int) -> list[T]:
+    """All of them, another one first each round."""
+    first = number % len(all_of_them)
+    return [*all_of_them[first:], *all_of_them[:first]]
 
 
 def in_turns(
@@ -39,18 +50,29 @@ def in_turns(
     Raises:
         ParameterError: no round is left to count.
     """
-    names = list(runs)
-    seconds: dict[str, list[float]] = {name: [] for name in names}
-    for number in rounds:
-        first = number % len(names)
-        for name in names[first:] + names[:first]:
-            began = time.perf_counter()
-            runs[name]()
-            if number >= warm_up:
-                seconds[name].append(time.perf_counter() - began)
-    if not seconds[names[0]]:
+    seconds = figures_in_turns({name: partial(_seconds, run) for name, run in runs.items()}, rounds, warm_up=warm_up)
+    if not all(seconds.values()):
         raise ParameterError("rounds", f"expected more than the {warm_up} of the warm-up")
     return seconds
+
+
+def figures_in_turns(
+    runs: Mapping[K, Callable[[], float]], rounds: Iterable[int], *, warm_up: int = 0
+) -> dict[K, list[float]]:
+    """As `in_turns`, of runs that give their figure themselves; without a counted round there is none."""
+    found: dict[K, list[float]] = {key: [] for key in runs}
+    for number in rounds:
+        for key in in_turn(list(runs), number):
+            figure = runs[key]()
+            if number >= warm_up:
+                found[key].append(figure)
+    return found
+
+
+def _seconds(run: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    run()
+    return time.perf_counter() - began
 
 
 def ratio(taken: Sequence[float], against: Sequence[float]) -> Ratio:

@@ -1,7 +1,7 @@
 """How fast pictures are read and placed, by threads, beside decoders alone."""
 
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -11,10 +11,12 @@ import click
 
 from dirdet.bench.decoders import MEAN_TOLERANCE, PEERS, Decoder, decoding, differs
 from dirdet.bench.decoding_plot import plot as draw
-from dirdet.bench.decoding_rates import WRITTEN, encoded, pillow_alone, place, rate, read
+from dirdet.bench.decoding_rates import WRITTEN, encoded, pillow_alone, place, read
 from dirdet.bench.machine import machine
 from dirdet.bench.report import Goal, Report, Row
 from dirdet.bench.telling import command_line, shown, tell
+from dirdet.bench.threads_rate import rate
+from dirdet.bench.turns import figures_in_turns
 from dirdet.cores import usable_cores
 from dirdet.errors import EngineError
 from dirdet.pictures import read_picture
@@ -84,7 +86,7 @@ def command(
                 for name, peer in fitting.items():
                     measures[name] = partial(peer.rate, [file], threads=count, seconds=seconds)
                 group = f"{kind}, {count} {'thread' if count == 1 else 'threads'}"
-                rows += _rows(_in_turns(measures, shown(rounds, group)), group)
+                rows += _rows(figures_in_turns(measures, shown(rounds, group)), group)
     what = f"Pictures a second of {facts['picture']}, placed for {manifest.name}"
     report = Report(what, command_line(), machine(PACKAGES), rows, facts)
     tell(report, out)
@@ -119,17 +121,6 @@ def _fitting(
 def _doubling(cores: int) -> list[int]:
     """1, 2, 4 and so on, and the cores themselves."""
     return sorted({*(2**power for power in range(cores.bit_length())), cores})
-
-
-def _in_turns(measures: dict[str, Callable[[], float]], rounds: Iterable[int]) -> dict[str, list[float]]:
-    """Every rate once a round, another one first each time."""
-    names = list(measures)
-    found: dict[str, list[float]] = {name: [] for name in names}
-    for number in rounds:
-        first = number % len(names)
-        for name in names[first:] + names[:first]:
-            found[name].append(measures[name]())
-    return found
 
 
 def _rows(rates: dict[str, list[float]], group: str) -> list[Row]:

@@ -14,6 +14,7 @@ from mmdet.utils import register_all_modules
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 
+from dirdet.bench.turns import in_turn
 from dirdet_training.mm.checkpoints import load_weights, read_checkpoint
 from dirdet_training.mm.configs import build_model
 from dirdet_training.mm.data import require_data
@@ -90,8 +91,7 @@ def frames_per_second(
     names = list(models)
     for number in range(min(pictures, len(dataset)) + WARM_UP):
         batch = pseudo_collate([dataset[max(0, number - WARM_UP)]])
-        turn = number % len(names)
-        for name in names[turn:] + names[:turn]:
+        for name in in_turn(names, number):
             taken = _timed(models[name], copy.deepcopy(batch), device)
             if number >= WARM_UP:
                 seconds[name].append(taken)

@@ -12,6 +12,7 @@ from dirdet.bench.gateway.contestants import DIRDET, Contestant
 from dirdet.bench.gateway.load import Load, answers, bodies, load
 from dirdet.bench.gateway.processes import running
 from dirdet.bench.gateway.stages import between, cpu_by_stage
+from dirdet.bench.turns import in_turn
 
 DECODING = "decoding alone"
 # A server's first seconds are not its pace.
@@ -69,8 +70,7 @@ def in_rounds(
         sent = bodies(pictures, folder)
         for number in rounds:
             names = list(contestants)
-            first = number % len(names)
-            for name in names[first:] + names[:first]:
+            for name in in_turn(names, number):
                 with running(
                     name,
                     commands[name],

@@ -6,6 +6,7 @@ from statistics import mean, median
 from typing import Any, Literal
 
 from dirdet.bench.report import Goal, Row
+from dirdet.bench.turns import figures_in_turns
 
 # A rate within this of the best one is as good; and a default is to be as good.
 NEAR = 0.05
@@ -79,14 +80,6 @@ class Curve:
         }
 
 
-def rates_in_turns(turns: Mapping[float, Turn], rounds: Iterable[int], *, warm_up: int = 1) -> dict[float, list[float]]:
-    """Every value once a round, another one first each time; the first rounds do not count."""
-    values = list(turns)
-    rates: dict[float, list[float]] = {value: [] for value in values}
-    for number in rounds:
-        first = number % len(values)
-        for value in values[first:] + values[:first]:
-            rate = turns[value]()
-            if number >= warm_up:
-                rates[value].append(rate)
-    return rates
+def rates_in_turns(turns: Mapping[float, Turn], rounds: Iterable[int]) -> dict[float, list[float]]:
+    """Every value's rate once a round; the first round does not count."""
+    return figures_in_turns(turns, rounds, warm_up=1)
