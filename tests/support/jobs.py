@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from click.testing import Result
+from waiting import until
 
 from dirdet.batch.arrow import parquet
 from dirdet.batch.engines.bundled import EmbeddedJobEngine
@@ -34,6 +35,18 @@ UNCOMPARED = ("sources.parquet", "report.html")
 
 Run = Callable[..., Result]
 
+_PAUSING = """
+import os, signal
+from pathlib import Path
+plain = Path.replace
+def replace(path, target):
+    renamed = plain(path, target)
+    if Path(target).match("pictures/part-000000.parquet"):
+        os.kill(os.getpid(), signal.SIGSTOP)
+    return renamed
+Path.replace = replace
+"""
+
 
 def spawn(*arguments: object, before: str = "") -> "subprocess.Popen[str]":
     """Runs `dirdet batch` in a process of its own, some Python before it."""
@@ -45,6 +58,17 @@ def spawn(*arguments: object, before: str = "") -> "subprocess.Popen[str]":
         text=True,
         env={**os.environ, "ORT_DISABLE_TELEMETRY": "1"},
     )
+
+
+def spawn_paused(*arguments: object) -> "subprocess.Popen[str]":
+    """Runs `dirdet batch` until its first part is kept: the process is stopped then, and goes on by SIGCONT.
+
+    One request is in flight at a time, so that a job of six parts or more can't have sent its last one.
+    """
+    process = spawn(*arguments, "--in-flight", 1, before=_PAUSING)
+    until(lambda: os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT | os.WNOHANG))
+    assert process.poll() is None, process.communicate()
+    return process
 
 
 def job_arguments(many: Path, out: Path) -> list[object]:

@@ -1,14 +1,14 @@
 """A job that computes on Triton has the embedded engine's results, and outlives Triton."""
 
 import re
-import time
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from jobs import errors, rows, spawn
+from jobs import errors, rows, spawn, spawn_paused
 from PIL import Image
 
 from .server import TritonServer
@@ -95,9 +95,9 @@ def test_a_triton_that_is_killed_is_waited_for(
 ) -> None:
     out = tmp_path / "out"
     on_triton = ["--triton", fragile.address, "--triton-model", MODEL]
-    process = spawn(folder, "--out", out, "--part", PART, *on_triton, "--in-flight", 1)
-    _wait_for(out / "pictures" / "part-000000.parquet")
+    process = spawn_paused(folder, "--out", out, "--part", PART, *on_triton)
     fragile.kill()
+    process.send_signal(signal.SIGCONT)
     assert process.stderr is not None
     said = ""
     while "Triton does not answer; trying again for up to 5 min" not in said:
@@ -116,9 +116,9 @@ def test_a_triton_that_stays_away_stops_the_job_which_then_goes_on(
 ) -> None:
     out = tmp_path / "out"
     on_triton = ["--triton", fragile.address, "--triton-model", MODEL]
-    process = spawn(folder, "--out", out, "--part", PART, *on_triton, "--in-flight", 1, "--patience-s", 1)
-    _wait_for(out / "pictures" / "part-000000.parquet")
+    process = spawn_paused(folder, "--out", out, "--part", PART, *on_triton, "--patience-s", 1)
     fragile.kill()
+    process.send_signal(signal.SIGCONT)
     _, told = process.communicate(timeout=300)
     assert process.returncode == 1
     assert re.search(r"the job stopped: Triton does not answer; tried again for .* pictures are done and kept", told)
@@ -132,10 +132,3 @@ def test_a_triton_that_stays_away_stops_the_job_which_then_goes_on(
     _, told = again.communicate(timeout=300)
     assert again.returncode == 3, told
     assert_close(out, expected)
-
-
-def _wait_for(path: Path) -> None:
-    deadline = time.monotonic() + 120
-    while not path.exists():
-        assert time.monotonic() < deadline, path
-        time.sleep(0.02)

@@ -4,7 +4,6 @@ import json
 import re
 import shutil
 import signal
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from gateway import GatewayProcess, gateway_process
-from jobs import MANY, PART, Run, errors, job_arguments, rows, spawn
+from jobs import MANY, PART, Run, errors, job_arguments, rows, spawn, spawn_paused
 
 from dirdet.access.key_file import append_key
 from dirdet.access.keys import Key, digest, new_key
@@ -103,9 +102,9 @@ def test_a_gateway_that_is_killed_is_waited_for(
 ) -> None:
     """No picture is lost, none is a failure."""
     out = tmp_path / "out"
-    process = spawn(*job_arguments(many, out), "--gateway", gateway.url, "--in-flight", 2)
-    _wait_for(out / "pictures" / "part-000000.parquet")
+    process = spawn_paused(*job_arguments(many, out), "--gateway", gateway.url)
     gateway.end()
+    process.send_signal(signal.SIGCONT)
     try:
         assert process.stderr is not None
         said = ""
@@ -126,9 +125,9 @@ def test_a_gateway_that_stays_away_stops_the_job_which_then_goes_on(
     gateway: GatewayProcess, done: Path, many: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
-    process = spawn(*job_arguments(many, out), "--gateway", gateway.url, "--patience-s", 1)
-    _wait_for(out / "pictures" / "part-000000.parquet")
+    process = spawn_paused(*job_arguments(many, out), "--gateway", gateway.url, "--patience-s", 1)
     gateway.end()
+    process.send_signal(signal.SIGCONT)
     try:
         _, told = process.communicate(timeout=180)
     finally:
@@ -146,9 +145,9 @@ def test_a_gateway_that_stays_away_stops_the_job_which_then_goes_on(
 
 def test_ctrl_c_while_the_gateway_is_away_is_heard(gateway: GatewayProcess, many: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    process = spawn(*job_arguments(many, out), "--gateway", gateway.url)
-    _wait_for(out / "pictures" / "part-000000.parquet")
+    process = spawn_paused(*job_arguments(many, out), "--gateway", gateway.url)
     gateway.end()
+    process.send_signal(signal.SIGCONT)
     try:
         assert process.stderr is not None
         while "trying again" not in (line := process.stderr.readline()):
@@ -168,13 +167,13 @@ def test_a_detector_that_is_replaced_meanwhile_stops_the_job_and_is_refused(many
     gateway = GatewayProcess("--detector", bundle)
     gateway.start()
     try:
-        process = spawn(*job_arguments(many, out), "--gateway", gateway.url)
-        _wait_for(out / "pictures" / "part-000000.parquet")
+        process = spawn_paused(*job_arguments(many, out), "--gateway", gateway.url)
         gateway.end()
         manifest = json.loads((bundle / MANIFEST).read_text())
         manifest["provenance"]["checkpoint_sha256"] = "0" * 64
         (bundle / MANIFEST).write_text(json.dumps(manifest))
         gateway.start()
+        process.send_signal(signal.SIGCONT)
         _, told = process.communicate(timeout=180)
         again = spawn(*job_arguments(many, out), "--gateway", gateway.url)
         _, refused = again.communicate(timeout=180)
@@ -226,10 +225,3 @@ def test_options_that_contradict_each_other(
     with pytest.raises(ParameterError) as refused:
         run(many, "--out", tmp_path / "out", *options)
     assert refused.value.parameter == named
-
-
-def _wait_for(path: Path) -> None:
-    deadline = time.monotonic() + 120
-    while not path.exists():
-        assert time.monotonic() < deadline, path
-        time.sleep(0.02)
