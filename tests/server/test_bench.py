@@ -123,7 +123,9 @@ def test_percentiles_of_requests():
 
 def test_overload_tells_what_a_gateway_makes_of_twice_its_capacity(tmp_path: Path) -> None:
     out = tmp_path / "overload.json"
-    done = CliRunner().invoke(overload, ["--seconds", "1", "--timeout-s", "1", "--canvas-ms", "40", "--out", str(out)])
+    done = CliRunner().invoke(
+        overload, ["--rounds", "1", "--seconds", "1", "--timeout-s", "1", "--canvas-ms", "40", "--out", str(out)]
+    )
     assert done.exit_code == 0, done.output
     told = json.loads(out.read_text())
     assert told["rows"][0]["median"] > 0

@@ -89,7 +89,7 @@ PLANNED: Sequence[Planned] = (
     ),
     Planned(
         "overload",
-        ("overload", "--seconds", "6"),
+        ("overload", "--rounds", "1", "--seconds", "6"),
         ("at least 0.9 answered in time", "refused within 50 ms", "many sizes at least 0.9 of one size"),
     ),
     Planned(
