@@ -31,7 +31,7 @@ class ServerLimits:
         timeout_s: seconds that a request has from its first byte on, unless it says otherwise.
         max_timeout_s: seconds that a request may ask for.
         decoders: pictures that are decoded at the same time; one of 100 megapixels takes up to 700 MB meanwhile.
-        inferences: that run at the same time; in this process each already uses every core.
+        inferences: that run at the same time; in this process in a crowd, each on its share of the cores.
         max_batch: canvases of one inference in this process.
         max_batch_delay_s: how long a canvas waits for others while the engine is idle and others are being decoded.
     """

@@ -42,7 +42,14 @@ class Loader:
         """
         bundle, service = named.bundle, self._service
         protocol_tensors(bundle.manifest)  # what /v2 will tell, checked before anybody asks
-        make = partial(make_engine, bundle, triton=self._triton, threads=self._threads, several=self._several)
+        make = partial(
+            make_engine,
+            bundle,
+            triton=self._triton,
+            threads=self._threads,
+            several=self._several,
+            at_once=service.limits.inferences,
+        )
         # What asks Triton only passes things on, and computes nothing itself.
         engine = make() if self._triton is not None else stepped_back(make)
         manifest = bundle.manifest.model_copy(update={"name": named.name})

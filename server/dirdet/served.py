@@ -58,7 +58,7 @@ class ServedDetector:
         """
         self.detector = detector
         self.readiness = Readiness(self._probe)
-        self.ahead = anyio.CapacityLimiter(BATCHES_AHEAD * limits.max_batch * limits.inferences)
+        self.ahead = anyio.CapacityLimiter(BATCHES_AHEAD * limits.max_batch)
         self.closed = False
         self._limits = limits
         self._holders = 0

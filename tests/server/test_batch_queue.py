@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from dirdet.scheduling.batch_queue import BatchQueue, Entry
 
 DELAY_S = 0.5
+ALL = 99
 
 
 def queue(max_batch: int = 3) -> BatchQueue[str, int]:
@@ -15,7 +16,12 @@ def queue(max_batch: int = 3) -> BatchQueue[str, int]:
 
 
 def taken(waiting: BatchQueue[str, int], now_s: float, *, more_coming: bool = True) -> list[int]:
-    return [entry.value for entry in waiting.take(now_s, more_coming=more_coming)]
+    return [entry.value for entry in next_batch(waiting, now_s, more_coming=more_coming)]
+
+
+def next_batch(waiting: BatchQueue[str, int], now_s: float, *, more_coming: bool) -> list[Entry[str, int]]:
+    key = waiting.ripe(now_s, more_coming=more_coming)
+    return [] if key is None else waiting.take(key, ALL)
 
 
 def test_an_empty_queue_gives_nothing_and_never_ripens() -> None:
@@ -45,6 +51,16 @@ def test_a_full_batch_does_not_wait() -> None:
         waiting.put("a", number, 0)
     assert taken(waiting, 0) == [0, 1, 2]
     assert taken(waiting, 0) == []
+
+
+def test_part_of_a_bucket_goes_in_order() -> None:
+    waiting = queue()
+    for number in range(4):
+        waiting.put("a", number, 0)
+    assert [entry.value for entry in waiting.take("a", 2)] == [0, 1]
+    assert waiting.ripe(1, more_coming=False) == "a"
+    assert [entry.value for entry in waiting.take("a", 2)] == [2, 3]
+    assert waiting.ripe(1, more_coming=False) is None
 
 
 def test_a_full_bucket_does_not_starve_an_older_one() -> None:
@@ -90,7 +106,7 @@ def test_everything_comes_out_once_unmixed_and_in_order(
 
     def take(*, more_coming: bool) -> bool:
         present = [entry for entry in entries if entry.number not in gone]
-        batch = waiting.take(now_s, more_coming=more_coming)
+        batch = next_batch(waiting, now_s, more_coming=more_coming)
         numbers = [entry.number for entry in batch]
         assert len(batch) <= max_batch
         assert len({entry.key for entry in batch}) <= 1

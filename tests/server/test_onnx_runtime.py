@@ -6,6 +6,7 @@ import logging
 import shutil
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,9 @@ import pytest
 from PIL import Image
 
 from dirdet.bundle import Bundle, sha256_of
-from dirdet.detector import Detector
+from dirdet.detector import Detector, canvas_batch
 from dirdet.engines import onnx_runtime
+from dirdet.engines.base import DividedEngine, at_once
 from dirdet.engines.factory import make_engine
 from dirdet.engines.providers import Provider, ProviderName, choose_provider
 from dirdet.errors import BundleError, EngineError, MissingExtraError
@@ -73,6 +75,25 @@ def test_the_graph_ranks_as_the_formulas_do(shipped: Detector, scenes: list[Imag
     kept = found.kept[0, : found.num_detections[0]]
     again = ranked_nms(found.boxes_xyxy[0, :size], found.class_id[0, :size], rank, iou_threshold=0.5)
     np.testing.assert_allclose(rank[kept], rank[again[: len(kept)]], atol=1e-4)
+
+
+def test_inferences_beside_each_other_answer_as_one_with_all_cores(
+    bundle_folder: Path, shipped: Detector, scenes: list[Image.Image]
+) -> None:
+    engine = make_engine(Bundle.open(bundle_folder), provider="cpu", at_once=2)
+    assert at_once(engine) == 2
+    assert isinstance(engine, DividedEngine)
+    settings = shipped.settle(DetectOptions(score_threshold=LOW))
+    batches = [canvas_batch([shipped.place(scene)], [settings]) for scene in scenes]
+    with ThreadPoolExecutor(2) as threads:
+        for beside, alone in zip(threads.map(engine.detect_beside, batches), map(engine.detect, batches), strict=True):
+            np.testing.assert_array_equal(beside.num_detections, alone.num_detections)
+            np.testing.assert_allclose(beside.boxes_xyxy, alone.boxes_xyxy, atol=0.01)
+            np.testing.assert_allclose(beside.score, alone.score, atol=1e-4)
+
+
+def test_one_at_once_is_one_network(bundle_folder: Path) -> None:
+    assert at_once(make_engine(Bundle.open(bundle_folder), provider="cpu")) == 1
 
 
 def test_together_as_alone(shipped: Detector, scenes: list[Image.Image]) -> None:

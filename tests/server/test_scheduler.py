@@ -44,9 +44,17 @@ def scheduler(
     max_batch: int = 4,
     delay_s: float = 0.0,
     bound: int = 99,
+    threads: int = 1,
+    beside: Callable[[str, Sequence[int]], Sequence[Answer]] | None = None,
+    divided: str = "abc",
 ) -> Generator[BatchScheduler[str, int, Answer]]:
     made: BatchScheduler[str, int, Answer] = BatchScheduler(
-        computer, max_batch=max_batch, max_delay_s=delay_s, bound=bound
+        computer,
+        max_batch=max_batch,
+        max_delay_s=delay_s,
+        bound=bound,
+        threads=threads,
+        beside=lambda key: beside if key in divided else None,
     )
     try:
         yield made
@@ -91,6 +99,63 @@ def test_what_waits_while_the_engine_is_busy_goes_by_bucket_and_age() -> None:
         computer.gate.set()
         assert [future.result(PATIENCE_S) for future in futures] == [("ab"[number % 2], number) for number in range(8)]
     assert computer.batches == [("a", [0]), ("b", [1, 3, 5, 7]), ("a", [2, 4, 6])]
+
+
+def test_while_few_wait_a_batch_has_the_machine_to_itself_and_in_a_crowd_the_threads_share_it() -> None:
+    alone, beside = Computer(), Computer()
+    alone.gate.clear()
+    beside.gate.clear()
+    with scheduler(alone, threads=2, beside=beside) as made:
+        futures = [made.submit("a", 0, soon())]
+        assert alone.entered.acquire(timeout=PATIENCE_S)
+        futures += [made.submit("a", number, soon()) for number in range(1, 7)]
+        assert not beside.entered.acquire(timeout=0.05)  # a thread is free, and waits
+        alone.gate.set()
+        assert beside.entered.acquire(timeout=PATIENCE_S)
+        assert beside.entered.acquire(timeout=PATIENCE_S)
+        beside.gate.set()
+        assert [future.result(PATIENCE_S) for future in futures] == [("a", number) for number in range(7)]
+    assert alone.batches == [("a", [0])]
+    assert sorted(beside.batches[:2]) == [("a", [1, 2]), ("a", [3, 4])]
+    assert beside.batches[2:] == [("a", [5, 6])]
+
+
+def test_few_are_shared_out_among_the_threads_that_are_free() -> None:
+    alone, beside = Computer(), Computer()
+    alone.gate.clear()
+    beside.gate.clear()
+    with scheduler(alone, max_batch=12, threads=3, beside=beside) as made:
+        futures = [made.submit("a", 0, soon())]
+        assert alone.entered.acquire(timeout=PATIENCE_S)
+        futures += [made.submit("a", number, soon()) for number in range(1, 8)]
+        alone.gate.set()
+        for _ in range(3):
+            assert beside.entered.acquire(timeout=PATIENCE_S)
+        beside.gate.set()
+        for future in futures:
+            future.result(PATIENCE_S)
+    assert sorted(len(values) for _, values in beside.batches) == [2, 2, 3]
+
+
+def test_what_cannot_be_computed_beside_others_waits_for_them_and_is_not_overtaken() -> None:
+    alone, beside = Computer(), Computer()
+    alone.gate.clear()
+    beside.gate.clear()
+    with scheduler(alone, max_batch=2, threads=2, beside=beside, divided="a") as made:
+        futures = [made.submit("b", 0, soon())]
+        assert alone.entered.acquire(timeout=PATIENCE_S)
+        futures += [made.submit(key, number, soon()) for number, key in enumerate("aabaa", 1)]
+        alone.gate.set()
+        assert beside.entered.acquire(timeout=PATIENCE_S)
+        assert beside.entered.acquire(timeout=PATIENCE_S)
+        assert not alone.entered.acquire(timeout=0.05)
+        beside.gate.set()
+        for future in futures:
+            future.result(PATIENCE_S)
+    assert alone.batches[:2] == [("b", [0]), ("b", [3])]
+    assert sorted(beside.batches[:2]) == [("a", [1]), ("a", [2])]
+    computed_later = [values for _, values in alone.batches[2:] + beside.batches[2:]]
+    assert sorted(number for values in computed_later for number in values) == [4, 5]
 
 
 def test_what_is_cancelled_or_late_before_its_turn_is_not_computed() -> None:
@@ -172,16 +237,19 @@ def test_closed_it_tells_those_who_wait() -> None:
     max_batch=st.integers(1, 5),
     delay_s=st.sampled_from([0, 0.001, 0.01]),
     bound=st.integers(1, 40),
+    threads=st.integers(1, 3),
+    divided=st.sampled_from(["", "a", "abc"]),
 )
 def test_whatever_happens_each_is_answered_once_and_none_is_mixed(
-    works: list[tuple[str, str, float]], max_batch: int, delay_s: float, bound: int
+    works: list[tuple[str, str, float]], max_batch: int, delay_s: float, bound: int, threads: int, divided: str
 ) -> None:
     computer = Computer()
     computer.breaks_at = {number for number, (_, what, _) in enumerate(works) if what == "break"}
     answered: list[int] = []
     futures: dict[int, Future[Answer]] = {}
     cancelled: set[int] = set()
-    with scheduler(computer, max_batch=max_batch, delay_s=delay_s, bound=bound) as made:
+    kinds = {"max_batch": max_batch, "bound": bound, "threads": threads}
+    with scheduler(computer, delay_s=delay_s, **kinds, beside=computer, divided=divided) as made:
         for number, (key, what, pause_s) in enumerate(works):
             with made.coming():
                 time.sleep(pause_s)

@@ -19,9 +19,9 @@ from dirdet.bench.callers import Call, closed_loop, open_loop
 from dirdet.bench.known_speed import sleeping_detector
 from dirdet.bench.machine import machine
 from dirdet.bench.report import Goal, Report, Row
+from dirdet.bench.serving import serving
 from dirdet.bench.telling import command_line, tell
 from dirdet.commands.serve import listen
-from dirdet.detector import Detector
 from dirdet.limits import ServerLimits
 
 SINGLE = "answered, pictures of one size"
@@ -63,12 +63,12 @@ def command(
     timeout_s: float,
     out: Path | None,
 ) -> None:
-    """Measures a gateway of its own on a loopback port, in a process of its own.
+    """Measures a gateway of its own on a loopback port, in a process of its own: `dirdet serve`, or one that sleeps.
 
     Capacity is what callers get who ask again when they are answered, measured before and after each time that too much
     comes. Goodput is what is answered in time per second while TIMES as much comes.
     """
-    with gateway(kind, batch_ms / 1000, canvas_ms / 1000) as port:
+    with serving() if kind == "shipped" else sleeping_gateway(batch_ms / 1000, canvas_ms / 1000) as port:
         rows, facts = asyncio.run(_measured(port, rounds, seconds=seconds, times=times, timeout_s=timeout_s))
     what = f"A gateway asked {times:g} times what it can answer, over the {kind} engine"
     tell(Report(what, command_line(), machine(PACKAGES), rows, facts), out)
@@ -136,11 +136,11 @@ def _pictures(sizes_hw: Sequence[tuple[int, int]]) -> list[bytes]:
 
 
 @contextmanager
-def gateway(kind: str, per_batch_s: float, per_canvas_s: float) -> Generator[int]:
-    """The port of a gateway in another process, which ends with the block."""
+def sleeping_gateway(per_batch_s: float, per_canvas_s: float) -> Generator[int]:
+    """The port of a gateway in another process over an engine that sleeps, which ends with the block."""
     context = multiprocessing.get_context("spawn")
     port = context.Value("i", 0)
-    process = context.Process(target=_serve, args=(kind, per_batch_s, per_canvas_s, port), daemon=True)
+    process = context.Process(target=_serve, args=(per_batch_s, per_canvas_s, port), daemon=True)
     process.start()
     try:
         while not port.value:
@@ -153,8 +153,8 @@ def gateway(kind: str, per_batch_s: float, per_canvas_s: float) -> Generator[int
         process.join()
 
 
-def _serve(kind: str, per_batch_s: float, per_canvas_s: float, port: object) -> None:
-    detector = sleeping_detector(per_batch_s, per_canvas_s) if kind == "known" else Detector.open()
+def _serve(per_batch_s: float, per_canvas_s: float, port: object) -> None:
+    detector = sleeping_detector(per_batch_s, per_canvas_s)
     detector.warm_up()
     with listen("127.0.0.1", 0) as listener:
         app = create_app(detector, limits=ServerLimits())

@@ -143,6 +143,11 @@ batch_options = _group(
         help="Pictures of one inference in this process.",
     ),
     click.option(
+        "--inferences", type=click.IntRange(min=1), default=None,
+        help="Inferences at once in this process while many pictures wait, each on its share of the cores and of "
+        "--max-batch; unless given as many as there are inference threads, at most --max-batch. With 1, each has all.",
+    ),
+    click.option(
         "--max-batch-delay-ms", type=_Number(min=0, max=1000), default=1000 * MAX_BATCH_DELAY_S, show_default=True,
         help="How long a picture waits for others that are being decoded, while the engine is idle.",
     ),
@@ -197,6 +202,8 @@ def read_settings(
     triton_model: str | None,
     triton_shared_memory: bool,
     workers: int,
+    max_batch: int,
+    inferences: int | None,
     max_batch_delay_ms: float,
     drain_timeout_s: float,
     access: Access,
@@ -235,7 +242,10 @@ def read_settings(
         inference_threads=inference_threads or 0,
         limits=ServerLimits(
             decoders=decoders or (decoding_threads(cores) if triton is None else max(1, cores // workers)),
-            inferences=1 if triton is None else REMOTE_INFERENCES,
+            inferences=inferences or min(inference_threads or cores, max_batch)
+            if triton is None
+            else REMOTE_INFERENCES,
+            max_batch=max_batch,
             max_batch_delay_s=max_batch_delay_ms / 1000,
             **limits,
         ),

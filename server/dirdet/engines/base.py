@@ -31,6 +31,32 @@ class Engine(Protocol):
 
 
 @runtime_checkable
+class DividedEngine(Engine, Protocol):
+    """An engine that can compute several batches at once, each on its share of the cores.
+
+    Together they are faster than one after another, and each of them is slower.
+    """
+
+    @property
+    def at_once(self) -> int:
+        """How many; 1 where it has only `detect`."""
+        ...
+
+    def detect_beside(self, batch: CanvasBatch) -> Candidates:
+        """As `detect`, beside others.
+
+        Raises:
+            EngineError: the engine did not answer.
+        """
+        ...
+
+
+def at_once(engine: Engine) -> int:
+    """How many batches an engine can compute beside each other."""
+    return engine.at_once if isinstance(engine, DividedEngine) else 1
+
+
+@runtime_checkable
 class RemoteEngine(Engine, Protocol):
     """An engine in another process: many wait for it at once, none in a thread, and who stops waiting stops it."""
 

@@ -14,6 +14,7 @@ def make_engine(
     threads: int = 0,
     triton: TritonTarget | None = None,
     several: bool = False,
+    at_once: int = 1,
 ) -> Engine:
     """The engine that runs in this process, or, with a target, the one that asks Triton; short of memory, in halves.
 
@@ -23,6 +24,7 @@ def make_engine(
         threads: of one inference in this process; 0 lets the engine choose.
         triton: which Triton, if any.
         several: engines in this process take turns.
+        at_once: inferences in this process beside each other, where there is a way to divide the cores.
 
     Raises:
         DirdetError: it cannot start; the text says why.
@@ -34,4 +36,6 @@ def make_engine(
         return HalvingRemoteEngine(TritonEngine(bundle, triton))
     from dirdet.engines.onnx_runtime import OnnxRuntimeEngine
 
-    return HalvingEngine(OnnxRuntimeEngine(bundle, provider=provider, threads=threads, several=several))
+    return HalvingEngine(
+        OnnxRuntimeEngine(bundle, provider=provider, threads=threads, several=several, at_once=at_once)
+    )

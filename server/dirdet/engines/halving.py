@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 
-from dirdet.engines.base import ControlledEngine, Engine, RemoteEngine
+from dirdet.engines.base import ControlledEngine, DividedEngine, Engine, RemoteEngine, at_once
 from dirdet.errors import EngineMemoryError
 from dirdet.tensors import Candidates, CanvasBatch
 from dirdet.triton.python_models.memory import halves, whole_or_halves
@@ -34,14 +35,17 @@ class HalvingEngine:
             EngineMemoryError: there was no memory for one canvas, or for half of several.
             EngineError: the engine did not answer.
         """
-        return Candidates.joined(
-            whole_or_halves(
-                lambda rows: self.engine.detect(batch.part(rows)),
-                len(batch.canvas),
-                lacks=lambda exc: isinstance(exc, EngineMemoryError),
-                free=lambda: _tell(batch),
-            )
-        )
+        return _whole_or_halves(self.engine.detect, batch)
+
+    @property
+    def at_once(self) -> int:
+        """See `DividedEngine.at_once`."""
+        return at_once(self.engine)
+
+    def detect_beside(self, batch: CanvasBatch) -> Candidates:
+        """See `DividedEngine.detect_beside`; raises as `detect`."""
+        engine = self.engine
+        return _whole_or_halves(engine.detect_beside if isinstance(engine, DividedEngine) else engine.detect, batch)
 
     def ready(self) -> bool:
         """Of the engine."""
@@ -92,6 +96,17 @@ class HalvingRemoteEngine(HalvingEngine):
                 for rows in halves(len(batch.canvas))
             ]
         )
+
+
+def _whole_or_halves(detect: Callable[[CanvasBatch], Candidates], batch: CanvasBatch) -> Candidates:
+    return Candidates.joined(
+        whole_or_halves(
+            lambda rows: detect(batch.part(rows)),
+            len(batch.canvas),
+            lacks=lambda exc: isinstance(exc, EngineMemoryError),
+            free=lambda: _tell(batch),
+        )
+    )
 
 
 def _tell(batch: CanvasBatch) -> None:

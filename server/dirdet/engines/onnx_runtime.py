@@ -2,6 +2,7 @@
 
 import logging
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,13 @@ class OnnxRuntimeEngine:
     """Runs detector.onnx; see `dirdet.engines.base.Engine`."""
 
     def __init__(
-        self, bundle: Bundle, *, provider: ProviderName = "auto", threads: int = 0, several: bool = False
+        self,
+        bundle: Bundle,
+        *,
+        provider: ProviderName = "auto",
+        threads: int = 0,
+        several: bool = False,
+        at_once: int = 1,
     ) -> None:
         """Loads the network.
 
@@ -38,6 +45,7 @@ class OnnxRuntimeEngine:
             provider: which execution provider; auto takes the best that the machine offers.
             threads: of one inference; 0 is one per core that this process may use.
             several: other engines in this process compute when this one does not.
+            at_once: inferences beside each other, for which the network is loaded once more; by the CPU alone.
 
         Raises:
             MissingExtraError: ONNX Runtime is not installed.
@@ -49,13 +57,16 @@ class OnnxRuntimeEngine:
         chosen = choose_provider(ort, provider)
         reason = chosen.reason
         try:
-            self._session: Any = _load(ort, path, chosen, threads, several=several)
+            sessions = _load_all(ort, path, chosen, threads, several=several, at_once=at_once)
         except EngineError as exc:
             if provider != "auto":
                 raise
             reason = f"{chosen.name} was chosen, {chosen.reason}, but did not start: {exc}"
             chosen = choose_provider(ort, "cpu")
-            self._session = _load(ort, path, chosen, threads, several=several)
+            sessions = _load_all(ort, path, chosen, threads, several=several, at_once=at_once)
+        self._session: Any = sessions[0]
+        self._beside: Any = sessions[-1]
+        self._at_once = at_once if len(sessions) > 1 else 1
         self._inputs = frozenset(tensor.name for tensor in self._session.get_inputs())
         self._outputs = [tensor.name for tensor in self._session.get_outputs()]
         self._check_signature(bundle)
@@ -80,6 +91,11 @@ class OnnxRuntimeEngine:
         """ONNX Runtime's version and execution provider."""
         return self._description
 
+    @property
+    def at_once(self) -> int:
+        """See `DividedEngine.at_once`."""
+        return self._at_once
+
     def detect(self, batch: CanvasBatch) -> Candidates:
         """See `Engine.detect`.
 
@@ -87,6 +103,13 @@ class OnnxRuntimeEngine:
             EngineMemoryError: there is no memory for the batch; a smaller one may be answered.
             EngineError: the network could not be run.
         """
+        return self._run(self._session, batch)
+
+    def detect_beside(self, batch: CanvasBatch) -> Candidates:
+        """See `DividedEngine.detect_beside`; raises as `detect`."""
+        return self._run(self._beside, batch)
+
+    def _run(self, session: Any, batch: CanvasBatch) -> Candidates:  # noqa: ANN401 - onnxruntime has no types
         feeds = {
             "canvas": batch.canvas,
             "picture_hw": batch.picture_hw,
@@ -95,7 +118,7 @@ class OnnxRuntimeEngine:
             "nms_iou_threshold": np.array(batch.nms_iou_threshold, np.float32),
         }
         try:
-            arrays = self._session.run(None, {name: feeds[name] for name in self._inputs})
+            arrays = session.run(None, {name: feeds[name] for name in self._inputs})
         except Exception as exc:  # as above
             if tells_lack_of_memory(str(exc)):
                 log.error("%s: %s", self._description, _first_line(exc))
@@ -109,6 +132,29 @@ class OnnxRuntimeEngine:
 
     def close(self) -> None:
         """Nothing to do: the session goes with the object."""
+
+
+def _load_all(
+    ort: Any,  # noqa: ANN401 - as above
+    path: Path,
+    chosen: Provider,
+    threads: int,
+    *,
+    several: bool,
+    at_once: int,
+) -> list[Any]:
+    """A session with all cores, and where the CPU divides them one whose inferences have a share each.
+
+    Raises:
+        BundleError: as `_load`.
+        EngineError: as `_load`.
+    """
+    sizes = [threads]
+    if at_once > 1 and chosen.name == CPU:
+        sizes.append(max(1, (threads or usable_cores()) // at_once))
+    with ThreadPoolExecutor(len(sizes)) as loading:  # most of it is done by one core
+        begun = [loading.submit(_load, ort, path, chosen, size, several=several) for size in sizes]
+        return [each.result() for each in begun]
 
 
 def _load(ort: Any, path: Path, chosen: Provider, threads: int, *, several: bool) -> Any:  # noqa: ANN401 - as above

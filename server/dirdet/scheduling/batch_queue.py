@@ -2,6 +2,7 @@
 
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Generic, TypeVar
 
 Key = TypeVar("Key", bound=Hashable)
@@ -68,18 +69,24 @@ class BatchQueue(Generic[Key, Value]):
             del self._buckets[entry.key]
         return True
 
-    def take(self, now_s: float, *, more_coming: bool) -> list[Entry[Key, Value]]:
-        """The next batch, in the order in which its entries came; empty while none is ripe.
+    def ripe(self, now_s: float, *, more_coming: bool) -> Key | None:
+        """The bucket of the next batch; None while none is ripe.
 
         Args:
             now_s: the time.
             more_coming: something that is not here yet may soon be put in.
         """
-        ripe = (bucket for bucket in self._buckets.values() if not more_coming or self._is_ripe(bucket, now_s))
-        bucket = min(ripe, key=_first_number, default=None)
-        if bucket is None:
-            return []
-        batch = [entry for entry, _ in zip(bucket.values(), range(self._max_batch), strict=False)]
+        ripe = (
+            (_first_number(bucket), key)
+            for key, bucket in self._buckets.items()
+            if not more_coming or self._is_ripe(bucket, now_s)
+        )
+        _, key = min(ripe, key=lambda each: each[0], default=(0, None))
+        return key
+
+    def take(self, key: Key, at_most: int) -> list[Entry[Key, Value]]:
+        """The first entries of a bucket that has some, in the order in which they came; never more than `max_batch`."""
+        batch = list(islice(self._buckets[key].values(), min(at_most, self._max_batch)))
         for entry in batch:
             self.discard(entry)
         return batch

@@ -8,6 +8,7 @@ from functools import partial
 
 from dirdet.deadline import Deadline
 from dirdet.detector import Detector, PlacedPicture, canvas_batch
+from dirdet.engines.base import DividedEngine, at_once
 from dirdet.errors import OverloadedError
 from dirdet.observing import Observer
 from dirdet.options import Settings
@@ -79,13 +80,20 @@ class EmbeddedLane:
         bucket = Bucket(self, (height, width), canvas.nms_iou_threshold)
         return await wrap_future(self._inferences.submit(bucket, canvas, deadline))
 
-    def compute(self, canvas_hw: tuple[int, int], wanted: Sequence[CanvasBatch]) -> list[Row]:
-        """One inference, in a thread of those it shares."""
+    @property
+    def divides(self) -> bool:
+        """See `Computes.divides`."""
+        return at_once(self._detector.engine) > 1
+
+    def compute(self, canvas_hw: tuple[int, int], wanted: Sequence[CanvasBatch], *, beside: bool = False) -> list[Row]:
+        """See `Computes.compute`."""
+        engine = self._detector.engine
+        detect = engine.detect_beside if beside and isinstance(engine, DividedEngine) else engine.detect
         batch = CanvasBatch.joined(wanted)
         begun_s, cpu_s = time.monotonic(), time.thread_time()
         failed = True
         try:
-            candidates = self._detector.engine.detect(batch)
+            candidates = detect(batch)
             failed = False
         except Exception as exc:
             self._readiness.failed(exc)

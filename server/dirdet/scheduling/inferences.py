@@ -2,6 +2,7 @@
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from dirdet.limits import ServerLimits
@@ -23,8 +24,13 @@ class Computes(Hashable, Protocol):
         """Of the detector."""
         ...
 
-    def compute(self, canvas_hw: tuple[int, int], wanted: Sequence[CanvasBatch]) -> list[Row]:
-        """One inference, in one of the threads."""
+    @property
+    def divides(self) -> bool:
+        """Whether `compute` may be called beside others."""
+        ...
+
+    def compute(self, canvas_hw: tuple[int, int], wanted: Sequence[CanvasBatch], *, beside: bool = False) -> list[Row]:
+        """One inference, in one of the threads; beside others on its share of the cores, else on all."""
         ...
 
 
@@ -38,15 +44,20 @@ class Bucket:
 
 
 class Inferences(BatchScheduler[Bucket, CanvasBatch, Row]):
-    """Of several detectors' batches goes the one whose first picture came first; each has all the cores meanwhile."""
+    """Of several detectors' batches goes the one whose first picture came first."""
 
     def __init__(self, limits: ServerLimits, observer: Observer = SILENT) -> None:
         """Starts the threads."""
         super().__init__(
-            lambda bucket, wanted: bucket.owner.compute(bucket.canvas_hw, wanted),
+            _compute,
             max_batch=limits.max_batch,
             max_delay_s=limits.max_batch_delay_s,
             bound=limits.max_queue + BESIDE,
             threads=limits.inferences,
+            beside=lambda bucket: partial(_compute, beside=True) if bucket.owner.divides else None,
             waited=lambda bucket, seconds: observer.stage_ended("queue", seconds, detector=bucket.owner.name),
         )
+
+
+def _compute(bucket: Bucket, wanted: Sequence[CanvasBatch], *, beside: bool = False) -> list[Row]:
+    return bucket.owner.compute(bucket.canvas_hw, wanted, beside=beside)

@@ -1,4 +1,9 @@
-"""Batches across requests: threads that take from a queue what an engine computes next."""
+"""Batches across requests: threads that take from a queue what an engine computes next.
+
+A batch has the whole machine while few wait, for the shortest way to an answer. In a crowd the threads compute smaller
+batches side by side, each on its share of the cores: then none of an inference's threads waits for another's, and no
+core for the end of a batch. What is under way has as many values as one full batch either way.
+"""
 
 import threading
 import time
@@ -16,6 +21,9 @@ from dirdet.scheduling.batch_queue import BatchQueue, Entry
 Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
 Answer = TypeVar("Answer")
+Compute = Callable[[Key, Sequence[Value]], Sequence[Answer]]
+# Values that wait, for each thread, of which on they are a crowd.
+CROWD = 2
 
 
 @dataclass(eq=False, slots=True)
@@ -27,6 +35,15 @@ class _Job(Generic[Value, Answer]):
     deadline: Deadline
 
 
+@dataclass(frozen=True, slots=True)
+class _Taken(Generic[Key, Value, Answer]):
+    """A batch, what computes it, and whether nothing else is to be computed meanwhile."""
+
+    entries: Sequence[Entry[Key, _Job[Value, Answer]]]
+    compute: Compute[Key, Value, Answer]
+    alone: bool
+
+
 class BatchScheduler(Generic[Key, Value, Answer]):
     """Computes values in batches of one key; safe to call from any thread and any event loop.
 
@@ -36,25 +53,29 @@ class BatchScheduler(Generic[Key, Value, Answer]):
 
     def __init__(
         self,
-        compute: Callable[[Key, Sequence[Value]], Sequence[Answer]],
+        compute: Compute[Key, Value, Answer],
         *,
         max_batch: int,
         max_delay_s: float,
         bound: int,
         threads: int = 1,
+        beside: Callable[[Key], Compute[Key, Value, Answer] | None] = lambda _: None,
         waited: Callable[[Key, float], None] | None = None,
     ) -> None:
         """Starts the threads; they do not keep the process alive.
 
         Args:
-            compute: answers the values of one batch, in their order.
+            compute: answers the values of one batch, in their order, while no other is computed.
             max_batch: values of a batch, at most.
             max_delay_s: how long a value waits for others to join it while a thread is free and others are coming.
             bound: values that may wait.
-            threads: batches that are computed at the same time.
+            threads: batches that are computed at the same time in a crowd.
+            beside: what computes a key's batches while others are computed; None where nothing can.
             waited: is told how many seconds a value of a key waited for its batch.
         """
         self._compute = compute
+        self._beside = beside
+        self._max_batch = max_batch
         self._bound = bound
         self._tell_waited = waited
         self._queue: BatchQueue[Key, _Job[Value, Answer]] = BatchQueue(max_batch=max_batch, max_delay_s=max_delay_s)
@@ -62,6 +83,7 @@ class BatchScheduler(Generic[Key, Value, Answer]):
         self._coming = 0
         self._closed = False
         self._begun_s: dict[int, float] = {}
+        self._alone = False
         self._threads = [
             threading.Thread(target=self._work, args=(number,), name=f"inference-{number}", daemon=True)
             for number in range(threads)
@@ -146,20 +168,43 @@ class BatchScheduler(Generic[Key, Value, Answer]):
         step_back()
         while True:
             with self._changed:
-                while not (entries := self._queue.take(time.monotonic(), more_coming=self._coming > 0)):
+                while (taken := self._take(now_s := time.monotonic())) is None:
                     if self._closed:
                         return
                     ripens_at_s = self._queue.ripens_at_s()
-                    self._changed.wait(None if ripens_at_s is None else max(ripens_at_s - time.monotonic(), 0))
-                self._begun_s[number] = time.monotonic()
-            self._answer(entries)
-            del entries  # else the last batch's canvases stay until the next comes
+                    # What is ripe and still not taken waits for the end of a batch, which wakes all.
+                    ripens_in_s = 0.0 if ripens_at_s is None else ripens_at_s - now_s
+                    self._changed.wait(ripens_in_s if ripens_in_s > 0 else None)
+                self._begun_s[number] = now_s
+                self._alone = taken.alone
+                if self._queue:
+                    self._changed.notify()
+            self._answer(taken)
+            del taken  # else the last batch's canvases stay until the next comes
             with self._changed:
                 del self._begun_s[number]
+                self._alone = False
+                self._changed.notify_all()
 
-    def _answer(self, entries: Sequence[Entry[Key, _Job[Value, Answer]]]) -> None:
+    def _take(self, now_s: float) -> "_Taken[Key, Value, Answer] | None":
+        """The next batch; None while there is none, or while it has to wait for those under way."""
+        key = None if self._alone else self._queue.ripe(now_s, more_coming=self._coming > 0)
+        if key is None:
+            return None
+        threads, under_way = len(self._threads), len(self._begun_s)
+        crowd = under_way > 0 or len(self._queue) >= CROWD * threads
+        beside = self._beside(key) if crowd and threads > 1 else None
+        if beside is not None:
+            share = -(-len(self._queue) // (threads - under_way))
+            at_most = max(1, min(share, self._max_batch // threads))
+            return _Taken(self._queue.take(key, at_most), beside, alone=False)
+        if under_way:
+            return None
+        return _Taken(self._queue.take(key, self._max_batch), self._compute, alone=True)
+
+    def _answer(self, taken: "_Taken[Key, Value, Answer]") -> None:
         jobs: list[_Job[Value, Answer]] = []
-        for entry in entries:
+        for entry in taken.entries:
             job = entry.value
             if not job.future.set_running_or_notify_cancel():
                 continue
@@ -172,7 +217,7 @@ class BatchScheduler(Generic[Key, Value, Answer]):
         if not jobs:
             return
         try:
-            answers = list(self._compute(entries[0].key, [job.value for job in jobs]))
+            answers = list(taken.compute(taken.entries[0].key, [job.value for job in jobs]))
             if len(answers) != len(jobs):
                 raise RuntimeError(f"expected {len(jobs)} answers of a batch, found {len(answers)}")
         except BaseException as exc:  # whatever it is, those who wait must hear of it

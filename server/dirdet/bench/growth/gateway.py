@@ -43,9 +43,11 @@ def options() -> dict[str, Option]:
     cores = usable_cores()
     own = decoding_threads(cores)
     threads = sorted({1.0, 2.0, float(own), float(cores), 2.0 * cores})
+    inferences = sorted({1.0, 2.0, float(min(cores, MAX_BATCH))})
     delays = (0.0, 2.0, 5.0, 10.0, 20.0)
     return {
         "decoders": Option("gateway: threads that decode", "--decoding-threads", threads, own, 8),
+        "inferences": Option("gateway: --inferences", "--inferences", inferences, min(cores, MAX_BATCH), 16),
         "max-batch": Option("gateway: --max-batch", "--max-batch", (1.0, 2.0, 4.0, 8.0, 16.0), MAX_BATCH, 16),
         # With few callers the engine is often idle, and only then is anything waited for.
         "delay": Option("gateway: --max-batch-delay-ms", "--max-batch-delay-ms", delays, 1000 * MAX_BATCH_DELAY_S, 4),
