@@ -8,18 +8,20 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 
+from dirdet.batch.engines.bundled import job_detector
+from dirdet.batch.engines.canvases import CanvasStage
 from dirdet.bench.serving import serving
-from dirdet.detector import MAX_BATCH, Detector, PlacedPicture, canvas_batch
+from dirdet.bundle import Bundle
+from dirdet.detector import MAX_BATCH, PlacedPicture
 from dirdet.errors import EngineError
 from dirdet.options import DetectOptions
 from dirdet.pictures import read_picture
-from dirdet.tensors import CanvasBatch
 
 
 @dataclass(frozen=True)
@@ -35,8 +37,9 @@ class Pass:
     detections: int
 
 
-def engine_alone(detector: Detector, pictures: Sequence[Path]) -> Callable[[], Pass]:
-    """The engine on canvases that are ready, in the batches that a job makes of them; what comes out is left there."""
+def engine_alone(bundle: Bundle, pictures: Sequence[Path]) -> Callable[[], Pass]:
+    """A job's engine on canvases that are ready, in a job's batches; what comes out is left there."""
+    detector = job_detector(bundle)
     settings = detector.settle(DetectOptions())
     buckets: defaultdict[tuple[int, int], list[Path]] = defaultdict(list)
     placed: dict[Path, PlacedPicture] = {}
@@ -44,17 +47,18 @@ def engine_alone(detector: Detector, pictures: Sequence[Path]) -> Callable[[], P
         with path.open("rb") as file:
             placed[path] = detector.place(read_picture(file))
         buckets[placed[path].fit.canvas_hw].append(path)
-    batches: list[CanvasBatch] = []
-    for bucket in buckets.values():
-        for start in range(0, len(bucket), MAX_BATCH):
-            ready = [placed[path] for path in bucket[start : start + MAX_BATCH]]
-            batches.append(canvas_batch(ready, [settings] * len(ready)))
+    batches = [
+        [placed[path] for path in bucket[start : start + MAX_BATCH]]
+        for bucket in buckets.values()
+        for start in range(0, len(bucket), MAX_BATCH)
+    ]
 
     def run() -> Pass:
-        began = time.perf_counter()
-        found = [detector.engine.detect(batch).num_detections.sum() for batch in batches]
-        seconds = time.perf_counter() - began
-        return Pass(seconds, int(sum(found)))
+        with closing(CanvasStage(detector, settings)) as stage:
+            began = time.perf_counter()
+            computing = [part for batch in batches for _, part in stage.start(batch)]
+            found = [int(part.result().num_detections.sum()) for part in computing]
+            return Pass(time.perf_counter() - began, sum(found))
 
     return run
 

@@ -12,9 +12,9 @@ from dirdet.bench.machine import machine
 from dirdet.bench.report import Goal, Report, rows_against
 from dirdet.bench.telling import command_line, shown, tell
 from dirdet.bench.turns import in_turns
-from dirdet.detector import Detector
 from dirdet.errors import ParameterError
 from dirdet.pictures import PICTURE_SUFFIXES
+from dirdet.shipped import open_bundle
 
 ENGINE, JOB, POSTING, INFERENCER = "the engine alone", "dirdet batch", "a loop over POST /detect", "DetInferencer"
 WARM_UP = 1
@@ -49,7 +49,7 @@ def command(
     passes: dict[str, list[Pass]] = {}
     with ExitStack() as stack:
         runs: dict[str, Callable[[], Pass]] = {
-            ENGINE: engine_alone(Detector.open(folder), files),
+            ENGINE: engine_alone(open_bundle(folder), files),
             JOB: lambda: job(pictures, *options),
             POSTING: stack.enter_context(posting(files, *options)),
         }

@@ -9,12 +9,18 @@ from dirdet.batch.job import detector_told
 from dirdet.batch.pipeline import Pipeline
 from dirdet.batch.scaled_trial import Trial, tried
 from dirdet.bundle import MANIFEST, Bundle, sha256_of
-from dirdet.detector import Detector
+from dirdet.cores import usable_cores
+from dirdet.detector import MAX_BATCH, Detector
 from dirdet.engines.base import RemoteEngine
 from dirdet.engines.factory import make_engine
 from dirdet.engines.triton_target import TritonTarget
 from dirdet.errors import EngineError
 from dirdet.options import Settings
+
+
+def job_detector(bundle: Bundle) -> Detector:
+    """A detector whose engine divides the cores among the parts of a batch (`CanvasStage`)."""
+    return Detector(bundle.manifest, make_engine(bundle, at_once=min(usable_cores(), MAX_BATCH)))
 
 
 class EmbeddedJobEngine:
@@ -50,7 +56,7 @@ class EmbeddedJobEngine:
 
     def _load(self) -> Detector:
         if self._loaded is None:
-            self._loaded = Detector(self._bundle.manifest, make_engine(self._bundle))
+            self._loaded = job_detector(self._bundle)
         return self._loaded
 
 

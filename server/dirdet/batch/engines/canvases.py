@@ -1,6 +1,6 @@
 """The stages of an engine that takes canvases: in this process, and Triton."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from queue import SimpleQueue
 
@@ -9,9 +9,10 @@ from dirdet.batch.engines.busy import Busy
 from dirdet.batch.engines.patience import Patience
 from dirdet.batch.entry import Entry
 from dirdet.batch.reading import Reader
+from dirdet.canvas import Fit
 from dirdet.detections import detections_of
 from dirdet.detector import Detector, PlacedPicture, canvas_batch
-from dirdet.engines.base import RemoteEngine
+from dirdet.engines.base import DividedEngine, RemoteEngine, at_once
 from dirdet.engines.loop_thread import LoopThread
 from dirdet.errors import PictureError
 from dirdet.options import Settings
@@ -22,7 +23,11 @@ TRITON_TIMEOUT_S = 60.0
 
 
 class CanvasStage:
-    """Decodes, and computes one batch at a time in this process; see `dirdet.batch.engines.base.Stage`."""
+    """Decodes, and computes in this process; see `dirdet.batch.engines.base.Stage`.
+
+    A batch goes in as many parts as the engine can compute beside each other, and the next one's follow at once: nobody
+    waits for one batch of a job, and what is computed takes the memory of one.
+    """
 
     in_flight = 1
 
@@ -31,7 +36,10 @@ class CanvasStage:
         self._detector, self._settings = detector, settings
         self._reader = Reader(detector.manifest, scaled=scaled)
         self._busy = Busy()
-        self._pool = ThreadPoolExecutor(1, "infer")
+        engine = detector.engine
+        self._parts = at_once(engine)
+        self._compute = engine.detect_beside if isinstance(engine, DividedEngine) else engine.detect
+        self._pool = ThreadPoolExecutor(self._parts, "infer")
         self.notes: SimpleQueue[str] = SimpleQueue()
 
     @property
@@ -49,19 +57,24 @@ class CanvasStage:
 
     def submit(self, pictures: list[PlacedPicture]) -> Callable[[], list[Seen | PictureError]]:
         """See `Stage.submit`."""
-        batch = canvas_batch(pictures, [self._settings] * len(pictures))
-        fits = [picture.fit for picture in pictures]
-        computing = self._start(batch)
+        begun = self.start(pictures)
+        return lambda: [seen for fits, computing in begun for seen in self._seen(fits, computing.result())]
 
-        def wait() -> list[Seen | PictureError]:
-            candidates = computing.result()
-            manifest, settings = self._detector.manifest, self._settings
-            return [
-                Seen(fit.picture_hw, detections_of(candidates, index, fit=fit, manifest=manifest, settings=settings))
-                for index, fit in enumerate(fits)
-            ]
+    def start(self, pictures: list[PlacedPicture]) -> "list[tuple[list[Fit], Future[Candidates]]]":
+        """Begins to compute a batch; gives of each of its parts where the pictures lie, and what will be found."""
+        size = -(-len(pictures) // self._parts)
+        parts = [pictures[begin : begin + size] for begin in range(0, len(pictures), size)]
+        return [
+            ([each.fit for each in part], self._start(canvas_batch(part, [self._settings] * len(part))))
+            for part in parts
+        ]
 
-        return wait
+    def _seen(self, fits: Sequence[Fit], candidates: Candidates) -> list[Seen]:
+        manifest, settings = self._detector.manifest, self._settings
+        return [
+            Seen(fit.picture_hw, detections_of(candidates, index, fit=fit, manifest=manifest, settings=settings))
+            for index, fit in enumerate(fits)
+        ]
 
     def close(self) -> None:
         """See `Stage.close`; an inference that runs comes to its end."""
@@ -72,7 +85,7 @@ class CanvasStage:
 
     def _detect(self, batch: CanvasBatch) -> Candidates:
         with self._busy.once():
-            return self._detector.engine.detect(batch)
+            return self._compute(batch)
 
 
 class RemoteCanvasStage(CanvasStage):
