@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -35,14 +36,15 @@ UNCOMPARED = ("sources.parquet", "report.html")
 
 Run = Callable[..., Result]
 
-_PAUSING = """
+# `before` of a process that sends itself a signal once its first part is kept.
+AT_A_PART = """
 import os, signal
 from pathlib import Path
 plain = Path.replace
 def replace(path, target):
     renamed = plain(path, target)
     if Path(target).match("pictures/part-000000.parquet"):
-        os.kill(os.getpid(), signal.SIGSTOP)
+        os.kill(os.getpid(), signal.{sent})
     return renamed
 Path.replace = replace
 """
@@ -65,7 +67,7 @@ def spawn_paused(*arguments: object) -> "subprocess.Popen[str]":
 
     One request is in flight at a time, so that a job of six parts or more can't have sent its last one.
     """
-    process = spawn(*arguments, "--in-flight", 1, before=_PAUSING)
+    process = spawn(*arguments, "--in-flight", 1, before=AT_A_PART.format(sent=signal.SIGSTOP.name))
     until(lambda: os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT | os.WNOHANG))
     assert process.poll() is None, process.communicate()
     return process
