@@ -21,7 +21,10 @@ from dirdet.shipped import open_bundle
 
 WARM_UP = 1
 PACKAGES = ("dirdet", "numpy", "onnxruntime", "pillow", "uvicorn")
-ENGINE, GATEWAY = ("canvas", "batch", "threads", "proposals"), ("callers", "decoders", "max-batch", "delay")
+ENGINE, GATEWAY = (
+    ("canvas", "batch", "threads", "proposals"),
+    ("callers", "decoders", "inferences", "max-batch", "delay"),
+)
 RULE = f"the smallest value within {NEAR:.0%} of the best; of proposals the largest; of canvases by pixels a second"
 
 

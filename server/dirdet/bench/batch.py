@@ -14,11 +14,9 @@ from pathlib import Path
 
 import httpx
 
-from dirdet.batch.engines.bundled import job_detector
 from dirdet.batch.engines.canvases import CanvasStage
 from dirdet.bench.serving import serving
-from dirdet.bundle import Bundle
-from dirdet.detector import MAX_BATCH, PlacedPicture
+from dirdet.detector import MAX_BATCH, Detector, PlacedPicture
 from dirdet.errors import EngineError
 from dirdet.options import DetectOptions
 from dirdet.pictures import read_picture
@@ -37,9 +35,8 @@ class Pass:
     detections: int
 
 
-def engine_alone(bundle: Bundle, pictures: Sequence[Path]) -> Callable[[], Pass]:
-    """A job's engine on canvases that are ready, in a job's batches; what comes out is left there."""
-    detector = job_detector(bundle)
+def engine_alone(detector: Detector, pictures: Sequence[Path]) -> Callable[[], Pass]:
+    """An engine on canvases that are ready, in a job's batches; what comes out is left there."""
     settings = detector.settle(DetectOptions())
     buckets: defaultdict[tuple[int, int], list[Path]] = defaultdict(list)
     placed: dict[Path, PlacedPicture] = {}

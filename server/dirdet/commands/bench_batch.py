@@ -7,16 +7,19 @@ from statistics import median
 
 import click
 
+from dirdet.batch.engines.bundled import job_detector
 from dirdet.bench.batch import Pass, engine_alone, inferring, job, posting
 from dirdet.bench.machine import machine
 from dirdet.bench.report import Goal, Report, rows_against
 from dirdet.bench.telling import command_line, shown, tell
 from dirdet.bench.turns import in_turns
+from dirdet.detector import Detector
 from dirdet.errors import ParameterError
 from dirdet.pictures import PICTURE_SUFFIXES
 from dirdet.shipped import open_bundle
 
-ENGINE, JOB, POSTING, INFERENCER = "the engine alone", "dirdet batch", "a loop over POST /detect", "DetInferencer"
+ENGINE, UNDIVIDED, JOB = "the engine alone", "the same, one batch after another on all cores", "dirdet batch"
+POSTING, INFERENCER = "a loop over POST /detect", "DetInferencer"
 WARM_UP = 1
 # The job is to reach 0.95 of the engine's pace.
 GOAL = Goal(at_most=1 / 0.95)
@@ -49,7 +52,8 @@ def command(
     passes: dict[str, list[Pass]] = {}
     with ExitStack() as stack:
         runs: dict[str, Callable[[], Pass]] = {
-            ENGINE: engine_alone(open_bundle(folder), files),
+            ENGINE: engine_alone(job_detector(open_bundle(folder)), files),
+            UNDIVIDED: engine_alone(Detector.open(folder), files),
             JOB: lambda: job(pictures, *options),
             POSTING: stack.enter_context(posting(files, *options)),
         }
