@@ -19,6 +19,7 @@ WRONG = [
     (serve, "--workers", "0"),
     (serve, "--inference-threads", "0"),
     (serve, "--decoding-threads", "-1"),
+    (serve, "--inferences", "0"),
     (serve, "--max-batch", "0"),
     (serve, "--max-batch-delay-ms", "-1"),
     (serve, "--max-batch-delay-ms", "nan"),

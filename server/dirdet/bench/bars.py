@@ -34,7 +34,7 @@ def plot(content: Mapping[str, Any], path: Path) -> None:
         axes.invert_yaxis()
         axes.set_xlabel(UNITS.get(unit, unit))
         axes.grid(visible=True, axis="x", alpha=0.3)
-    all_axes[0].set_title(str(content["what"]).replace("; ", "\n").replace(", ", "\n"), fontsize=10)
+    figure.suptitle(str(content["what"]).replace("; ", "\n").replace(", ", "\n"), fontsize=10)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
 
