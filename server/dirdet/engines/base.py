@@ -1,5 +1,6 @@
 """The engine interface: all that the rest of dirdet knows of what computes."""
 
+from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
 from dirdet.tensors import Candidates, CanvasBatch
@@ -54,6 +55,11 @@ class DividedEngine(Engine, Protocol):
 def at_once(engine: Engine) -> int:
     """How many batches an engine can compute beside each other."""
     return engine.at_once if isinstance(engine, DividedEngine) else 1
+
+
+def beside(engine: Engine) -> Callable[[CanvasBatch], Candidates]:
+    """What computes a batch beside others, as many as `at_once` says."""
+    return engine.detect_beside if isinstance(engine, DividedEngine) else engine.detect
 
 
 @runtime_checkable

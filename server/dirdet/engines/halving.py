@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from dirdet.engines.base import ControlledEngine, DividedEngine, Engine, RemoteEngine, at_once
+from dirdet.engines.base import ControlledEngine, Engine, RemoteEngine, at_once, beside
 from dirdet.errors import EngineMemoryError
 from dirdet.tensors import Candidates, CanvasBatch
 from dirdet.triton.python_models.memory import halves, whole_or_halves
@@ -44,8 +44,7 @@ class HalvingEngine:
 
     def detect_beside(self, batch: CanvasBatch) -> Candidates:
         """See `DividedEngine.detect_beside`; raises as `detect`."""
-        engine = self.engine
-        return _whole_or_halves(engine.detect_beside if isinstance(engine, DividedEngine) else engine.detect, batch)
+        return _whole_or_halves(beside(self.engine), batch)
 
     def ready(self) -> bool:
         """Of the engine."""

@@ -8,7 +8,8 @@ from functools import partial
 
 from dirdet.deadline import Deadline
 from dirdet.detector import Detector, PlacedPicture, canvas_batch
-from dirdet.engines.base import DividedEngine, at_once
+from dirdet.engines.base import at_once
+from dirdet.engines.base import beside as detect_beside
 from dirdet.errors import OverloadedError
 from dirdet.observing import Observer
 from dirdet.options import Settings
@@ -88,7 +89,7 @@ class EmbeddedLane:
     def compute(self, canvas_hw: tuple[int, int], wanted: Sequence[CanvasBatch], *, beside: bool = False) -> list[Row]:
         """See `Computes.compute`."""
         engine = self._detector.engine
-        detect = engine.detect_beside if beside and isinstance(engine, DividedEngine) else engine.detect
+        detect = detect_beside(engine) if beside else engine.detect
         batch = CanvasBatch.joined(wanted)
         begun_s, cpu_s = time.monotonic(), time.thread_time()
         failed = True

@@ -12,7 +12,7 @@ from dirdet.batch.reading import Reader
 from dirdet.canvas import Fit
 from dirdet.detections import detections_of
 from dirdet.detector import Detector, PlacedPicture, canvas_batch
-from dirdet.engines.base import DividedEngine, RemoteEngine, at_once
+from dirdet.engines.base import RemoteEngine, at_once, beside
 from dirdet.engines.loop_thread import LoopThread
 from dirdet.errors import PictureError
 from dirdet.options import Settings
@@ -36,9 +36,8 @@ class CanvasStage:
         self._detector, self._settings = detector, settings
         self._reader = Reader(detector.manifest, scaled=scaled)
         self._busy = Busy()
-        engine = detector.engine
-        self._parts = at_once(engine)
-        self._compute = engine.detect_beside if isinstance(engine, DividedEngine) else engine.detect
+        self._parts = at_once(detector.engine)
+        self._compute = beside(detector.engine)
         self._pool = ThreadPoolExecutor(self._parts, "infer")
         self.notes: SimpleQueue[str] = SimpleQueue()
 
