@@ -6,8 +6,10 @@ import io
 import warnings
 
 from dirdet_training.mm import ops
+from dirdet_training.yapf_cache import load_yapf
 
 ops.install()
+load_yapf()
 
 # On import mmdet prints and warns about optional packages that nothing here uses.
 with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
