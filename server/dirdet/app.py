@@ -109,5 +109,5 @@ def app_over(
     install_handlers(app)
     access = access or Access()
     install_middleware(app, access=access, drain=drain, metrics=metrics)
-    document(app, keys=access.keys is not None)
+    document(app, keys=access.keys is not None, any_host=access.hosts is None)
     return app

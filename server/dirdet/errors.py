@@ -158,6 +158,10 @@ class ForbiddenError(DirdetError):
     """A request whose key does not open what was asked for."""
 
 
+class MisdirectedError(DirdetError):
+    """A request to a host that this server does not answer for."""
+
+
 class RateLimitError(DirdetError):
     """A request too many of one key.
 

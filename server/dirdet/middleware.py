@@ -6,6 +6,7 @@ from starlette.types import ASGIApp
 
 from dirdet.access.guard import KEY_HEADER, Guard
 from dirdet.access.headers import AnswerHeaders
+from dirdet.access.hosts import KnownHosts
 from dirdet.access.settings import Access
 from dirdet.drain import Drain, Drained
 from dirdet.head import HeadAsGet
@@ -30,6 +31,7 @@ def install_middleware(app: FastAPI, *, access: Access, drain: Drain, metrics: M
     """
     app.add_middleware(HeadAsGet)
     app.add_middleware(Guard, keys=access.keys)
+    app.add_middleware(KnownHosts, allowed=access.hosts)
     app.add_middleware(Drained, drain=drain)  # outside of the guard: who stops asks nobody for a key
     build = app.build_middleware_stack
 

@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
-from dirdet.access.documented import document_keys
+from dirdet.access.documented import document_hosts, document_keys
 from dirdet.deadline import HEADER
 from dirdet.examples import EXAMPLES, PARAMETERS, problem_examples
 from dirdet.examples_candidates import ANSWERS
@@ -64,12 +64,13 @@ def problems(described: dict[int, str]) -> dict[int | str, dict[str, Any]]:
     }
 
 
-def document(app: FastAPI, *, keys: bool = False) -> None:
+def document(app: FastAPI, *, keys: bool = False, any_host: bool = True) -> None:
     """Adds what routes do not say to the app's OpenAPI document, which is made once, when first asked for.
 
     Args:
         app: with all its routes.
         keys: whether it asks for one.
+        any_host: whether it answers to every host name.
     """
 
     def build() -> dict[str, Any]:
@@ -81,6 +82,8 @@ def document(app: FastAPI, *, keys: bool = False) -> None:
             )
             made.setdefault("components", {}).setdefault("schemas", {}).update(added["$defs"])
             document_keys(made, required=keys, reference=REFERENCE.format(model="Problem"))
+            if not any_host:
+                document_hosts(made, reference=REFERENCE.format(model="Problem"))
             _forget_unused(made)
             _show_examples(made)
             app.openapi_schema = made

@@ -73,6 +73,7 @@ KINDS: dict[type[errors.DirdetError], _Kind] = {
     errors.NotAPictureError: _Kind(415, "not-a-picture", "Not a picture"),
     errors.UnsupportedBodyError: _Kind(415, "unsupported-body", "The body's type is not read"),
     errors.BrokenPictureError: _Kind(422, "broken-picture", "The picture is broken or truncated"),
+    errors.MisdirectedError: _Kind(421, "misdirected", "Another host was asked"),
     errors.ParameterError: _Kind(422, "bad-parameter", "A parameter is wrong"),
     errors.RateLimitError: _Kind(429, "too-many-requests", "Too many requests"),
     errors.EngineError: _Kind(503, "engine-unavailable", "The detector does not answer", RETRY_AFTER_S),

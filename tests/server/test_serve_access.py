@@ -19,6 +19,7 @@ from waiting import PATIENCE_S, until
 
 from dirdet.access.command_options import AccessValues, read_access, refuse_unguarded
 from dirdet.access.exposure import is_loopback
+from dirdet.access.hosts import is_known
 from dirdet.access.key_file import append_key
 from dirdet.access.keys import Key, digest, new_key
 from dirdet.access.settings import Access
@@ -26,8 +27,8 @@ from dirdet.errors import ParameterError
 
 START = [sys.executable, "-m", "dirdet", "serve"]
 NOTHING = AccessValues(
-    keys=None, no_auth=False, published_on=None, tls_cert=None, tls_key=None, cors_origins=(), root_path="",
-    trusted_proxies=(),
+    keys=None, no_auth=False, published_on=None, allowed_hosts=(), tls_cert=None, tls_key=None, cors_origins=(),
+    root_path="", trusted_proxies=(),
 )  # fmt: skip
 
 
@@ -123,6 +124,57 @@ def test_whoever_wants_no_keys_is_told_what_that_means() -> None:
     with serving("--host", "0.0.0.0", "--no-auth") as (address, log):
         assert httpx.get(f"{address}/detector", timeout=PATIENCE_S).status_code == 200
     assert any("WARNING no keys: whoever reaches 0.0.0.0 is let in" in line for line in log)
+
+
+def test_a_foreign_page_whose_name_leads_here_reads_nothing() -> None:
+    with serving("--allowed-host", "Vision.example.") as (address, _):
+
+        def asked(host: str, path: str = "/detector") -> httpx.Response:
+            return httpx.get(f"{address}{path}", headers={"Host": host}, timeout=PATIENCE_S)
+
+        for path in ("/detector", "/", "/health/ready", "/metrics", "/nowhere"):
+            answer = asked("evil.example:8000", path)
+            assert (answer.status_code, answer.json()["type"]) == (421, "urn:dirdet:problem:misdirected")
+            assert "'evil.example:8000'" in answer.json()["detail"]
+        for host in ("localhost:8000", "127.0.0.1", "[::1]:8000", "gateway", "vision.example:443"):
+            assert asked(host).status_code == 200, host
+        document = asked("localhost", "/openapi.json").json()
+        assert all("421" in each["responses"] for path in document["paths"].values() for each in path.values())
+
+
+@pytest.mark.parametrize(
+    "host", ["x", "LocalHost", "app.localhost", "pi.local:80", "db.internal", "10.0.0.7", "[::]:1"]
+)
+def test_hosts_that_no_foreign_page_can_have(host: str) -> None:
+    assert is_known(host, ())
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "evil.example",
+        "evil.example.:80",
+        "127.0.0.1.evil.example",
+        "localhost.evil.example",
+        "127.0.0.1@evil.example",
+        "localhost:80.evil.example",
+        "[::1].evil.example",
+        "evillocal.com",
+        "a:b:c.d",
+    ],
+)
+def test_hosts_that_one_may_have(host: str) -> None:
+    assert not is_known(host, ("vision.example",))
+
+
+def test_with_keys_every_host_is_answered_to(tmp_path: Path) -> None:
+    (tmp_path / "keys").write_text("")
+    assert read_access(NOTHING).hosts == ()
+    assert read_access({**NOTHING, "allowed_hosts": ("a.example", "*")}).hosts is None
+    for more in ({"no_auth": True}, {"keys": tmp_path / "keys"}):
+        assert read_access({**NOTHING, **more}).hosts is None  # pyright: ignore[reportArgumentType]
+        with pytest.raises(ParameterError, match="leave it out"):
+            read_access({**NOTHING, **more, "allowed_hosts": ("a.example",)})  # pyright: ignore[reportArgumentType]
 
 
 def test_https_with_keys_and_no_key_in_the_log(tmp_path: Path) -> None:

@@ -32,6 +32,7 @@ WRONG = [
     (serve, "--drain-timeout-s", "soon"),
     (serve, "--no-auth", None),
     (serve, "--published-on", "no such host"),
+    (serve, "--allowed-host", "https://vision.example"),
     (serve, "--tls-cert", "alone.pem"),
     (serve, "--tls-key", "alone.pem"),
     (serve, "--cors-origin", "app.example"),

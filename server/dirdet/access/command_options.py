@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import click
 
 from dirdet.access.exposure import is_loopback, refuse_open
+from dirdet.access.hosts import NAME
 from dirdet.access.key_file import KeyFile
 from dirdet.access.settings import Access
 from dirdet.access.tls import TlsFiles
@@ -32,6 +33,10 @@ OPTIONS = (
     click.option(
         "--published-on", envvar="DIRDET_PUBLISHED_ON", show_envvar=True, metavar="ADDRESS",
         help="The address that leads to a container's; it decides, not --host, whether keys are needed.",
+    ),
+    click.option(
+        "--allowed-host", "allowed_hosts", multiple=True, envvar="DIRDET_ALLOWED_HOST", show_envvar=True,
+        metavar="NAME", help="Without keys, answer to this name too, such as vision.example, or to * any; repeatable.",
     ),
     click.option(
         "--tls-cert", type=click.Path(path_type=Path), envvar="DIRDET_TLS_CERT", show_envvar=True, metavar="FILE",
@@ -62,6 +67,7 @@ class AccessValues(TypedDict):
     keys: Path | None
     no_auth: bool
     published_on: str | None
+    allowed_hosts: tuple[str, ...]
     tls_cert: Path | None
     tls_key: Path | None
     cors_origins: tuple[str, ...]
@@ -107,6 +113,7 @@ def read_access(values: AccessValues) -> Access:
         trusted_proxies=tuple(_network(each) for each in values["trusted_proxies"]),
         published_on=values["published_on"],
         no_auth=values["no_auth"],
+        hosts=_hosts(values["allowed_hosts"], open_to_all=keys is not None or values["no_auth"]),
     )
 
 
@@ -122,6 +129,19 @@ def refuse_unguarded(access: Access, *, bound: str) -> None:
         refuse_open(bound, published_on=access.published_on)
     elif not is_loopback(access.published_on or bound):
         log.warning("no keys: whoever reaches %s is let in", access.published_on or bound)
+
+
+def _hosts(names: tuple[str, ...], *, open_to_all: bool) -> tuple[str, ...] | None:
+    """Names to answer to; None: any."""
+    if open_to_all:
+        if names:
+            raise ParameterError("--allowed-host", "with --keys or --no-auth every host is answered to; leave it out")
+        return None
+    known = tuple(name.lower().removesuffix(".") for name in names)
+    for name, given in zip(known, names, strict=True):
+        if name != "*" and not NAME.fullmatch(name):
+            raise ParameterError("--allowed-host", f"expected a name such as vision.example, or *; found {given!r}")
+    return None if "*" in known else known
 
 
 def _origin(text: str) -> str:

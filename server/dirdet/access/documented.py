@@ -1,9 +1,10 @@
-"""What the OpenAPI document says of keys: how they are sent, where they are needed, and what comes without."""
+"""What the OpenAPI document says of who is let in: how keys are sent, where they are needed, what comes without."""
 
 from http import HTTPStatus
 from typing import Any
 
 from dirdet.access.guard import HOW, KEY_HEADER
+from dirdet.access.hosts import misdirected
 from dirdet.access.open_paths import is_open
 from dirdet.errors import DirdetError, ForbiddenError, RateLimitError, UnauthorizedError
 from dirdet.problems import MEDIA_TYPE, headers_of, problem_of
@@ -51,6 +52,14 @@ def document_keys(document: dict[str, Any], *, required: bool, reference: str) -
             responses: dict[str, Any] = operation["responses"]
             responses |= {str(status): response for status, response in added.items()}
             operation["responses"] = dict(sorted(responses.items()))
+
+
+def document_hosts(document: dict[str, Any], *, reference: str) -> None:
+    """Adds to an OpenAPI document, in place, that every operation may have come to the wrong host."""
+    described = _response("The server does not answer for this host", misdirected("evil.example"), reference)
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            operation["responses"] = dict(sorted({**operation["responses"], "421": described}.items()))
 
 
 def _response(description: str, error: DirdetError, reference: str) -> dict[str, Any]:

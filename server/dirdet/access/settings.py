@@ -19,6 +19,7 @@ class Access:
         trusted_proxies: addresses or networks whose X-Forwarded-For and X-Forwarded-Proto are believed.
         published_on: the address that leads here, if it is not the one that is listened on.
         no_auth: everybody may come in, wherever from.
+        hosts: names that are answered to, beside addresses and names that no public DNS has; None: any.
     """
 
     keys: KeyFile | None = None
@@ -28,6 +29,7 @@ class Access:
     trusted_proxies: tuple[str, ...] = ()
     published_on: str | None = None
     no_auth: bool = False
+    hosts: tuple[str, ...] | None = None
 
     @property
     def scheme(self) -> str:
