@@ -11,14 +11,14 @@ from click.testing import CliRunner
 from dirdet.bundle import Bundle
 from dirdet.cli import cli
 from dirdet_export.bench.engine_times import WARM_UP, time_peers
-from dirdet_export.bench.peers import ENGINE, MMDET, MMDET_PLAIN, STOCK, TORCH, by_engine, by_mmdet
+from dirdet_export.bench.peers import ENGINE, MMDET, MMDET_PLAIN, PLAIN, STOCK, TORCH, by_engine, by_mmdet
 from dirdet_export.parity.pictures import draw_pictures, resized_pixels
 
 
 def test_only_who_detects_the_same_is_timed_and_the_report_says_so(tmp_path: Path):
     picture = tmp_path / "a.png"
     draw_pictures()[0][1].save(picture)
-    against = [word for name in (MMDET, MMDET_PLAIN, STOCK, TORCH) for word in ("--against", name)]
+    against = [word for name in (PLAIN, MMDET, MMDET_PLAIN, STOCK, TORCH) for word in ("--against", name)]
     told, drawn = tmp_path / "told.json", tmp_path / "drawn.svg"
     arguments = ["faster_rcnn_dir_lite0_scenes", *against, "--pictures", picture, "--canvas", "128x160", "--rounds", 2]
     done = CliRunner().invoke(
@@ -27,10 +27,11 @@ def test_only_who_detects_the_same_is_timed_and_the_report_says_so(tmp_path: Pat
     assert done.exit_code == 0, done.output
     content = json.loads(told.read_text())
     rows = {row["name"]: row for row in content["rows"]}
-    assert list(rows) == [ENGINE, MMDET, MMDET_PLAIN, STOCK, TORCH]
+    assert list(rows) == [ENGINE, PLAIN, MMDET, MMDET_PLAIN, STOCK, TORCH]
     assert {len(row["values"]) for row in rows.values()} == {2}
     assert rows[STOCK]["goal"] == {"at_least": 1}
     assert rows[MMDET]["against"] == ENGINE
+    assert (rows[ENGINE]["against"], rows[ENGINE]["goal"]) == (PLAIN, {"at_most": 1.03})
     assert content["facts"]["detections a picture"] > 5
     assert 30 < content["facts"]["candidates a picture"] < 90
     assert b"<svg" in drawn.read_bytes()

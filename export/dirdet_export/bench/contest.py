@@ -21,6 +21,7 @@ from dirdet_export.bench.peers import (
     ENGINE,
     MMDET,
     MMDET_PLAIN,
+    PLAIN,
     STOCK,
     TORCH,
     Peer,
@@ -93,14 +94,10 @@ def contest(
             for name, model in twins(cfg, checkpoint, trust_checkpoint=trust_checkpoint).models.items()
         }
         detector, limits = dissect(models[WITH])
-        folder = Path(place) / "bundle"
-        folder.mkdir()
-        order = Order(config="measured.py", checkpoint=checkpoint, out=folder, name="measured")
-        classes = detector.roi_stage.candidates.classes
-        description = describe(order, models[WITH], cfg, classes=classes, predicts_iou=limits.predicts_iou)
-        write_bundle(folder, detector=copy.deepcopy(detector), limits=limits, description=description)
-        bundle = Bundle.open(folder)
+        unweighted = replace(limits, iou_weight=0.0)
+        bundle = _bundle(models[WITH], cfg, checkpoint, Path(place) / "bundle")
         made: dict[str, Callable[[], Peer]] = {
+            PLAIN: lambda: by_engine(_bundle(models[WITHOUT], cfg, checkpoint, Path(place) / "plain"), unweighted),
             MMDET: lambda: by_mmdet(models[WITH]),
             MMDET_PLAIN: lambda: by_mmdet(models[WITHOUT]),
             STOCK: lambda: by_stock_onnxruntime(bundle, limits),
@@ -108,10 +105,20 @@ def contest(
             COMPILED: lambda: by_torch(detector, limits, compiled=True),
         }
         ours = by_engine(bundle, limits)
-        plain = replace(limits, iou_weight=0.0)
-        by_score = replace(by_engine(bundle, plain), detect=ours.detect)
+        by_score = replace(by_engine(bundle, unweighted), detect=ours.detect)
         peers = {ENGINE: ours, **{name: made[name]() for name in made if name in against}}
         yield Contest(peers, by_score, models[WITH], limits)
+
+
+def _bundle(model: Any, cfg: Config, checkpoint: Path, folder: Path) -> Bundle:  # noqa: ANN401 - MMDetection's
+    """Exports a detector."""
+    folder.mkdir()
+    detector, limits = dissect(model)
+    order = Order(config="measured.py", checkpoint=checkpoint, out=folder, name="measured")
+    classes = detector.roi_stage.candidates.classes
+    description = describe(order, model, cfg, classes=classes, predicts_iou=limits.predicts_iou)
+    write_bundle(folder, detector=copy.deepcopy(detector), limits=limits, description=description)
+    return Bundle.open(folder)
 
 
 def _fresh(cfg: Config, path: Path, picture: Pixels, candidates: int) -> Path:

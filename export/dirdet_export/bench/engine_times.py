@@ -8,7 +8,7 @@ import numpy as np
 
 from dirdet.bench.turns import in_turns
 from dirdet_export.anatomy import Limits
-from dirdet_export.bench.peers import ENGINE, MMDET_PLAIN, Peer, Pixels
+from dirdet_export.bench.peers import ENGINE, WITHOUT_DIR, Peer, Pixels
 from dirdet_export.parity.compare import Comparison, compare_picture
 from dirdet_export.parity.found import Found
 from dirdet_export.parity.proposal_ties import find_sources
@@ -100,8 +100,7 @@ def _compare(
     told.candidates += len(candidates)
     for name, (found, _) in answers.items():
         sides, within = (expected, found, candidates), limits
-        if name == MMDET_PLAIN:
-            # It ranks by score, and so does the bundle if a request says so.
+        if name in WITHOUT_DIR:
             sides, within = (found, *ask(by_score)), replace(limits, iou_weight=0.0)
         reference, served, judged = sides
         compare_picture(

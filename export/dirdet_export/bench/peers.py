@@ -23,11 +23,13 @@ from dirdet_export.parity.serving import as_canvases
 from dirdet_export.quiet import expected_warnings
 
 Pixels: TypeAlias = NDArray[np.uint8]
-ENGINE = "dirdet"
+ENGINE, PLAIN = "dirdet", "dirdet without DIR"
 STOCK = "stock ONNX Runtime"
 MMDET, MMDET_PLAIN = "MMDetection", "MMDetection without DIR"
 TORCH, COMPILED = "torch and torchvision", "torch.compile"
-NAMES = (MMDET, MMDET_PLAIN, STOCK, TORCH, COMPILED)
+NAMES = (PLAIN, MMDET, MMDET_PLAIN, STOCK, TORCH, COMPILED)
+# They rank by score, and are compared with a bundle that does.
+WITHOUT_DIR = frozenset({PLAIN, MMDET_PLAIN})
 
 
 @dataclass(frozen=True)
