@@ -1,4 +1,4 @@
-"""How many connections there may be at once, and which of them makes room."""
+"""How many connections there may be at once, how much they may leave unread, and which of them makes room."""
 
 import resource
 from typing import Protocol
@@ -9,40 +9,74 @@ MOST_CONNECTIONS = 2048
 BURST = 256
 # Files that are no connections: the detector, keys, a Triton, what the libraries open.
 OTHER_FILES = 128
+# Of answers that are written faster than they are read. A picture drawn on may have 30 MiB.
+MOST_UNREAD_BYTES = 256 * 2**20
 
 
-class Waiting(Protocol):
-    """A connection on which a request is to come."""
+class Guest(Protocol):
+    """A connection."""
+
+    @property
+    def idle(self) -> bool:
+        """Whether no request of it is being answered."""
+        ...
+
+    @property
+    def unread_bytes(self) -> int:
+        """Of its answer, what the system does not take because the client does not read."""
+        ...
 
     def give_way(self) -> None:
-        """Closes it."""
+        """Closes it at once."""
         ...
 
 
 class ConnectionRoom:
-    """The connections that wait for a request, in the order in which they began to.
+    """All connections of a server, in the order in which something last came on them.
 
-    A server that can open no more files takes no connection at all, and asyncio then fills the log. So before that,
-    whoever has waited longest gives way to who comes: many who connect and ask nothing keep nobody else out.
+    A server that can open no more files takes no connection at all, and asyncio then fills the log; one whose answers
+    are not read fills its memory with them. So before that, whoever has been idle longest gives way to who comes, and
+    of answers those go that have been unread longest: many who connect and ask nothing, or ask and read nothing, keep
+    nobody else out.
     """
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int = MOST_CONNECTIONS, *, most_unread_bytes: int = MOST_UNREAD_BYTES) -> None:
         """For so many, those under way included."""
         self._most = most
-        self._waiting: dict[Waiting, None] = {}
+        self._most_unread_bytes = most_unread_bytes
+        self._guests: dict[Guest, None] = {}
+        self._unread: dict[Guest, None] = {}
 
-    def wait(self, connection: Waiting) -> None:
-        """Its next request is to come; a connection that waits already keeps its place."""
-        self._waiting.setdefault(connection)
+    def enter(self, guest: Guest) -> None:
+        """One more; if they are too many the one that has been idle longest gives way, the newest if no other is."""
+        self._guests[guest] = None
+        if len(self._guests) > self._most:
+            longest = next((each for each in self._guests if each.idle), guest)
+            self.exit(longest)
+            longest.give_way()
 
-    def leave(self, connection: Waiting) -> None:
-        """Its request is here, or it is closed."""
-        self._waiting.pop(connection, None)
+    def heard(self, guest: Guest) -> None:
+        """Something came of it."""
+        if guest in self._guests:
+            del self._guests[guest]
+            self._guests[guest] = None
 
-    def make(self, connections: int) -> None:
-        """With so many open, one that waits gives way if they are too many; the newest itself if no other waits."""
-        if connections > self._most and self._waiting:
-            next(iter(self._waiting)).give_way()
+    def exit(self, guest: Guest) -> None:
+        """It is closed."""
+        self._guests.pop(guest, None)
+        self._unread.pop(guest, None)
+
+    def unread(self, guest: Guest) -> None:
+        """A large answer of it begins; where there is too much of them to be read, the first ones are given up."""
+        self._unread[guest] = None
+        while len(self._unread) > 1 and sum(each.unread_bytes for each in self._unread) > self._most_unread_bytes:
+            first = next(iter(self._unread))
+            self.exit(first)
+            first.give_way()
+
+    def read(self, guest: Guest) -> None:
+        """The answer is on its way."""
+        self._unread.pop(guest, None)
 
 
 def connections_for_files() -> int:

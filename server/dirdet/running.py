@@ -19,6 +19,7 @@ from dirdet.accepting import AcceptErrors
 from dirdet.connection_room import BURST, ConnectionRoom, connections_for_files
 from dirdet.connections import TimedConnection
 from dirdet.drain import Drain
+from dirdet.handshakes import GreetingListener
 
 log = logging.getLogger(__name__)
 
@@ -60,22 +61,25 @@ class AppServer:
         Args:
             app: what answers, made with `drain`.
             drain: what the app has under way.
-            listener: listens already.
+            listener: listens already; for HTTPS it is taken over, and closed to others.
             drain_timeout_s: between the signal and the end.
             uvicorn_settings: further arguments of `uvicorn.Config`.
         """
+        settings = dict(uvicorn_settings or {})
+        room = ConnectionRoom(connections_for_files())
+        greeting = GreetingListener(listener, room) if settings.get("ssl_certfile") else None
         config = uvicorn.Config(
             app,
             log_config=None,
             access_log=False,  # `dirdet.telemetry.requests` tells of requests
-            http=partial(TimedConnection, room=ConnectionRoom(connections_for_files())),  # pyright: ignore[reportArgumentType]
+            http=partial(TimedConnection, room=room, greeting=greeting),  # pyright: ignore[reportArgumentType]
             backlog=BURST,
             timeout_graceful_shutdown=FLUSH_S,
-            **(uvicorn_settings or {}),
+            **settings,
         )
         self._server = _Server(config)
         self._drain = drain
-        self._listener = listener
+        self._listener = greeting or listener
         self._drain_timeout_s = drain_timeout_s
         self._stop = asyncio.Event()
 

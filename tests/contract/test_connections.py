@@ -1,6 +1,9 @@
 """What the parser of HTTP leaves open: heads without an end, hosts, and protocols that we do not speak."""
 
+import random
 import socket
+import threading
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -9,6 +12,7 @@ from PIL import Image
 from waiting import PATIENCE_S
 
 from dirdet.app import create_app
+from dirdet.connections import TimedConnection
 from dirdet.detector import Detector
 
 GET = b"GET /health/live HTTP/1.1\r\nHost: x\r\n"
@@ -76,3 +80,59 @@ def test_one_that_asks_for_http_2_is_answered_in_http_1(
     assert b'"red"' in found
     assert found.count(b"HTTP/1.1 200 ") == 2
     assert not [record for record in caplog.records if record.levelname == "WARNING"]
+
+
+@pytest.fixture
+def asking(encode: Callable[..., bytes]) -> bytes:
+    """A request whose answer is a drawing of some megabytes."""
+    body = encode(Image.frombytes("RGB", (1200, 1000), random.Random(0).randbytes(3 * 1200 * 1000)))
+    head = b"POST /detect HTTP/1.1\r\nHost: x\r\nAccept: image/png\r\nContent-Type: image/png\r\n"
+    return head + b"Content-Length: %d\r\n\r\n" % len(body) + body
+
+
+def test_an_answer_that_nobody_reads_is_given_up(
+    address: Address, asking: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(TimedConnection, "reading_s", 0.3)
+    given_up = threading.Event()
+    give_way = TimedConnection.give_way
+
+    def telling(self: TimedConnection) -> None:
+        give_way(self)
+        given_up.set()
+
+    monkeypatch.setattr(TimedConnection, "give_way", telling)
+    with socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.settimeout(PATIENCE_S)
+        connection.connect(address)
+        connection.sendall(asking)
+        assert connection.recv(10).startswith(b"HTTP/1.1 2")
+        assert given_up.wait(PATIENCE_S)
+        found = 0  # what was on its way
+        while some := connection.recv(65536):
+            found += len(some)
+    assert found < 2 * 2**20
+
+
+def test_an_answer_that_is_read_slowly_comes_whole_and_the_connection_stays(
+    address: Address, asking: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(TimedConnection, "reading_s", 2.0)
+    with socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+        connection.settimeout(PATIENCE_S)
+        connection.connect(address)
+        connection.sendall(asking)
+        with connection.makefile("rb") as answer:
+            status, length, read = answer.readline(), 0, 0
+            assert status.startswith(b"HTTP/1.1 200 ")
+            while (line := answer.readline().lower()) != b"\r\n":
+                if line.startswith(b"content-length:"):
+                    length = int(line.partition(b":")[2])
+            assert length > 3 * 2**20
+            while read < length:  # over more than the time between two looks
+                read += len(answer.read(min(length // 30, length - read)))
+                time.sleep(0.1)
+            connection.sendall(GET + b"Connection: close\r\n\r\n")
+            assert answer.readline().startswith(b"HTTP/1.1 200 ")

@@ -1,9 +1,12 @@
 """Gateways for strangers."""
 
+import ssl
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import trustme
+from certificates import issue
 
 from dirdet.access.key_file import append_key
 from dirdet.access.keys import Key, digest, new_key
@@ -25,6 +28,17 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
 def unguarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     with serving(tmp_path_factory.mktemp("unguarded")) as gateway:
         yield gateway
+
+
+@pytest.fixture
+def crowded_tls(tmp_path: Path) -> Iterator[tuple[Gateway, ssl.SSLContext]]:
+    """May open few files, and speaks TLS; with what to ask it."""
+    authority = trustme.CA()
+    tls = issue(authority, "127.0.0.1", tmp_path)
+    context = ssl.create_default_context(cadata=authority.cert_pem.bytes().decode())
+    options = ("--tls-cert", str(tls.certificate), "--tls-key", str(tls.private_key))
+    with serving(tmp_path, *options, files=200) as gateway:
+        yield gateway, context
 
 
 @pytest.fixture

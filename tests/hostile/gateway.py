@@ -91,7 +91,7 @@ def _ready(process: subprocess.Popen[bytes], log_path: Path) -> tuple[str, int]:
     end = time.monotonic() + STARTED_WITHIN_S
     while time.monotonic() < end and process.poll() is None:
         said = log_path.read_text(encoding="utf-8")
-        if (found := re.search(r"listening on http://127\.0\.0\.1:(\d+)", said)) and " INFO ready" in said:
+        if (found := re.search(r"listening on https?://127\.0\.0\.1:(\d+)", said)) and " INFO ready" in said:
             return "127.0.0.1", int(found[1])
         time.sleep(0.05)
     raise AssertionError(log_path.read_text(encoding="utf-8"))

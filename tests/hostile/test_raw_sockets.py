@@ -1,6 +1,7 @@
 """Bytes from strangers on a real gateway with keys: refused or answered, never its error, and it stays ready."""
 
 import socket
+import ssl
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
@@ -110,6 +111,19 @@ def test_more_connections_than_files_keep_nobody_out(crowded: Gateway) -> None:
             assert httpx.get(f"{crowded.url}/health/live", timeout=60).status_code == 200
     assert "Traceback" not in crowded.log()
     assert len(crowded.log().splitlines()) < 50
+
+
+def test_handshakes_that_never_end_keep_nobody_out(crowded_tls: tuple[Gateway, ssl.SSLContext]) -> None:
+    gateway, context = crowded_tls
+    with ExitStack() as opened:
+        silent = [opened.enter_context(gateway.connect()) for _ in range(400)]
+        for connection in silent[-20:]:
+            connection.send(b"\x16\x03\x01")  # begins one
+        for _ in range(3):
+            url = "https://{}:{}/health/live".format(*gateway.address)
+            assert httpx.get(url, verify=context, timeout=60).status_code == 200
+    assert "Traceback" not in gateway.log()
+    assert len(gateway.log().splitlines()) < 50
 
 
 def test_memory_is_flat(guarded: Gateway) -> None:

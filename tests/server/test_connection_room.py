@@ -7,38 +7,56 @@ import pytest
 from dirdet.connection_room import MOST_CONNECTIONS, ConnectionRoom, connections_for_files
 
 
-class Idle:
-    gave_way = False
+class Somebody:
+    def __init__(self, *, idle: bool = True, unread_bytes: int = 0) -> None:
+        self.idle, self.unread_bytes, self.gave_way = idle, unread_bytes, False
 
     def give_way(self) -> None:
         self.gave_way = True
 
 
-def test_whoever_has_waited_longest_gives_way() -> None:
-    room, first, second, third = ConnectionRoom(2), Idle(), Idle(), Idle()
-    for number, each in enumerate((first, second, third), 1):
-        room.wait(each)
-        room.make(number)
-    assert [each.gave_way for each in (first, second, third)] == [True, False, False]
+def test_whoever_has_been_idle_longest_gives_way() -> None:
+    room, guests = ConnectionRoom(2), [Somebody() for _ in range(4)]
+    for each in guests[:3]:
+        room.enter(each)
+    assert [each.gave_way for each in guests] == [True, False, False, False]
+    room.heard(guests[0])  # too late: it is gone
+    room.heard(guests[1])
+    room.enter(guests[3])
+    assert [each.gave_way for each in guests] == [True, False, True, False]
 
 
-def test_one_whose_request_is_here_stays() -> None:
-    room, busy, idle, newest = ConnectionRoom(2), Idle(), Idle(), Idle()
-    for number, each in enumerate((busy, idle), 1):
-        room.wait(each)
-        room.make(number)
-    room.leave(busy)
-    room.wait(newest)
-    room.make(3)
+def test_who_is_being_answered_stays() -> None:
+    room, busy, idle, newest = ConnectionRoom(2), Somebody(idle=False), Somebody(), Somebody()
+    for each in (busy, idle, newest):
+        room.enter(each)
     assert [each.gave_way for each in (busy, idle, newest)] == [False, True, False]
 
 
 def test_where_all_are_busy_the_newest_is_not_taken() -> None:
-    room, newest = ConnectionRoom(0), Idle()
-    room.make(1)
-    room.wait(newest)
-    room.make(1)
-    assert newest.gave_way
+    room, busy, newest = ConnectionRoom(1), Somebody(idle=False), Somebody()
+    room.enter(busy)
+    room.enter(newest)
+    assert (busy.gave_way, newest.gave_way) == (False, True)
+    room.exit(busy)
+    room.enter(again := Somebody())
+    assert not again.gave_way
+
+
+def test_answers_that_were_unread_longest_are_given_up() -> None:
+    room = ConnectionRoom(most_unread_bytes=100)
+    first, second, third = (Somebody(unread_bytes=size) for size in (150, 60, 60))
+    for each in (first, second, third):
+        room.enter(each)
+    room.unread(first)  # alone it may be as large as it is
+    assert not first.gave_way
+    room.unread(second)
+    assert (first.gave_way, second.gave_way) == (True, False)
+    room.read(second)
+    room.unread(third)
+    assert not third.gave_way
+    room.unread(second)
+    assert (second.gave_way, third.gave_way) == (False, True)
 
 
 @pytest.mark.parametrize(

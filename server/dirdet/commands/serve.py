@@ -30,6 +30,8 @@ from dirdet.workers import Workers
 
 log = logging.getLogger(__name__)
 
+# Of an answer, in the system's hands beside what is on its way.
+MOST_NOT_SENT_BYTES = 128 * 1024
 SEVERAL_PROCESSES = (
     "a request reaches one of the {} processes (--workers), and the others would go on with the detector before; start "
     "the server anew"
@@ -132,6 +134,9 @@ def listen(host: str, port: int) -> socket.socket:
     # asyncio does this for sockets that it makes itself. Connections take it over; without it an answer's body waits
     # until the client has acknowledged the head, which it delays by 40 ms.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if hasattr(socket, "TCP_NOTSENT_LOWAT"):
+        # The system takes no more than it can send soon, so that it is seen whether a client reads.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, MOST_NOT_SENT_BYTES)
     return listener
 
 
