@@ -1,9 +1,10 @@
 """A device without memory for a batch: it is tried in halves once, answers stay in order, and the rest is 503."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import anyio
 import httpx
@@ -14,6 +15,8 @@ from PIL import Image
 from dirdet.app import create_app
 from dirdet.bundle import Bundle, Manifest
 from dirdet.detector import Detector
+from dirdet.engines import onnx_runtime
+from dirdet.engines.arena import share_arena
 from dirdet.engines.base import Engine
 from dirdet.engines.factory import make_engine
 from dirdet.engines.halving import HalvingEngine, HalvingRemoteEngine
@@ -185,28 +188,18 @@ def test_a_remote_engines_halves_share_the_time(manifest: Manifest, engine: Any,
     assert all(left < 0.06 for left in scarce.timeouts_s[1:])
 
 
-@pytest.fixture(scope="module")
-def bounded_arena() -> Any:
-    """ONNX Runtime's own allocator with a limit, as a GPU has one: its errors are the real ones."""
+@pytest.fixture
+def scarce(bundle_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
+    """The shipped detector's network in an arena with a limit, as a GPU has one: its errors are the real ones."""
     ort: Any = pytest.importorskip("onnxruntime", reason="the extra cpu is not installed")
     info = ort.OrtMemoryInfo("Cpu", ort.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, ort.OrtMemType.DEFAULT)
     ort.create_and_register_allocator(info, ort.OrtArenaCfg({"max_mem": ARENA_BYTES, "arena_extend_strategy": 1}))
-    return ort
-
-
-@pytest.fixture
-def scarce(bundle_folder: Path, bounded_arena: Any, monkeypatch: pytest.MonkeyPatch) -> Engine:
-    """The shipped detector's network in that arena."""
-    plain = bounded_arena.SessionOptions
-
-    def bounded() -> Any:
-        options = plain()
-        options.add_session_config_entry("session.use_env_allocators", "1")
-        return options
-
     with monkeypatch.context() as patched:
-        patched.setattr(bounded_arena, "SessionOptions", bounded)
-        return make_engine(Bundle.open(bundle_folder), provider="cpu")
+        patched.setattr(onnx_runtime, "share_arena", Mock())
+        engine = make_engine(Bundle.open(bundle_folder), provider="cpu")
+    share_arena.cache_clear()  # whoever comes next makes one without
+    yield engine
+    engine.close()
 
 
 @pytest.fixture
