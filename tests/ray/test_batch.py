@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import skimage
-from jobs import AT_A_PART, contents, errors, rows, spawn
+from jobs import at_a_part, contents, errors, rows, spawn
 from PIL import Image
 
 pytest.importorskip("ray", reason="the extra ray is not installed")
@@ -78,7 +78,7 @@ def test_ctrl_c_keeps_whole_parts_and_either_engine_goes_on(
     cluster: LocalCluster, folder: Path, expected: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
-    interrupting = AT_A_PART.format(sent=signal.SIGINT.name)
+    interrupting = at_a_part(signal.SIGINT)
     stopped = spawn(*arguments(folder, out, cluster), "--ray-actors", 1, before=interrupting)
     _, told = stopped.communicate(timeout=WAIT_S)
     assert stopped.returncode == 130, told

@@ -36,18 +36,31 @@ UNCOMPARED = ("sources.parquet", "report.html")
 
 Run = Callable[..., Result]
 
-# `before` of a process that sends itself a signal once its first part is kept.
-AT_A_PART = """
+RENAMING = """
 import os, signal
 from pathlib import Path
-plain = Path.replace
+plain, calls = Path.replace, [0]
 def replace(path, target):
-    renamed = plain(path, target)
-    if Path(target).match("pictures/part-000000.parquet"):
-        os.kill(os.getpid(), signal.{sent})
+    if not Path(target).match({name!r}):
+        return plain(path, target)
+    calls[0] += 1
+    if calls[0] != {call}:
+        return plain(path, target)
+    renamed = plain(path, target) if {after} else None
+    os.kill(os.getpid(), signal.{sent})
     return renamed
 Path.replace = replace
 """
+
+
+def signalled(sent: signal.Signals, name: str, *, call: int = 1, after: bool = True) -> str:
+    """`before` of a process that sends itself a signal when a file gets its name for the n-th time, or just before."""
+    return RENAMING.format(name=name, call=call, after=after, sent=sent.name)
+
+
+def at_a_part(sent: signal.Signals) -> str:
+    """`before` of a process that sends itself a signal once its first part is kept."""
+    return signalled(sent, "pictures/part-000000.parquet")
 
 
 def spawn(*arguments: object, before: str = "") -> "subprocess.Popen[str]":
@@ -67,7 +80,7 @@ def spawn_paused(*arguments: object) -> "subprocess.Popen[str]":
 
     One request is in flight at a time, so that a job of six parts or more can't have sent its last one.
     """
-    process = spawn(*arguments, "--in-flight", 1, before=AT_A_PART.format(sent=signal.SIGSTOP.name))
+    process = spawn(*arguments, "--in-flight", 1, before=at_a_part(signal.SIGSTOP))
     until(lambda: os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT | os.WNOHANG))
     assert process.poll() is None, process.communicate()
     return process

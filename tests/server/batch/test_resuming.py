@@ -6,7 +6,7 @@ import signal
 from pathlib import Path
 
 import pytest
-from jobs import MANY, PART, Run, contents, job_arguments, rows, spawn
+from jobs import MANY, PART, Run, contents, job_arguments, rows, signalled, spawn
 from waiting import PATIENCE_S, until
 
 from dirdet.batch.errors import OutputError
@@ -32,21 +32,6 @@ def half(path, mode="r", *rest, **named):
     return file
 Path.open = half
 """
-RENAMING = """
-import os, signal
-from pathlib import Path
-plain, calls = Path.replace, [0]
-def replace(path, target):
-    if Path(target).name == {name!r}:
-        calls[0] += 1
-        if calls[0] == {call}:
-            renamed = plain(path, target) if {after} else None
-            os.kill(os.getpid(), signal.{sent})
-            return renamed
-    return plain(path, target)
-Path.replace = replace
-"""
-KILLED_RENAMING = RENAMING.replace("{sent}", "SIGKILL")
 KILLED_LOGGING = """
 import os, signal
 from pathlib import Path
@@ -87,11 +72,11 @@ Path.open = full
     [
         pytest.param(KILLED_WRITING.format(name="part-000001", call=1), id="writing detections"),
         pytest.param(KILLED_WRITING.format(name="part-000003", call=2), id="writing pictures"),
-        pytest.param(KILLED_RENAMING.format(name="job.json", call=1, after=False), id="before the first job.json"),
-        pytest.param(KILLED_RENAMING.format(name="job.json", call=1, after=True), id="after the first job.json"),
+        pytest.param(signalled(signal.SIGKILL, "job.json", after=False), id="before the first job.json"),
+        pytest.param(signalled(signal.SIGKILL, "job.json"), id="after the first job.json"),
         pytest.param(KILLED_LOGGING, id="adding to parts.jsonl"),
-        pytest.param(KILLED_RENAMING.format(name="job.json", call=2, after=False), id="before the last job.json"),
-        pytest.param(KILLED_RENAMING.format(name="errors.parquet", call=1, after=False), id="at the end"),
+        pytest.param(signalled(signal.SIGKILL, "job.json", call=2, after=False), id="before the last job.json"),
+        pytest.param(signalled(signal.SIGKILL, "errors.parquet", after=False), id="at the end"),
     ],
 )
 def test_a_job_killed_while_it_writes_goes_on(many: Path, uninterrupted: Path, tmp_path: Path, fault: str) -> None:
@@ -121,7 +106,7 @@ def test_ctrl_c_keeps_whole_parts_and_says_how_to_go_on(
     many: Path, uninterrupted: Path, tmp_path: Path, sent: signal.Signals, status: int
 ) -> None:
     out = tmp_path / "out"
-    at_a_part = RENAMING.format(sent=sent.name, name="part-000001.parquet", call=1, after=True)
+    at_a_part = signalled(sent, "part-000001.parquet")
     stopped = spawn(*job_arguments(many, out), before=at_a_part)
     _, told = stopped.communicate(timeout=PATIENCE_S)
     assert stopped.returncode == status
@@ -245,9 +230,7 @@ def test_a_job_of_an_earlier_job_json_goes_on(run: Run, many: Path, uninterrupte
 
 def test_two_jobs_do_not_write_into_one_folder(run: Run, many: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    first = spawn(
-        *job_arguments(many, out), before=RENAMING.format(sent="SIGSTOP", name="job.json", call=1, after=True)
-    )
+    first = spawn(*job_arguments(many, out), before=signalled(signal.SIGSTOP, "job.json"))
     try:
         until((out / "job.json").exists)
         with pytest.raises(OutputError, match="another job is writing"):
