@@ -23,6 +23,11 @@ def decoding_threads(cores: int) -> int:
     return max(1, cores // 4)
 
 
+def inferences_beside(cores: int, *, max_batch: int) -> int:
+    """Inferences that share the cores of one process, one each; no more than a batch can be parted into."""
+    return min(cores, max_batch)
+
+
 def _granted() -> float | None:
     """Cores' worth of time that this container is granted, None without a limit."""
     try:

@@ -9,7 +9,7 @@ import click
 
 from dirdet.access.command_options import access_options
 from dirdet.access.settings import Access
-from dirdet.cores import decoding_threads, usable_cores
+from dirdet.cores import decoding_threads, inferences_beside, usable_cores
 from dirdet.detector import MAX_BATCH
 from dirdet.detector_source import DetectorSource
 from dirdet.engines.triton_target import TritonTarget
@@ -242,7 +242,7 @@ def read_settings(
         inference_threads=inference_threads or 0,
         limits=ServerLimits(
             decoders=decoders or (decoding_threads(cores) if triton is None else max(1, cores // workers)),
-            inferences=inferences or min(inference_threads or cores, max_batch)
+            inferences=inferences or inferences_beside(inference_threads or cores, max_batch=max_batch)
             if triton is None
             else REMOTE_INFERENCES,
             max_batch=max_batch,

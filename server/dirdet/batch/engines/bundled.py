@@ -9,7 +9,7 @@ from dirdet.batch.job import detector_told
 from dirdet.batch.pipeline import Pipeline
 from dirdet.batch.scaled_trial import Trial, tried
 from dirdet.bundle import MANIFEST, Bundle, sha256_of
-from dirdet.cores import usable_cores
+from dirdet.cores import inferences_beside, usable_cores
 from dirdet.detector import MAX_BATCH, Detector
 from dirdet.engines.base import RemoteEngine
 from dirdet.engines.factory import make_engine
@@ -20,7 +20,9 @@ from dirdet.options import Settings
 
 def job_detector(bundle: Bundle) -> Detector:
     """A detector whose engine divides the cores among the parts of a batch (`CanvasStage`)."""
-    return Detector(bundle.manifest, make_engine(bundle, at_once=min(usable_cores(), MAX_BATCH)))
+    return Detector(
+        bundle.manifest, make_engine(bundle, at_once=inferences_beside(usable_cores(), max_batch=MAX_BATCH))
+    )
 
 
 class EmbeddedJobEngine:

@@ -11,7 +11,7 @@ import httpx
 from dirdet.bench.callers import closed_loop
 from dirdet.bench.growth.curves import Curve, Turn, rates_in_turns
 from dirdet.bench.serving import serving
-from dirdet.cores import decoding_threads, usable_cores
+from dirdet.cores import decoding_threads, inferences_beside, usable_cores
 from dirdet.detector import MAX_BATCH
 from dirdet.errors import EngineError
 from dirdet.limits import MAX_BATCH_DELAY_S
@@ -43,11 +43,12 @@ def options() -> dict[str, Option]:
     cores = usable_cores()
     own = decoding_threads(cores)
     threads = sorted({1.0, 2.0, float(own), float(cores), 2.0 * cores})
-    inferences = sorted({1.0, 2.0, float(min(cores, MAX_BATCH))})
+    beside = inferences_beside(cores, max_batch=MAX_BATCH)
+    inferences = sorted({1.0, 2.0, float(beside)})
     delays = (0.0, 2.0, 5.0, 10.0, 20.0)
     return {
         "decoders": Option("gateway: threads that decode", "--decoding-threads", threads, own, 8),
-        "inferences": Option("gateway: --inferences", "--inferences", inferences, min(cores, MAX_BATCH), 16),
+        "inferences": Option("gateway: --inferences", "--inferences", inferences, beside, 16),
         "max-batch": Option("gateway: --max-batch", "--max-batch", (1.0, 2.0, 4.0, 8.0, 16.0), MAX_BATCH, 16),
         # With few callers the engine is often idle, and only then is anything waited for.
         "delay": Option("gateway: --max-batch-delay-ms", "--max-batch-delay-ms", delays, 1000 * MAX_BATCH_DELAY_S, 4),
