@@ -18,12 +18,17 @@ class Guest(Protocol):
 
     @property
     def idle(self) -> bool:
-        """Whether no request of it is being answered."""
+        """Whether no request of it is under way and no answer unread."""
         ...
 
     @property
     def unread_bytes(self) -> int:
-        """Of its answer, what the system does not take because the client does not read."""
+        """Of its answers, what this process still holds because the client does not read."""
+        ...
+
+    @property
+    def reading_rate(self) -> float:
+        """Bytes a second of them that the client has read; endless of who has only begun."""
         ...
 
     def give_way(self) -> None:
@@ -35,9 +40,9 @@ class ConnectionRoom:
     """All connections of a server, in the order in which something last came on them.
 
     A server that can open no more files takes no connection at all, and asyncio then fills the log; one whose answers
-    are not read fills its memory with them. So before that, whoever has been idle longest gives way to who comes, and
-    of answers those go that have been unread longest: many who connect and ask nothing, or ask and read nothing, keep
-    nobody else out.
+    are not read fills its memory with them. So before that an idle connection gives way to who comes, the one of which
+    nothing has come for longest, or else who reads slowest; and of too many unread answers the slowest reader's goes.
+    Many who connect and ask nothing, or ask and read nothing, keep nobody else out.
     """
 
     def __init__(self, most: int = MOST_CONNECTIONS, *, most_unread_bytes: int = MOST_UNREAD_BYTES) -> None:
@@ -48,12 +53,13 @@ class ConnectionRoom:
         self._unread: dict[Guest, None] = {}
 
     def enter(self, guest: Guest) -> None:
-        """One more; if they are too many the one that has been idle longest gives way, the newest if no other is."""
+        """One more; if they are too many one gives way, the newest itself if all others are being answered."""
+        if len(self._guests) >= self._most:
+            slowest = min(self._unread, key=_reading_rate, default=guest)
+            self._dismiss(next((each for each in self._guests if each.idle), slowest))
+            if len(self._guests) >= self._most:
+                return
         self._guests[guest] = None
-        if len(self._guests) > self._most:
-            longest = next((each for each in self._guests if each.idle), guest)
-            self.exit(longest)
-            longest.give_way()
 
     def heard(self, guest: Guest) -> None:
         """Something came of it."""
@@ -66,17 +72,23 @@ class ConnectionRoom:
         self._guests.pop(guest, None)
         self._unread.pop(guest, None)
 
-    def unread(self, guest: Guest) -> None:
-        """A large answer of it begins; where there is too much of them to be read, the first ones are given up."""
+    def answer_waits(self, guest: Guest) -> None:
+        """An answer of it is not read as fast as it was written; where that is too much, the slowest reader goes."""
         self._unread[guest] = None
         while len(self._unread) > 1 and sum(each.unread_bytes for each in self._unread) > self._most_unread_bytes:
-            first = next(iter(self._unread))
-            self.exit(first)
-            first.give_way()
+            self._dismiss(min(self._unread, key=_reading_rate))
 
-    def read(self, guest: Guest) -> None:
-        """The answer is on its way."""
+    def answer_read(self, guest: Guest) -> None:
+        """It was."""
         self._unread.pop(guest, None)
+
+    def _dismiss(self, guest: Guest) -> None:
+        self.exit(guest)
+        guest.give_way()
+
+
+def _reading_rate(guest: Guest) -> float:
+    return guest.reading_rate
 
 
 def connections_for_files() -> int:

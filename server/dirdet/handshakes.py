@@ -1,5 +1,6 @@
 """Connections that agree on TLS: asyncio tells nobody of them before they have."""
 
+import math
 import socket
 import weakref
 from contextlib import suppress
@@ -7,16 +8,26 @@ from typing import Any
 
 from dirdet.connection_room import ConnectionRoom
 
+# Handshakes from which on it is looked which of them have failed meanwhile.
+MANY = 64
+
 
 class Handshake:
     """One of them; see `dirdet.connection_room.Guest`."""
 
     idle = True
     unread_bytes = 0
+    reading_rate = math.inf
 
     def __init__(self, connection: socket.socket) -> None:
-        """Does not keep it alive: asyncio drops what fails."""
+        """Does not keep the connection alive."""
         self._connection = weakref.ref(connection)
+
+    @property
+    def failed(self) -> bool:
+        """Whether asyncio has closed the connection."""
+        connection = self._connection()
+        return connection is None or connection.fileno() < 0
 
     def give_way(self) -> None:
         """Ends the connection; asyncio finds out, and closes it."""
@@ -39,19 +50,17 @@ class GreetingListener(socket.socket):
     def accept(self) -> tuple[socket.socket, Any]:
         """As the socket's."""
         connection, address = super().accept()
-        number, handshake = connection.fileno(), Handshake(connection)
-        self._end(number)  # of one whose number the system gives again
-        self._under_way[number] = handshake
-        weakref.finalize(connection, self._end, number, handshake).atexit = False
+        self.agreed(connection.fileno())  # one that failed had the same number
+        if len(self._under_way) > MANY:
+            for number in [number for number, each in self._under_way.items() if each.failed]:
+                self.agreed(number)
+        handshake = Handshake(connection)
+        self._under_way[connection.fileno()] = handshake
         self._room.enter(handshake)
         return connection, address
 
     def agreed(self, number: int) -> None:
-        """The connection with this file number speaks HTTP now."""
-        self._end(number)
-
-    def _end(self, number: int, only: Handshake | None = None) -> None:
-        handshake = self._under_way.get(number)
-        if handshake is not None and only in (None, handshake):
-            del self._under_way[number]
+        """The handshake of the connection with this file number is over."""
+        handshake = self._under_way.pop(number, None)
+        if handshake is not None:
             self._room.exit(handshake)

@@ -73,6 +73,7 @@ class AppServer:
             log_config=None,
             access_log=False,  # `dirdet.telemetry.requests` tells of requests
             http=partial(TimedConnection, room=room, greeting=greeting),  # pyright: ignore[reportArgumentType]
+            ws="none",  # a connection that another protocol takes over would stay in the room for ever
             backlog=BURST,
             timeout_graceful_shutdown=FLUSH_S,
             **settings,

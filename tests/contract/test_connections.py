@@ -118,7 +118,7 @@ def test_an_answer_that_nobody_reads_is_given_up(
 def test_an_answer_that_is_read_slowly_comes_whole_and_the_connection_stays(
     address: Address, asking: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(TimedConnection, "reading_s", 2.0)
+    monkeypatch.setattr(TimedConnection, "reading_s", 3.0)
     with socket.socket() as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
         connection.settimeout(PATIENCE_S)

@@ -52,8 +52,14 @@ class Gateway:
         fields = Path(f"/proc/{self.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / TICKS
 
-    def connect(self) -> socket.socket:
-        return socket.create_connection(self.address, timeout=60)
+    def connect(self, *, receives: int | None = None) -> socket.socket:
+        """With a buffer of so many bytes for what comes, the system's own unless given."""
+        connection = socket.socket()
+        if receives is not None:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receives)
+        connection.settimeout(60)
+        connection.connect(self.address)
+        return connection
 
     def ask(self, request: bytes) -> int | None:
         """The status of the first answer; None if the connection ends without one."""

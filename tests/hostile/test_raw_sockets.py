@@ -1,20 +1,26 @@
 """Bytes from strangers on a real gateway with keys: refused or answered, never its error, and it stays ready."""
 
+import random
 import socket
 import ssl
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
+from io import BytesIO
+from pathlib import Path
 
 import httpx
 import pytest
+from PIL import Image
 
 from .attacks import CHUNKED, ODD, SMUGGLING
-from .gateway import Gateway
+from .gateway import Gateway, serving
 
 # A header of 64 KiB is all that one costs; measured: 0.1 s at most.
 MOST_PROCESSOR_S = 0.6
 MOST_GROWTH_MIB = 60
+# A third of what there is for a drain.
+MOST_ENDING_S = 10.0
 
 
 @pytest.fixture(autouse=True)
@@ -119,11 +125,39 @@ def test_handshakes_that_never_end_keep_nobody_out(crowded_tls: tuple[Gateway, s
         silent = [opened.enter_context(gateway.connect()) for _ in range(400)]
         for connection in silent[-20:]:
             connection.send(b"\x16\x03\x01")  # begins one
+        for _ in range(400):  # and fail, where there is no room for them
+            with gateway.connect() as connection:
+                connection.send(b"GET / HTTP/1.1\r\n\r\n")
         for _ in range(3):
             url = "https://{}:{}/health/live".format(*gateway.address)
             assert httpx.get(url, verify=context, timeout=60).status_code == 200
     assert "Traceback" not in gateway.log()
     assert len(gateway.log().splitlines()) < 50
+
+
+def test_answers_that_nobody_reads_or_reads_to_the_end_do_not_hold_up_the_end(tmp_path: Path) -> None:
+    begun_s = 0.0
+    with ExitStack() as opened:
+        with serving(tmp_path) as gateway:
+            for last_bytes in (1, 100_000, None):
+                connection = opened.enter_context(gateway.connect(receives=4096))
+                connection.sendall(asking_for_megabytes())
+                assert connection.recv(12) == b"HTTP/1.1 200"
+                if last_bytes is not None:
+                    connection.recv(last_bytes)
+                    connection.close()
+            begun_s = time.monotonic()
+        assert time.monotonic() - begun_s < MOST_ENDING_S
+    for word in ("Traceback", "socket.send() raised", "without completing"):
+        assert word not in gateway.log()
+
+
+def asking_for_megabytes() -> bytes:
+    """A request whose answer is a drawing that is larger than what the system takes."""
+    body = BytesIO()
+    Image.frombytes("RGB", (1200, 1000), random.Random(0).randbytes(3 * 1200 * 1000)).save(body, "PNG")
+    head = b"POST /detect HTTP/1.1\r\nHost: x\r\nAccept: image/png\r\nContent-Type: image/png\r\n"
+    return head + b"Content-Length: %d\r\n\r\n" % len(body.getvalue()) + body.getvalue()
 
 
 def test_memory_is_flat(guarded: Gateway) -> None:

@@ -1,5 +1,6 @@
 """Which connection gives way when there are too many."""
 
+import math
 import resource
 
 import pytest
@@ -8,8 +9,8 @@ from dirdet.connection_room import MOST_CONNECTIONS, ConnectionRoom, connections
 
 
 class Somebody:
-    def __init__(self, *, idle: bool = True, unread_bytes: int = 0) -> None:
-        self.idle, self.unread_bytes, self.gave_way = idle, unread_bytes, False
+    def __init__(self, *, idle: bool = True, unread_bytes: int = 0, reading_rate: float = 0.0) -> None:
+        self.idle, self.unread_bytes, self.reading_rate, self.gave_way = idle, unread_bytes, reading_rate, False
 
     def give_way(self) -> None:
         self.gave_way = True
@@ -43,20 +44,34 @@ def test_where_all_are_busy_the_newest_is_not_taken() -> None:
     assert not again.gave_way
 
 
-def test_answers_that_were_unread_longest_are_given_up() -> None:
+def test_of_too_much_that_is_unread_the_slowest_readers_goes() -> None:
     room = ConnectionRoom(most_unread_bytes=100)
-    first, second, third = (Somebody(unread_bytes=size) for size in (150, 60, 60))
-    for each in (first, second, third):
+    first, slow, newest = (
+        Somebody(idle=False, unread_bytes=size, reading_rate=rate) for size, rate in ((150, 9), (60, 1), (60, math.inf))
+    )
+    for each in (first, slow, newest):
         room.enter(each)
-    room.unread(first)  # alone it may be as large as it is
+    room.answer_waits(first)  # alone it may be as large as it is
     assert not first.gave_way
-    room.unread(second)
-    assert (first.gave_way, second.gave_way) == (True, False)
-    room.read(second)
-    room.unread(third)
-    assert not third.gave_way
-    room.unread(second)
-    assert (second.gave_way, third.gave_way) == (False, True)
+    first.unread_bytes = 30
+    room.answer_waits(slow)
+    assert not slow.gave_way
+    room.answer_waits(newest)
+    assert [each.gave_way for each in (first, slow, newest)] == [False, True, False]
+    room.answer_read(newest)
+    room.answer_waits(Somebody(unread_bytes=70))
+    assert not first.gave_way
+
+
+def test_who_reads_slowest_gives_way_where_nobody_is_idle() -> None:
+    room = ConnectionRoom(3)
+    busy, slow, fast, newest = (Somebody(idle=False, reading_rate=rate) for rate in (0, 1, 2, math.inf))
+    for each in (busy, slow, fast):
+        room.enter(each)
+    room.answer_waits(slow)
+    room.answer_waits(fast)
+    room.enter(newest)
+    assert [each.gave_way for each in (busy, slow, fast, newest)] == [False, True, False, False]
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ OPTIONS = (
     ),
     click.option(
         "--allowed-host", "allowed_hosts", multiple=True, envvar="DIRDET_ALLOWED_HOST", show_envvar=True,
-        metavar="NAME", help="Without keys, answer to this name too, such as vision.example, or to * any; repeatable.",
+        metavar="NAME", help="Without keys, answer to this host name too (vision.example; * is any); repeatable.",
     ),
     click.option(
         "--tls-cert", type=click.Path(path_type=Path), envvar="DIRDET_TLS_CERT", show_envvar=True, metavar="FILE",

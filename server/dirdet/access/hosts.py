@@ -13,8 +13,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from dirdet.errors import MisdirectedError
 from dirdet.problems import problem_of, problem_response
 
-# Nobody can have these in the public DNS: RFC 6761, RFC 6762, and ICANN's resolution of 2024.
-PRIVATE = (".localhost", ".local", ".internal")
+# Nobody can have these in the public DNS: RFC 6761, RFC 6762, RFC 8375, and ICANN's resolution of 2024.
+PRIVATE = (".localhost", ".local", ".internal", ".home.arpa", ".test")
 # RFC 3986, 3.2.2: a host, and a port that says nothing here.
 AUTHORITY = re.compile(r"(\[[^\]]*\]|[^:]*)(:\d*)?")
 NAME = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*")
@@ -53,7 +53,7 @@ def is_known(authority: str, allowed: tuple[str, ...]) -> bool:
     try:
         ip_address(host.removeprefix("[").removesuffix("]"))
     except ValueError:
-        return "." not in host or host.endswith(PRIVATE) or host in allowed
+        return bool(NAME.fullmatch(host)) and ("." not in host or host.endswith(PRIVATE) or host in allowed)
     return True
 
 

@@ -7,6 +7,7 @@ import signal
 import socket
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any, cast
 
@@ -30,7 +31,7 @@ from dirdet.workers import Workers
 
 log = logging.getLogger(__name__)
 
-# Of an answer, in the system's hands beside what is on its way.
+# Of a connection's answers in the system's own buffer, what is on its way not counted.
 MOST_NOT_SENT_BYTES = 128 * 1024
 SEVERAL_PROCESSES = (
     "a request reaches one of the {} processes (--workers), and the others would go on with the detector before; start "
@@ -136,7 +137,8 @@ def listen(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     if hasattr(socket, "TCP_NOTSENT_LOWAT"):
         # The system takes no more than it can send soon, so that it is seen whether a client reads.
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, MOST_NOT_SENT_BYTES)
+        with suppress(OSError):  # not every system that has the name knows it
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, MOST_NOT_SENT_BYTES)
     return listener
 
 

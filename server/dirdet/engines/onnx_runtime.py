@@ -10,7 +10,7 @@ import numpy as np
 
 from dirdet.bundle import DETECTOR, Bundle
 from dirdet.cores import usable_cores
-from dirdet.engines.arena import TAKE, share_arena
+from dirdet.engines.arena import USE_SHARED_ARENA, share_arena
 from dirdet.engines.onnx_module import import_onnxruntime
 from dirdet.engines.onnx_operators import explain_missing_operator
 from dirdet.engines.providers import CPU, CUDA, Provider, ProviderName, choose_provider
@@ -150,6 +150,8 @@ def _load_all(
         BundleError: as `_load`.
         EngineError: as `_load`.
     """
+    if chosen.name == CPU:
+        share_arena(ort)
     sizes = [threads]
     if at_once > 1 and chosen.name == CPU:
         sizes.append(max(1, (threads or usable_cores()) // at_once))
@@ -172,8 +174,7 @@ def _load(ort: Any, path: Path, chosen: Provider, threads: int, *, several: bool
         # Idle threads otherwise spin for a while after an inference, on the cores of the engine whose turn it is.
         options.add_session_config_entry("session.force_spinning_stop", "1")
     if chosen.name == CPU:
-        share_arena(ort)
-        options.add_session_config_entry(TAKE, "1")
+        options.add_session_config_entry(USE_SHARED_ARENA, "1")
     providers: list[str] | None = None
     try:
         if chosen.devices:
