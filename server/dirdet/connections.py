@@ -56,7 +56,7 @@ class TimedConnection(H11Protocol):
     @property
     def idle(self) -> bool:
         """Whether no request of it is under way and no answer unread."""
-        return self._reader is None and (self.cycle is None or self.cycle.response_complete)  # pyright: ignore[reportUnnecessaryComparison]
+        return self._reader is None and not self._answering
 
     @property
     def unread_bytes(self) -> int:
@@ -88,10 +88,10 @@ class TimedConnection(H11Protocol):
         """A request came, or a part of its head."""
         self._room.heard(self)
         super().data_received(data)
-        if self.cycle is None or self.cycle.response_complete:  # pyright: ignore[reportUnnecessaryComparison]
-            self._wait_for_head()
-        else:
+        if self._answering:
             self._head_is_here()
+        else:
+            self._wait_for_head()
 
     def on_response_complete(self) -> None:
         """All of an answer is written, which does not say that it is sent."""
@@ -121,6 +121,10 @@ class TimedConnection(H11Protocol):
     def give_way(self) -> None:
         """Closes the connection without waiting for the client, in TLS either."""
         self.transport.abort()
+
+    @property
+    def _answering(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete  # pyright: ignore[reportUnnecessaryComparison]
 
     def _unsupported_upgrade_warning(self) -> None:
         """Nothing: who asks for another protocol is answered in this one (RFC 9110, section 7.8)."""

@@ -1,6 +1,5 @@
 """What the parser of HTTP leaves open: heads without an end, hosts, and protocols that we do not speak."""
 
-import random
 import socket
 import threading
 import time
@@ -8,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from loopback import Address, serving
+from megabytes import asking_for_megabytes
 from PIL import Image
 from waiting import PATIENCE_S
 
@@ -82,17 +82,7 @@ def test_one_that_asks_for_http_2_is_answered_in_http_1(
     assert not [record for record in caplog.records if record.levelname == "WARNING"]
 
 
-@pytest.fixture
-def asking(encode: Callable[..., bytes]) -> bytes:
-    """A request whose answer is a drawing of some megabytes."""
-    body = encode(Image.frombytes("RGB", (1200, 1000), random.Random(0).randbytes(3 * 1200 * 1000)))
-    head = b"POST /detect HTTP/1.1\r\nHost: x\r\nAccept: image/png\r\nContent-Type: image/png\r\n"
-    return head + b"Content-Length: %d\r\n\r\n" % len(body) + body
-
-
-def test_an_answer_that_nobody_reads_is_given_up(
-    address: Address, asking: bytes, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_answer_that_nobody_reads_is_given_up(address: Address, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(TimedConnection, "reading_s", 0.3)
     given_up = threading.Event()
     give_way = TimedConnection.give_way
@@ -106,7 +96,7 @@ def test_an_answer_that_nobody_reads_is_given_up(
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         connection.settimeout(PATIENCE_S)
         connection.connect(address)
-        connection.sendall(asking)
+        connection.sendall(asking_for_megabytes())
         assert connection.recv(10).startswith(b"HTTP/1.1 2")
         assert given_up.wait(PATIENCE_S)
         found = 0  # what was on its way
@@ -116,14 +106,14 @@ def test_an_answer_that_nobody_reads_is_given_up(
 
 
 def test_an_answer_that_is_read_slowly_comes_whole_and_the_connection_stays(
-    address: Address, asking: bytes, monkeypatch: pytest.MonkeyPatch
+    address: Address, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(TimedConnection, "reading_s", 3.0)
     with socket.socket() as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
         connection.settimeout(PATIENCE_S)
         connection.connect(address)
-        connection.sendall(asking)
+        connection.sendall(asking_for_megabytes())
         with connection.makefile("rb") as answer:
             status, length, read = answer.readline(), 0, 0
             assert status.startswith(b"HTTP/1.1 200 ")

@@ -1,17 +1,15 @@
 """Bytes from strangers on a real gateway with keys: refused or answered, never its error, and it stays ready."""
 
-import random
 import socket
 import ssl
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
-from io import BytesIO
 from pathlib import Path
 
 import httpx
 import pytest
-from PIL import Image
+from megabytes import asking_for_megabytes
 
 from .attacks import CHUNKED, ODD, SMUGGLING
 from .gateway import Gateway, serving
@@ -150,14 +148,6 @@ def test_answers_that_nobody_reads_or_reads_to_the_end_do_not_hold_up_the_end(tm
         assert time.monotonic() - begun_s < MOST_ENDING_S
     for word in ("Traceback", "socket.send() raised", "without completing"):
         assert word not in gateway.log()
-
-
-def asking_for_megabytes() -> bytes:
-    """A request whose answer is a drawing that is larger than what the system takes."""
-    body = BytesIO()
-    Image.frombytes("RGB", (1200, 1000), random.Random(0).randbytes(3 * 1200 * 1000)).save(body, "PNG")
-    head = b"POST /detect HTTP/1.1\r\nHost: x\r\nAccept: image/png\r\nContent-Type: image/png\r\n"
-    return head + b"Content-Length: %d\r\n\r\n" % len(body.getvalue()) + body.getvalue()
 
 
 def test_memory_is_flat(guarded: Gateway) -> None:
