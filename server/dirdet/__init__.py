@@ -4,14 +4,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dirdet.client import AsyncClient, Client
+    from dirdet.local.detector import load
 
-__all__ = ["AsyncClient", "Client"]
+__all__ = ["AsyncClient", "Client", "load"]
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - what a module holds
-    """The clients, loaded when they are first asked for: `import dirdet` alone stays free."""
+    """The ways to detect, loaded when they are first asked for: `import dirdet` alone stays free."""
     if name not in __all__:
         raise AttributeError(f"module 'dirdet' has no attribute {name!r}")
+    if name == "load":
+        from dirdet.local.detector import load
+
+        return load
     import dirdet.client
 
     return getattr(dirdet.client, name)

@@ -1,8 +1,10 @@
 """The `dirdet` command: finds the subcommands that the three packages register and loads only the one called."""
 
 import ast
+import difflib
 import gc
 import importlib.util
+import os
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -12,10 +14,15 @@ from pathlib import Path
 import click
 
 from dirdet.errors import DirdetError, MissingExtraError, ParameterError, install_hint
+from dirdet.terminal import visible_output
+from dirdet.untrusted_text import indented, one_line
 
 ENTRY_POINT_GROUP = "dirdet.commands"
+TRACEBACK_VARIABLE = "DIRDET_TRACEBACK"
+# EX_SOFTWARE of sysexits.h.
+FAULT = 70
 
-# Which extra brings a top-level package that a subcommand may miss.
+# The extra that installs a top-level package that a subcommand may import.
 EXTRA_OF_PACKAGE = {"dirdet_training": "train", "dirdet_export": "export"}
 
 
@@ -25,7 +32,7 @@ def _registered(group: str) -> dict[str, EntryPoint]:
 
 @contextmanager
 def _without_garbage_collection() -> Generator[None]:
-    """Imports make a great many objects, none of them garbage; looking through them took a tenth of their time."""
+    """Turns garbage collection off: imports create only objects that stay, and scanning them took 10% of the time."""
     was_on = gc.isenabled()
     gc.disable()
     try:
@@ -36,7 +43,7 @@ def _without_garbage_collection() -> Generator[None]:
 
 
 def _first_docstring_line(module: str) -> str:
-    """The module's one-sentence docstring, read from its source so that nothing is imported."""
+    """The module's one-sentence docstring, read from its source, so that the module is not imported."""
     spec = importlib.util.find_spec(module)
     if spec is None or spec.origin is None:
         return ""
@@ -44,17 +51,36 @@ def _first_docstring_line(module: str) -> str:
     return doc.splitlines()[0] if doc else ""
 
 
-class LazyGroup(click.Group):
+class SuggestingGroup(click.Group):
+    """A click group that names the subcommand closest to an unknown one."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Finds the subcommand.
+
+        Raises:
+            click.UsageError: there is no such subcommand.
+        """
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as exc:
+            close = difflib.get_close_matches(args[0], self.list_commands(ctx), n=1)
+            if not close:
+                raise
+            raise click.UsageError(f"{exc.message} Did you mean {close[0]!r}?", ctx) from exc
+
+
+class LazyGroup(SuggestingGroup):
     """A click group whose subcommands are entry points, imported when they are called."""
 
     registered_as = ENTRY_POINT_GROUP
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
-        """Names of all registered subcommands, sorted."""
         return sorted(_registered(self.registered_as))
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        """The subcommand, imported now; where one of its optional dependencies is not installed, what says so."""
+        """Imports the subcommand; if an optional dependency is missing, returns a stand-in that reports it."""
         point = _registered(self.registered_as).get(cmd_name)
         if point is None:
             return None
@@ -68,19 +94,24 @@ class LazyGroup(click.Group):
             return _unavailable(point, error)
 
     def invoke(self, ctx: click.Context) -> object:
-        """Runs the subcommand; a parameter that it refuses is a usage error, as one that click refuses.
+        """Runs the subcommand; a parameter that the subcommand refuses is a usage error, like one that click refuses.
 
         Raises:
-            click.BadParameter: names the option as it is typed.
+            click.BadParameter: names the option as the user types it.
             MissingExtraError: an optional dependency that the subcommand imports late is not installed.
         """
         try:
             return super().invoke(ctx)
         except ModuleNotFoundError as exc:
             raise _missing_extra(_registered(self.registered_as)[ctx.invoked_subcommand or ""], exc) from exc
+        except click.ClickException as exc:
+            exc.message = indented(exc.message)  # pyright: ignore[reportAttributeAccessIssue]
+            raise
         except ParameterError as exc:
             command = self.get_command(ctx, ctx.invoked_subcommand or "")
-            raise click.BadParameter(exc.message, param_hint=f"'{_as_typed(exc.parameter, command)}'") from exc
+            raise click.BadParameter(
+                indented(exc.message), param_hint=f"'{_as_typed(exc.parameter, command)}'"
+            ) from exc
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """Lists the subcommands without importing any of them."""
@@ -94,7 +125,7 @@ class LazyGroup(click.Group):
 
 
 def _unavailable(point: EntryPoint, error: MissingExtraError) -> click.Command:
-    """Stands for a subcommand that cannot be imported: `--help` says what it is for and what it needs."""
+    """A stand-in for a subcommand that cannot be imported: `--help` shows its purpose and the missing package."""
 
     def refuse(**_: object) -> None:
         raise error
@@ -109,7 +140,7 @@ def _unavailable(point: EntryPoint, error: MissingExtraError) -> click.Command:
 
 
 def _missing_extra(point: EntryPoint, error: ModuleNotFoundError) -> Exception:
-    """What to say of a package that a subcommand misses; the error itself where no extra brings it."""
+    """The error for a missing package of a subcommand; the original error if no extra installs the package."""
     extra = EXTRA_OF_PACKAGE.get(point.module.split(".")[0])
     if extra is None:
         return error
@@ -119,25 +150,54 @@ def _missing_extra(point: EntryPoint, error: ModuleNotFoundError) -> Exception:
 
 
 def _as_typed(parameter: str, command: click.Command | None) -> str:
-    """`min_iou`, which the API has too, as `--min-iou`; what is no option of the command stays as it is."""
+    """Converts `min_iou`, the API's name, to `--min-iou`; a name that is no option of the command stays unchanged."""
     options = [each for each in command.params if isinstance(each, click.Option)] if command else []
     return next((max(each.opts, key=len) for each in options if each.name == parameter), parameter)
 
 
-@click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+# What `dirdet` alone shows: what people do, each in the form that does it.
+START = """\
+A detector that knows how well its boxes fit.
+
+  dirdet serve                       a page and an API on http://127.0.0.1:8000
+  dirdet detect photo.jpg            the objects in a picture, as a table
+  dirdet batch photos --out found    a folder: tables, labels, a report of what to review
+  dirdet train my_config.py --retrofit my_checkpoint.pth --work-dir fits
+                                     the confidence for your MMDetection checkpoint
+  dirdet export fits/my_config.py fits/retrofitted.pth --out my-bundle --pictures some/pictures
+                                     what `dirdet serve --detector my-bundle` serves
+
+dirdet --help lists all commands, dirdet COMMAND --help the options of one.
+"""
+
+
+@click.command(cls=LazyGroup, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="dirdet")
-def cli() -> None:
+@click.pass_context
+def cli(ctx: click.Context) -> None:
     """A detector that knows how well its boxes fit: train it, export it, serve it."""
+    if ctx.invoked_subcommand is None:
+        click.echo(START, nl=False)
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Runs `dirdet`; an error that dirdet raises on purpose becomes one line and exit status 1, of usage 2."""
-    try:
-        cli.main(args=arguments, prog_name="dirdet")
-    except DirdetError as exc:
-        click.echo(f"dirdet: {exc}", err=True)
-        sys.exit(1)
-    except OSError as exc:  # a full disk, a folder without rights
-        where = f"{exc.filename}: " if exc.filename else ""
-        click.echo(f"dirdet: {where}{exc.strerror or exc}", err=True)
-        sys.exit(1)
+    """Runs `dirdet`; prints any error as one line; exit status 1, 2 for usage, 70 for a fault of dirdet itself.
+
+    The environment variable DIRDET_TRACEBACK=1 lets the traceback of such a fault through.
+    """
+    with visible_output():
+        try:
+            cli.main(args=arguments, prog_name="dirdet")
+        except DirdetError as exc:
+            click.echo(f"dirdet: {indented(str(exc))}", err=True)
+            sys.exit(1)
+        except OSError as exc:  # For example a full disk, or a folder without write permission.
+            where = f"{exc.filename}: " if exc.filename else ""
+            click.echo(f"dirdet: {indented(f'{where}{exc.strerror or exc}')}", err=True)
+            sys.exit(1)
+        except Exception as exc:
+            if os.environ.get(TRACEBACK_VARIABLE):
+                raise
+            click.echo(f"dirdet: unexpected error: {one_line(f'{type(exc).__name__}: {exc}')}", err=True)
+            click.echo(f"dirdet: this is a fault of dirdet; {TRACEBACK_VARIABLE}=1 shows where it is", err=True)
+            sys.exit(FAULT)

@@ -1,180 +1,211 @@
-"""The errors dirdet raises on purpose: each names the thing, the expected and the actual value."""
+"""The errors that dirdet raises on purpose: each names the thing, the expected and the actual value."""
+
+import json
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+
+# Most characters of a value that a message shows.
+MAX_SHOWN = 80
 
 
 class DirdetError(Exception):
-    """Base of every error that a user may see: its text is written for them."""
+    """Base class of every error that a user may see; its text is written for the user."""
+
+    def __str__(self) -> str:
+        """The text; of a file's name that is not UTF-8, the wrong bytes are spelled out, so that it can be written."""
+        return super().__str__().encode("utf-8", "backslashreplace").decode()
 
 
 class BundleError(DirdetError):
-    """A bundle that cannot be read, is of an unknown schema, or whose files are not the ones it names."""
+    """The bundle cannot be read, has an unknown schema, or its files differ from the hashes in bundle.json."""
 
 
 class ParameterError(DirdetError):
-    """A setting outside its range.
+    """A setting is invalid.
 
     Attributes:
         parameter: the setting's name, as the caller wrote it.
-        message: what was expected and what was found.
+        message: the expected and the actual value.
     """
 
     def __init__(self, parameter: str, message: str) -> None:
-        """Names the parameter before the message."""
         super().__init__(f"{parameter}: {message}")
         self.parameter = parameter
         self.message = message
 
 
 class PictureError(DirdetError):
-    """Bytes that do not give a picture."""
+    """A picture cannot be read."""
 
 
 class NotAPictureError(PictureError):
-    """Bytes of no picture type that dirdet reads."""
+    """The bytes are not of a picture type that dirdet reads."""
 
 
 class BrokenPictureError(PictureError):
-    """A picture of a known type that is truncated or broken."""
+    """The picture is of a known type but truncated or broken."""
 
 
 class NotFoundError(PictureError):
-    """A picture's file that does not exist, or a folder without pictures."""
+    """The picture's file does not exist, or the folder has no pictures."""
 
 
 class UnreadableError(PictureError):
-    """A picture's file that exists and cannot be opened."""
+    """The picture's file exists but cannot be opened."""
 
 
 class UnreachedError(UnreadableError):
-    """A picture at an address that did not answer: it may be there later."""
+    """The picture's address did not answer; a later attempt may succeed."""
 
 
 class PictureTooLargeError(PictureError):
-    """A picture of more bytes or pixels than the limits allow."""
+    """The picture has more bytes or pixels than the limits allow."""
 
 
 class EngineError(DirdetError):
-    """An engine that could not be started or did not answer."""
+    """The engine could not be started or did not answer."""
 
 
 class DeadlineError(EngineError):
-    """A request that could not be answered in the time that it had."""
+    """The request could not be answered within its time limit."""
 
 
 class OverloadedError(DirdetError):
-    """A request that is refused because there is no room for it now, or that would not be answered in its time.
+    """The request is refused because the server is full, or because its deadline would pass before the answer.
 
     Attributes:
-        retry_after_s: when it may be worth asking again.
+        retry_after_s: seconds after which the client may try again.
     """
 
     def __init__(self, message: str, *, retry_after_s: float = 1.0) -> None:
-        """Says for want of what."""
         super().__init__(message)
         self.retry_after_s = retry_after_s
 
 
 class NotReadyError(DirdetError):
-    """A detector that is not loaded yet."""
+    """The detector is not loaded yet."""
 
 
 class StoppingError(DirdetError):
-    """A server that has been told to stop, and takes no more requests."""
+    """The server is stopping and accepts no more requests."""
 
 
 class EngineMemoryError(EngineError):
-    """An engine whose device has no memory left for the canvases."""
+    """The engine's device has too little memory for the canvases."""
 
 
 class WrongNetworkError(EngineError):
-    """An engine in another process that has another network than the bundle's."""
+    """The engine in another process has another network than the bundle's."""
 
 
 class ListenError(DirdetError):
-    """An address of this machine that cannot be listened on."""
+    """The server cannot listen on the address."""
 
 
 class MissingExtraError(DirdetError):
-    """A part of dirdet whose optional dependencies are not installed."""
+    """An optional dependency of this part of dirdet is not installed."""
 
 
 class ResultsError(DirdetError):
-    """A file of detections or annotations that cannot be read, or that does not fit the other."""
+    """A file of detections or annotations cannot be read, or does not match the other file."""
 
 
 class RequestError(DirdetError):
-    """A request that cannot be understood as pictures to detect on."""
+    """The request does not have the form of a detection request."""
 
 
 class NoPictureError(RequestError):
-    """A request that brings no picture."""
+    """The request has no picture."""
 
 
 class UnsupportedBodyError(RequestError):
-    """A request whose body is of a type that is not read."""
+    """The request's body has an unsupported media type."""
 
 
 class RequestTooLargeError(RequestError):
-    """A request of more bytes than the limit, all its pictures together."""
-
-
-class UnknownModelError(RequestError):
-    """A request to a model that is not served."""
+    """The request's body, all pictures together, exceeds the limit."""
 
 
 class UnknownDetectorError(RequestError):
-    """A request to a detector that is not served; names those that are."""
+    """The requested detector is not served; the message names the served ones."""
 
 
 class ReloadError(DirdetError):
-    """A detector that was to be replaced and is served as before."""
+    """The detector could not be replaced; the previous one is still served."""
 
 
 class NotAcceptableError(RequestError):
-    """A request that accepts none of the types an answer can have."""
+    """The request accepts none of the media types that the answer can have."""
 
 
 class KeyFileError(DirdetError):
-    """A file of API keys that cannot be read or understood; names its line."""
+    """The file of API keys cannot be read or parsed; the message names the line."""
 
 
 class TlsError(DirdetError):
-    """A certificate or private key that cannot be used."""
+    """The certificate or private key cannot be used."""
 
 
 class UnauthorizedError(DirdetError):
-    """A request without a key that is known.
+    """The request has no valid API key.
 
     Attributes:
-        invalid: whether it came with one.
+        invalid: the request had a key, but it is unknown.
     """
 
     def __init__(self, message: str, *, invalid: bool = False) -> None:
-        """Says how a key is sent, or that it is not known."""
+        """Chooses the message: how to send a key, or that the key is unknown."""
         super().__init__(message)
         self.invalid = invalid
 
 
 class ForbiddenError(DirdetError):
-    """A request whose key does not open what was asked for."""
+    """The request's key does not have the right for this operation."""
 
 
 class MisdirectedError(DirdetError):
-    """A request to a host that this server does not answer for."""
+    """The request names a host that this server does not answer for."""
 
 
 class RateLimitError(DirdetError):
-    """A request too many of one key.
+    """The key has exceeded its rate limit.
 
     Attributes:
-        retry_after_s: seconds until one more passes.
+        retry_after_s: seconds until the next request is allowed.
     """
 
     def __init__(self, message: str, *, retry_after_s: int) -> None:
-        """Says what the key may ask."""
         super().__init__(message)
         self.retry_after_s = retry_after_s
 
 
 def install_hint(extra: str) -> str:
-    """How to get an extra of dirdet: from a clone, since no package index carries dirdet."""
-    return f"pip install '.[{extra}]' in a clone of dirdet"
+    """The command that installs an extra: from a clone, since dirdet is in no package index."""
+    made = ", or make batch SOURCE=photos OUT=found," if extra == "batch" else ""
+    return f"pip install '.[{extra}]'{made} in a clone of dirdet"
+
+
+def first_fault(exc: "ValidationError") -> str:
+    """The first validation error of a file, in one line: its place, its reason and the value."""
+    first = exc.errors(include_url=False)[0]
+    where = ".".join(str(part) for part in first["loc"])
+    return f"{where + ': ' if where else ''}{first['msg']}, found {shown(first['input'])}"
+
+
+def shown(value: object) -> str:
+    """The value as it stands in the file or request, not as Python prints it; long values are cut."""
+    if isinstance(value, str):
+        text = repr(value)
+    elif isinstance(value, bytes):
+        text = repr(value)[1:]  # For example 'GIF89a'.
+    else:
+        text = json.dumps(value, default=str)
+    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}..."
+
+
+def counted(number: int, thing: str) -> str:
+    """A number with its noun: `1 picture`, `2,000 boxes`, `0 categories`."""
+    ending = "ies" if thing.endswith("y") else f"{thing[-1]}es" if thing.endswith(("s", "x")) else f"{thing[-1]}s"
+    return f"{number:,} {thing if number == 1 else thing[:-1] + ending}"

@@ -1,4 +1,4 @@
-"""Packages of dirdet's extras, imported when they are needed."""
+"""Imports the packages of dirdet's extras when they are needed."""
 
 import importlib
 from typing import Any
@@ -7,12 +7,12 @@ from dirdet.errors import MissingExtraError, install_hint
 
 
 def import_extra(module: str, *, needs: str, extra: str) -> Any:  # noqa: ANN401 - those asked for have no types
-    """A module of a package that comes with an extra.
+    """Imports a module of a package that an extra installs.
 
     Args:
         module: its name.
-        needs: who needs it, with the verb: "videos need".
-        extra: which has it.
+        needs: subject and verb of the error message, such as "videos need".
+        extra: the extra that installs it.
 
     Raises:
         MissingExtraError: it is not installed.

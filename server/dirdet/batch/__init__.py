@@ -1,1 +1,1 @@
-"""Jobs over folders: every picture of a source detected on, into Parquet, resumable and exact."""
+"""Jobs over folders: detects on every picture of a source, writes Parquet; jobs are resumable and deterministic."""

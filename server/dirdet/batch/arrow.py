@@ -1,4 +1,4 @@
-"""pyarrow, imported when a job needs it."""
+"""Imports pyarrow when a job needs it."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from dirdet.extras import import_extra
 
 
 def arrow(module: str = "pyarrow") -> Any:  # noqa: ANN401 - pyarrow says no types
-    """Pyarrow or a module of it.
+    """Imports pyarrow or one of its modules.
 
     Raises:
         MissingExtraError: it is not installed.
@@ -15,7 +15,7 @@ def arrow(module: str = "pyarrow") -> Any:  # noqa: ANN401 - pyarrow says no typ
 
 
 def parquet() -> Any:  # noqa: ANN401
-    """pyarrow.parquet.
+    """Imports pyarrow.parquet.
 
     Raises:
         MissingExtraError: pyarrow is not installed.

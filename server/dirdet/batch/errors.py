@@ -1,15 +1,15 @@
-"""What can keep a job from beginning or from ending; each text says what to do."""
+"""Errors that keep a job from starting or finishing; each message states what to do."""
 
 from dirdet.errors import DirdetError
 
 
 class SourceError(DirdetError):
-    """A source that cannot be read, or that names no picture."""
+    """The source cannot be read, or has no pictures."""
 
 
 class OutputError(DirdetError):
-    """A folder for results that holds something else, another job's results, or those of a job still running."""
+    """The folder for results holds something else, another job's results, or those of a running job."""
 
 
 class JobStoppedError(DirdetError):
-    """A job that could not go on; what was done is kept."""
+    """The job could not continue; its finished parts are kept."""

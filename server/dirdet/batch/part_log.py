@@ -1,4 +1,4 @@
-"""parts.jsonl: a line for each part that is written, added to and never rewritten while a job runs."""
+"""parts.jsonl: one line for each written part; a running job only appends to it."""
 
 import os
 from collections.abc import Iterable
@@ -9,50 +9,52 @@ from typing import IO, Self
 
 from pydantic import ValidationError
 
-from dirdet.batch.job import PartTold
-from dirdet.files import write_whole
+from dirdet.batch.job_record import PartRecord
+from dirdet.files import open_appending, read_regular, write_whole
 
 PARTS = "parts.jsonl"
+# Some 500 bytes a part: more parts than there are pictures.
+MOST_LOG_BYTES = 2**28
 
 
-class PartLine(PartTold):
-    """A line: a part, and how long the job had taken when it was written; a finished job's has no times."""
+class PartLine(PartRecord):
+    """A line: a part, and the job's duration when the part was written; a finished job's lines have no times."""
 
     seconds: float | None = None
     engine_seconds: float | None = None
 
     @property
-    def part(self) -> PartTold:
-        """Without the times."""
-        return PartTold.model_validate(self.model_dump(include=set(PartTold.model_fields)))
+    def part(self) -> PartRecord:
+        """The part without the times."""
+        return PartRecord.model_validate(self.model_dump(include=set(PartRecord.model_fields)))
 
 
 @dataclass(frozen=True, slots=True)
 class Logged:
-    """What a log tells.
+    """Content of a log.
 
     Attributes:
         parts: by their numbers; the last line of a part counts.
-        seconds: that the job had taken at its last line; 0 where none says.
-        engine_seconds: the same of the engine.
+        seconds: the job's duration at the last line; 0 if no line states it.
+        engine_seconds: the engine's share of it.
     """
 
-    parts: dict[int, PartTold] = field(default_factory=dict[int, PartTold])
+    parts: dict[int, PartRecord] = field(default_factory=dict[int, PartRecord])
     seconds: float = 0.0
     engine_seconds: float = 0.0
 
 
 def read_log(path: Path) -> Logged:
-    """The parts of a log; none where there is none.
+    """Reads the parts of a log; none if there is no log.
 
-    A line that cannot be read names no part, which is then computed again: a machine that loses its power leaves the
-    last one torn.
+    A line that cannot be parsed names no part, and the part is computed again: a loss of power can leave the last line
+    incomplete.
     """
     try:
-        data = path.read_bytes()
+        data = read_regular(path, most_bytes=MOST_LOG_BYTES)
     except FileNotFoundError:
         return Logged()
-    parts: dict[int, PartTold] = {}
+    parts: dict[int, PartRecord] = {}
     seconds = engine_seconds = 0.0
     for line in data.splitlines():
         try:
@@ -65,8 +67,8 @@ def read_log(path: Path) -> Logged:
     return Logged(parts, seconds, engine_seconds)
 
 
-def write_log(path: Path, parts: Iterable[PartTold]) -> None:
-    """Writes a log anew, whole or not at all, without times.
+def write_log(path: Path, parts: Iterable[PartRecord]) -> None:
+    """Writes a log without times, atomically.
 
     Raises:
         OSError: it cannot be written.
@@ -76,32 +78,30 @@ def write_log(path: Path, parts: Iterable[PartTold]) -> None:
 
 
 class PartLog:
-    """A log that is added to; a part counts once its line is on the disk."""
+    """A log that is appended to; a part counts once its line is on the disk."""
 
     def __init__(self, path: Path) -> None:
-        """Opens it; its last line is whole.
+        """Opens the log, whose last line must be complete.
 
         Raises:
-            OSError: it cannot be opened.
+            OSError: it is a link, or cannot be opened.
         """
-        self._file: IO[bytes] = path.open("ab", buffering=0)
+        self._file: IO[bytes] = open_appending(path)
 
     def __enter__(self) -> Self:
-        """The log, closed at the block's end."""
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        """Closes."""
         self._file.close()
 
-    def add(self, part: PartTold, *, seconds: float, engine_seconds: float) -> None:
-        """Adds a part whose files are on the disk.
+    def add(self, part: PartRecord, *, seconds: float, engine_seconds: float) -> None:
+        """Appends a part whose files are on the disk.
 
         Raises:
-            OSError: it cannot be written; the part does not count.
+            OSError: the line cannot be written; the part does not count.
         """
         left = _line(PartLine(**part.model_dump(), seconds=seconds, engine_seconds=engine_seconds))
-        while left:  # a disk that is all but full takes a part of it, and then refuses the rest
+        while left:  # A nearly full disk takes a part of the line and then refuses the rest.
             left = left[self._file.write(left) :]
         os.fsync(self._file.fileno())
 

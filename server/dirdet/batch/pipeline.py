@@ -1,7 +1,7 @@
-"""The stages of a job, all at work at once: read, fill batches, compute, write.
+"""The stages of a job, which run concurrently: read, fill batches, compute, write.
 
-Batches depend on the plan alone (`dirdet.batch.filling`). So a part gives the same numbers whenever it is computed, and
-parts are what is resumed by.
+Batches depend on the plan only (`dirdet.batch.parts`), so a part always gives the same numbers. Parts are the unit of
+resuming.
 """
 
 import threading
@@ -13,39 +13,39 @@ from dataclasses import dataclass
 from queue import Empty, Full, Queue
 from typing import Generic, NamedTuple, TypeVar
 
-from dirdet.batch.engines.base import Seen, Sink, Stage
-from dirdet.batch.entry import Entry
-from dirdet.batch.filling import Filling
-from dirdet.batch.missing import Missing, Planned
+from dirdet.batch.engines.base import DetectedPicture, ResultHandlers, Stage
+from dirdet.batch.parts import BatchFiller, MissingParts, PlannedPicture
 from dirdet.batch.reading import reason_of
 from dirdet.batch.rows import PartRows
-from dirdet.detector import MAX_BATCH
+from dirdet.batch.source_picture import Entry
+from dirdet.batch.unreachable_sources import Unreached
+from dirdet.engines.tensors import MAX_BATCH
 from dirdet.errors import PictureError
 
 P = TypeVar("P")
 
-# Pictures that may be decoded before their turn, and batches on their way to the engine and back: together they bound
-# the memory, whatever the number of pictures.
+# Pictures decoded ahead, and batches between reading and writing: together they bound the memory for any number of
+# pictures.
 AHEAD = 4 * MAX_BATCH
 BATCHES_AHEAD = 3
-# How long a stage that waits for another takes to see that the job has been stopped.
+# Longest time until a waiting stage notices that the job was stopped.
 PATIENCE_S = 0.1
 
 
 class _Read(NamedTuple, Generic[P]):
-    planned: Planned
+    planned: PlannedPicture
     picture: P
 
 
 @dataclass(frozen=True, slots=True)
-class _Begun:
-    members: list[Planned]
-    wait: Callable[[], list[Seen | PictureError]]
+class _Submitted:
+    members: list[PlannedPicture]
+    wait: Callable[[], list[DetectedPicture | PictureError]]
 
 
 @dataclass(frozen=True, slots=True)
 class _Failed:
-    planned: Planned
+    planned: PlannedPicture
     error: PictureError
 
 
@@ -54,28 +54,29 @@ class _PartEnd:
     part: int
 
 
-_Item = _Begun | _Failed | _PartEnd
+_Item = _Submitted | _Failed | _PartEnd
 
 
 class _StoppedError(Exception):
-    """The job has been stopped; ends a stage."""
+    """Ends a stage, because the job was stopped."""
 
 
 class Pipeline(Generic[P]):
-    """Runs the stages in threads of their own; one job, once. See `dirdet.batch.engines.base.Work`."""
+    """Runs the stages of one job in separate threads; used once."""
 
-    def __init__(self, stage: Stage[P], *, workers: int, sink: Sink) -> None:
-        """Begins nothing yet.
+    def __init__(self, stage: Stage[P], *, workers: int, handlers: ResultHandlers) -> None:
+        """Starts nothing yet.
 
         Args:
-            stage: reads and computes; closed at the end.
+            stage: reads and computes; the pipeline closes it at the end.
             workers: threads that read.
-            sink: where the results go.
+            handlers: receive the results.
         """
-        self._stage, self._sink = stage, sink
+        self._stage, self._handlers = stage, handlers
         self._readers = ThreadPoolExecutor(workers, "read")
         self._places = threading.Semaphore(stage.in_flight + BATCHES_AHEAD)
         self._items: Queue[_Item | None] = Queue(8 * AHEAD)
+        self._unreached = Unreached()
         self._stop = threading.Event()
         self.notes = stage.notes
         self.done = threading.Event()
@@ -86,17 +87,18 @@ class Pipeline(Generic[P]):
         self._timed = threading.Lock()
 
     @property
+    def progress(self) -> float:
+        return self.pictures + self._stage.partly
+
+    @property
     def engine_seconds(self) -> float:
-        """See `Work`."""
         return self._stage.seconds
 
     @property
     def read_seconds(self) -> float:
-        """See `Work`."""
         return self._read_seconds
 
-    def start(self, missing: Missing) -> None:
-        """See `Work.start`."""
+    def start(self, missing: MissingParts) -> None:
         feeder = threading.Thread(target=self._guarded, args=(self._feed, missing), name="feed")
         writer = threading.Thread(target=self._guarded, args=(self._take,), name="write")
         feeder.start()
@@ -104,14 +106,13 @@ class Pipeline(Generic[P]):
         threading.Thread(target=self._end, args=(feeder, writer), name="end").start()
 
     def stop(self) -> None:
-        """See `Work.stop`."""
         self._stop.set()
 
     def _end(self, feeder: threading.Thread, writer: threading.Thread) -> None:
         feeder.join()
         while writer.is_alive() and not self._stop.wait(PATIENCE_S):
             pass
-        self._stage.close()  # where it was stopped, what the writer waits for ends now
+        self._stage.close()  # If the job was stopped, this ends the call that the writer waits for.
         writer.join()
         self._readers.shutdown(cancel_futures=True)
         self.done.set()
@@ -121,14 +122,14 @@ class Pipeline(Generic[P]):
             work(*arguments)
         except _StoppedError:
             pass
-        except BaseException as exc:  # it ends the job, and the caller raises it
+        except BaseException as exc:  # The error ends the job, and the caller raises it.
             if not self._stop.is_set():
                 self.error = exc
             self.stop()
 
-    def _feed(self, missing: Missing) -> None:
-        ahead: deque[tuple[Planned, Future[P]]] = deque()
-        filling: Filling[_Read[P]] = Filling()
+    def _feed(self, missing: MissingParts) -> None:
+        ahead: deque[tuple[PlannedPicture, Future[P]]] = deque()
+        filling: BatchFiller[_Read[P]] = BatchFiller()
         part: int | None = None
 
         def turn() -> None:
@@ -160,12 +161,13 @@ class Pipeline(Generic[P]):
     def _read(self, entry: Entry) -> P:
         began = time.perf_counter()
         try:
-            return self._stage.read(entry)
+            with self._unreached.counted():
+                return self._stage.read(entry)
         finally:
             with self._timed:
                 self._read_seconds += time.perf_counter() - began
 
-    def _flush(self, part: int, filling: "Filling[_Read[P]]") -> None:
+    def _flush(self, part: int, filling: "BatchFiller[_Read[P]]") -> None:
         for batch in filling.rest():
             self._begin(batch)
         self._put(_PartEnd(part))
@@ -174,13 +176,13 @@ class Pipeline(Generic[P]):
         while not self._places.acquire(timeout=PATIENCE_S):
             self._check()
         wait = self._stage.submit([each.picture for each in batch])
-        self._put(_Begun([each.planned for each in batch], wait))
+        self._put(_Submitted([each.planned for each in batch], wait))
 
     def _take(self) -> None:
         rows = PartRows()
         while (item := self._get()) is not None:
             if isinstance(item, _PartEnd):
-                self._sink.write(item.part, rows)
+                self._handlers.write(item.part, rows)
                 rows = PartRows()
             elif isinstance(item, _Failed):
                 self._fail(item.planned, item.error, rows)
@@ -193,11 +195,11 @@ class Pipeline(Generic[P]):
                         self.pictures += 1
                 self._places.release()
 
-    def _fail(self, planned: Planned, error: PictureError, rows: PartRows) -> None:
+    def _fail(self, planned: PlannedPicture, error: PictureError, rows: PartRows) -> None:
         rows.add_failure(planned.position, planned.entry, error, reason_of(error))
         self.failures += 1
         self.pictures += 1
-        self._sink.failed(planned.entry, error)
+        self._handlers.failed(planned.entry, error)
 
     def _check(self) -> None:
         if self._stop.is_set():

@@ -1,12 +1,12 @@
-"""A picture's bytes to its canvas, in whichever thread has time; huge ones one after the other."""
+"""Reads a picture's bytes and places it on its canvas, in any thread; decodes huge pictures one at a time."""
 
 import re
 import threading
+from collections.abc import Generator
+from contextlib import ExitStack, contextmanager
 
-from dirdet.batch.entry import Entry
-from dirdet.batch.errors import JobStoppedError
-from dirdet.bundle import Manifest
-from dirdet.detector import PlacedPicture, place_picture
+from dirdet.batch.source_picture import Entry
+from dirdet.bundle.bundle import Manifest
 from dirdet.errors import (
     BrokenPictureError,
     MissingExtraError,
@@ -17,10 +17,12 @@ from dirdet.errors import (
     UnreachedError,
     UnreadableError,
 )
-from dirdet.pictures import Readable, open_picture, read_picture
-from dirdet.scaled_jpeg import place_scaled
+from dirdet.pictures.canvas import PlacedPicture, place_picture
+from dirdet.pictures.reading import Readable, open_picture, read_picture
+from dirdet.pictures.regions import Regions, open_regions
+from dirdet.pictures.scaled_jpeg import place_scaled
 
-# A picture of 100 megapixels takes up to 700 MB while it is decoded; of those above this, one at a time.
+# Decoding a picture of 100 megapixels takes up to 700 MB; pictures above this size are decoded one at a time.
 HUGE_PIXELS = 16_000_000
 REASONS: dict[type[PictureError], str] = {
     NotAPictureError: "not a picture",
@@ -30,28 +32,27 @@ REASONS: dict[type[PictureError], str] = {
     UnreadableError: "unreadable",
     UnreachedError: "not reached",
 }
-# Pillow names objects by their place in memory, which is another one each time.
+# Pillow's messages contain memory addresses, which differ each time.
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 
 
 class Reader:
-    """Reads, decodes and places; safe to call from several threads."""
+    """Reads, decodes and places a picture; safe to call from several threads."""
 
     def __init__(self, manifest: Manifest, *, scaled: bool = False) -> None:
-        """For this detector's canvases; JPEGs at less than their size where `scaled` (`dirdet.scaled_jpeg`)."""
+        """Takes the detector of the canvases; with `scaled`, JPEGs are decoded at a reduced size."""
         self._manifest = manifest
         self._scaled = scaled
         self._huge = threading.Lock()
 
     def __call__(self, entry: Entry) -> PlacedPicture:
-        """The picture on its canvas.
+        """Returns the picture on its canvas.
 
         Raises:
-            PictureError: it cannot be read; whatever a decoder raises on strange bytes is one too.
-            JobStoppedError: nothing at its place can be read any more.
-            MissingExtraError: a package for its kind is not installed.
+            PictureError: it cannot be read; any other error of a decoder is converted to this.
+            MissingExtraError: a package that its kind needs is not installed.
         """
-        try:
+        with told_alike():
             file = entry.open()
             width, height = open_picture(file).size
             file.seek(0)
@@ -59,16 +60,21 @@ class Reader:
                 return self._place(file)
             with self._huge:
                 return self._place(file)
-        except (JobStoppedError, MissingExtraError):
-            raise
-        except PictureError as exc:
-            raise type(exc)(without_addresses(str(exc))) from exc
-        except MemoryError as exc:
-            raise PictureTooLargeError("there is not enough memory to decode it") from exc
-        except Exception as exc:
-            raise BrokenPictureError(
-                f"it cannot be decoded: {without_addresses(str(exc)) or type(exc).__name__}"
-            ) from exc
+
+    @contextmanager
+    def regions(self, entry: Entry) -> Generator[Regions]:
+        """The picture to be read in parts, for the time of the block.
+
+        Raises:
+            PictureError: as a call.
+            MissingExtraError: as a call.
+        """
+        with ExitStack() as stack:
+            with told_alike():
+                file = stack.enter_context(entry.opened())
+                with self._huge:
+                    regions = stack.enter_context(open_regions(file))
+            yield regions
 
     def _place(self, file: Readable) -> PlacedPicture:
         if self._scaled:
@@ -76,11 +82,31 @@ class Reader:
         return place_picture(read_picture(file), self._manifest)
 
 
+@contextmanager
+def told_alike() -> Generator[None]:
+    """Converts any error of the block to a PictureError whose text is the same each time.
+
+    Raises:
+        PictureError: the block raised.
+        MissingExtraError: the block raised it.
+    """
+    try:
+        yield
+    except MissingExtraError:
+        raise
+    except PictureError as exc:
+        raise type(exc)(without_addresses(str(exc))) from exc
+    except MemoryError as exc:
+        raise PictureTooLargeError("there is not enough memory to decode it") from exc
+    except Exception as exc:
+        raise BrokenPictureError(f"it cannot be decoded: {without_addresses(str(exc)) or type(exc).__name__}") from exc
+
+
 def without_addresses(text: str) -> str:
-    """What a decoder says, the same each time."""
+    """A decoder's message without memory addresses, so that it is the same each time."""
     return _ADDRESS.sub("", text)
 
 
 def reason_of(error: PictureError) -> str:
-    """In a word or two, what is wrong with a picture."""
+    """The reason of a picture's error in a word or two."""
     return REASONS.get(type(error), "unreadable")

@@ -1,20 +1,17 @@
-"""The rows of one part: a row for each picture, a row for each detection, and the Parquet they become."""
+"""The rows of one part: one for each picture and one for each detection, and their Parquet files."""
 
 from io import BytesIO
 from typing import Any
 
 from dirdet.batch.arrow import arrow, parquet
-from dirdet.batch.entry import Entry
+from dirdet.batch.source_picture import Entry
 from dirdet.detection import Detection
+from dirdet.detection.rows import COLUMNS, to_row
 from dirdet.errors import PictureError, UnreachedError
-
-FIGURES = ("score", "purity", "integrity", "iou", "confidence", "score_calibrated", "iou_calibrated")
-BOX = ("x1", "y1", "x2", "y2")
-OUTER_BOX = ("outer_x1", "outer_y1", "outer_x2", "outer_y2")
 
 
 def picture_schema() -> Any:  # noqa: ANN401
-    """Of `pictures/`."""
+    """Schema of `pictures/`."""
     pa = arrow()
     integers = [(name, pa.int32()) for name in ("width", "height", "count")]
     named = [("position", pa.int64()), ("picture", pa.string()), ("image_id", pa.int64())]
@@ -22,49 +19,44 @@ def picture_schema() -> Any:  # noqa: ANN401
 
 
 def detection_schema() -> Any:  # noqa: ANN401
-    """Of `detections/`."""
+    """Schema of `detections/`."""
     pa = arrow()
     return pa.schema(
         [("position", pa.int64()), ("picture", pa.string())]
-        + [(name, pa.float64()) for name in BOX]
-        + [("label", pa.string()), ("class_id", pa.int32()), ("category_id", pa.int64())]
-        + [(name, pa.float64()) for name in (*FIGURES, *OUTER_BOX)]
-        + [("mask", pa.string())]
+        + [(column.name, getattr(pa, column.type)()) for column in COLUMNS]
     )
 
 
 class PartRows:
-    """What is known of a part's pictures so far.
+    """Rows collected for a part.
 
     Attributes:
-        failures: pictures that could not be read.
-        unreached: of these, those that may be read another time.
-        detections: found so far.
+        failures: number of pictures that could not be read.
+        unreached: those of them that may be readable later.
+        detections: number of detections.
     """
 
     def __init__(self) -> None:
-        """Nothing yet."""
         self._pictures: dict[int, tuple[dict[str, Any], list[dict[str, Any]]]] = {}
         self.failures = self.unreached = 0
         self.detections = 0
 
     def __len__(self) -> int:
-        """How many pictures."""
         return len(self._pictures)
 
     def add(self, position: int, entry: Entry, picture_hw: tuple[int, int], detections: list[Detection]) -> None:
-        """A picture that was detected on; figures are rounded as in the API's answers."""
+        """Adds a picture with its detections; figures are rounded as in the API's answers."""
         height, width = picture_hw
         seen = {"width": width, "height": height, "count": len(detections)}
         common = {"position": position, "picture": entry.name}
         self._pictures[position] = (
             {**common, "image_id": entry.image_id, **seen},
-            [{**common, **_row(each)} for each in detections],
+            [{**common, **to_row(each)} for each in detections],
         )
         self.detections += len(detections)
 
     def add_failure(self, position: int, entry: Entry, error: PictureError, reason: str) -> None:
-        """A picture that could not be read."""
+        """Adds a picture that could not be read."""
         told = {"position": position, "picture": entry.name, "image_id": entry.image_id}
         self._pictures[position] = ({**told, "reason": reason, "error": str(error)}, [])
         self.failures += 1
@@ -75,16 +67,8 @@ class PartRows:
         return _parquet([self._pictures[key][0] for key in sorted(self._pictures)], picture_schema())
 
     def detections_parquet(self) -> bytes:
-        """The file of `detections/`, in the source's order, a picture's most confident first."""
+        """The file of `detections/`, in the source's order, a picture's most confident detection first."""
         return _parquet([row for key in sorted(self._pictures) for row in self._pictures[key][1]], detection_schema())
-
-
-def _row(detection: Detection) -> dict[str, Any]:
-    told = detection.to_json()
-    row = {name: told[name] for name in ("label", "class_id", "category_id", *FIGURES)}
-    row |= dict(zip(BOX, told["box"], strict=True))
-    row |= dict(zip(OUTER_BOX, told["outer_box"] or [None] * 4, strict=True))
-    return row | {"mask": None if detection.mask is None else detection.mask.counts}
 
 
 def _parquet(rows: list[dict[str, Any]], schema: Any) -> bytes:  # noqa: ANN401

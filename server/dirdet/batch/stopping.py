@@ -1,29 +1,36 @@
-"""Why a job stopped, for its user; of an error of dirdet's own the traceback goes into a file."""
+"""Stops a job: SIGTERM acts like Ctrl-C, and the user gets the reason.
+
+The traceback of an unexpected error is written to a file.
+"""
 
 import errno
+import signal
+import threading
 import traceback
-from contextlib import suppress
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import FrameType
 
 from dirdet.batch.errors import JobStoppedError
-from dirdet.errors import DirdetError
+from dirdet.errors import DirdetError, counted
 
-GO_ON = "the same command goes on from there"
+GO_ON = "the same command continues from there"
 # In the folder of results, until the job is finished.
 CRASH = "crash.txt"
 
 
-def stopped(error: BaseException, folder: Path, kept: int) -> JobStoppedError:
-    """What to raise where a job could not go on: why, what is kept, and how to go on.
+def stop_error(error: BaseException, folder: Path, kept: int) -> JobStoppedError:
+    """The error of a job that could not continue: the reason, the finished pictures, and how to resume.
 
     Args:
-        error: what ended it.
+        error: the error that ended it.
         folder: of the results.
-        kept: pictures that are done.
+        kept: number of finished pictures.
     """
     if isinstance(error, JobStoppedError):
         return error
-    done = f"{kept} pictures are done and kept"
+    done = f"{counted(kept, 'picture')} done and kept"
     if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
         return JobStoppedError(f"{folder}: the disk is full; {done}. Make room, then {GO_ON}")
     if isinstance(error, OSError):
@@ -35,12 +42,33 @@ def stopped(error: BaseException, folder: Path, kept: int) -> JobStoppedError:
         return JobStoppedError(f"the job stopped: {error}; {done}, {GO_ON}")
     named = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     return JobStoppedError(
-        f"the job stopped by an error of dirdet's own ({named}){_recorded(error, folder)}; {done}, {GO_ON}"
+        f"the job stopped by an unexpected error in dirdet ({named}){_recorded(error, folder)}; {done}, {GO_ON}"
     )
+
+
+class TerminatedError(KeyboardInterrupt):
+    """SIGTERM was received."""
+
+
+@contextmanager
+def sigterm_raises() -> Generator[None]:
+    """Within it, SIGTERM raises `TerminatedError` in the main thread; afterwards the previous handler is restored."""
+    if threading.current_thread() is not threading.main_thread():  # Only the main thread can install signal handlers.
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, _terminated)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL if before is None else before)  # None: not set by Python
 
 
 def _recorded(error: BaseException, folder: Path) -> str:
     with suppress(OSError):
         (folder / CRASH).write_text("".join(traceback.format_exception(error)), encoding="utf-8")
-        return f", which {folder / CRASH} tells in full"
+        return f", recorded in {folder / CRASH}"
     return ""
+
+
+def _terminated(_: int, __: FrameType | None) -> None:
+    raise TerminatedError

@@ -1,4 +1,4 @@
-"""Asks a gateway for detections, from Python: connections reused, retries bounded, results typed."""
+"""Detection from Python: from a gateway, with connections that stay and bounded retries, or in this process."""
 
 from dirdet.client.asynchronous import AsyncClient
 from dirdet.client.errors import (
@@ -13,9 +13,10 @@ from dirdet.client.errors import (
     UnexpectedAnswerError,
     WrongParameterError,
 )
-from dirdet.client.results import ImageResult
+from dirdet.client.result import PictureResult
 from dirdet.client.retries import Retries
 from dirdet.client.synchronous import Client
+from dirdet.convert.image_result import ImageResult
 
 __all__ = [
     "AccessError",
@@ -26,6 +27,7 @@ __all__ = [
     "ImageResult",
     "NoAnswerError",
     "PictureProblemError",
+    "PictureResult",
     "ProblemError",
     "Retries",
     "TimedOutError",

@@ -1,22 +1,22 @@
-"""What GET /detector tells, checked; apart, because its type needs FastAPI's packages."""
+"""Checks the answer to GET /detector; a separate module, because the answer's type needs FastAPI's packages."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from pydantic import ValidationError
 
+from dirdet.api.schemas import DetectorInfo
 from dirdet.client.errors import UnexpectedAnswerError
-from dirdet.faults import first_fault
-from dirdet.schemas import DetectorInfo
+from dirdet.errors import first_fault
 
 
-def detector_of(told: Mapping[str, Any]) -> DetectorInfo:
-    """The detector's description.
+def detector_of(description: Mapping[str, Any]) -> DetectorInfo:
+    """Parses the detector's description.
 
     Raises:
-        UnexpectedAnswerError: this is none.
+        UnexpectedAnswerError: the answer has another form.
     """
     try:
-        return DetectorInfo.model_validate(told)
+        return DetectorInfo.model_validate(description)
     except ValidationError as exc:
         raise UnexpectedAnswerError(f"expected an answer to GET /detector: {first_fault(exc)}") from exc

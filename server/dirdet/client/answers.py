@@ -1,26 +1,26 @@
-"""A gateway's answers, read: results, problems, and what is neither."""
+"""Parses a gateway's answers: results, problems, and anything else."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
 import httpx
+from pydantic_core import from_json
 
 from dirdet.client.errors import ClientError, PictureProblemError, ProblemError, UnexpectedAnswerError, error_from
 from dirdet.client.pictures import SentPicture
-from dirdet.client.results import ImageResult
+from dirdet.client.result import PictureResult
 from dirdet.client.retries import retry_after_s
 from dirdet.detection import Detection
 
 PROBLEM = "application/problem+json"
-# Of an answer that is not a gateway's, how much is shown.
+# Bytes of an unexpected answer that an error message shows.
 MAX_SHOWN = 120
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An HTTP answer, all of it received."""
+    """A complete HTTP answer."""
 
     status: int
     headers: httpx.Headers
@@ -28,25 +28,24 @@ class Answer:
 
     @property
     def ok(self) -> bool:
-        """It is what was asked for."""
         return self.status == 200
 
     def json(self) -> Mapping[str, Any]:
-        """The body's object.
+        """Returns the body's JSON object.
 
         Raises:
-            UnexpectedAnswerError: it is none.
+            UnexpectedAnswerError: the body is not a JSON object.
         """
         try:
-            told: Any = json.loads(self.body)
-        except (ValueError, RecursionError) as exc:
+            value: Any = from_json(self.body)
+        except ValueError as exc:
             raise UnexpectedAnswerError(f"expected a gateway's JSON; the answer begins {self._beginning()}") from exc
-        if not isinstance(told, dict):
+        if not isinstance(value, dict):
             raise UnexpectedAnswerError(f"expected a gateway's JSON object; the answer begins {self._beginning()}")
-        return cast("Mapping[str, Any]", told)
+        return cast("Mapping[str, Any]", value)
 
     def error(self) -> ClientError:
-        """What an answer that is not ok tells."""
+        """Converts an answer without success to an error."""
         after = retry_after_s(self.headers.get("retry-after"))
         if self.headers.get("content-type", "").partition(";")[0].strip().lower() == PROBLEM:
             try:
@@ -62,37 +61,42 @@ class Answer:
         return repr(self.body[:MAX_SHOWN].decode("utf-8", "replace"))
 
 
-def results_of(told: Mapping[str, Any], pictures: Sequence[SentPicture]) -> list[ImageResult]:
-    """The results that an answer to POST /detect tells, one a picture.
+def results_of(answer: Mapping[str, Any], pictures: Sequence[SentPicture]) -> list[PictureResult]:
+    """Parses the results of POST /detect, one for each picture.
 
     Raises:
-        UnexpectedAnswerError: it is no such answer.
+        UnexpectedAnswerError: the answer has another form.
     """
     try:
-        detector = told["detector"]
+        detector = answer["detector"]
         return [
             _result(image, picture, str(detector["name"]), str(detector["checkpoint_sha256"]))
-            for image, picture in zip(told["images"], pictures, strict=True)
+            for image, picture in zip(answer["images"], pictures, strict=True)
         ]
-    except (KeyError, TypeError, ValueError, AttributeError) as exc:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as exc:
         raise UnexpectedAnswerError(f"expected an answer to POST /detect: {type(exc).__name__}: {exc}") from exc
 
 
-def _result(image: Mapping[str, Any], picture: SentPicture, detector: str, checkpoint_sha256: str) -> ImageResult:
+def _result(image: Mapping[str, Any], picture: SentPicture, detector: str, checkpoint_sha256: str) -> PictureResult:
     if (problem := image.get("error")) is not None:
-        return ImageResult(picture.name, 0, 0, error=error_from(problem))
+        return picture.failed(error_from(problem))
     found = tuple(Detection.from_json(each) for each in image["detections"])
     width, height = int(image["width"]), int(image["height"])
-    return ImageResult(picture.name, width, height, found, detector=detector, checkpoint_sha256=checkpoint_sha256)
+    result = PictureResult(
+        picture.name, width, height, found,
+        detector=detector, checkpoint_sha256=checkpoint_sha256, picture=picture.source,
+    )  # fmt: skip
+    _ = result.boxes_xyxy, result.class_ids  # numbers that arrays cannot hold are refused here, not later
+    return result
 
 
-def failed_pictures(error: ProblemError, pictures: Sequence[SentPicture]) -> list[ImageResult] | None:
-    """The results of pictures none of which could be read; None if the error is about something else."""
+def failed_pictures(error: ProblemError, pictures: Sequence[SentPicture]) -> list[PictureResult] | None:
+    """Results of a request in which no picture could be read; None if the error concerns something else."""
     if len(pictures) == 1 and isinstance(error, PictureProblemError):
-        return [ImageResult(pictures[0].name, 0, 0, error=error)]
+        return [pictures[0].failed(error)]
     if len(error.images) != len(pictures):
         return None
-    told = [error_from(problem) for image in error.images if isinstance(problem := image.get("error"), Mapping)]  # pyright: ignore[reportUnknownArgumentType]
-    if len(told) != len(pictures):
+    errors = [error_from(problem) for image in error.images if isinstance(problem := image.get("error"), Mapping)]  # pyright: ignore[reportUnknownArgumentType]
+    if len(errors) != len(pictures):
         return None
-    return [ImageResult(picture.name, 0, 0, error=each) for picture, each in zip(pictures, told, strict=True)]
+    return [picture.failed(each) for picture, each in zip(pictures, errors, strict=True)]

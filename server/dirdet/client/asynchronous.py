@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Self, Unpack
 
 import httpx
 
-from dirdet.client.answers import Answer, failed_pictures, results_of
-from dirdet.client.errors import ClientError, ProblemError, TooLargeError
-from dirdet.client.groups import Grouping, halves
+from dirdet.client.answers import Answer
+from dirdet.client.errors import ClientError
+from dirdet.client.groups import Grouping
 from dirdet.client.pictures import SentPicture, read, refuse_one
-from dirdet.client.requests import Call, detect_call, transport_failure
-from dirdet.client.results import ImageResult
-from dirdet.client.retries import Deadline, Retries
+from dirdet.client.protocol import Attempt, Exchange, T, ask_ready, describe, detect_group, detect_one
+from dirdet.client.requests import transport_failure
+from dirdet.client.result import PictureResult
+from dirdet.client.retries import Retries
 from dirdet.client.settings import (
     CONNECT_S,
     DEFAULT_URL,
@@ -23,22 +24,21 @@ from dirdet.client.settings import (
     DetectParameters,
     Settings,
     checked_per_request,
-    checked_timeout,
 )
 from dirdet.errors import ParameterError
 
 if TYPE_CHECKING:
+    from dirdet.api.schemas import DetectorInfo
     from dirdet.client.pictures import PictureInput
-    from dirdet.schemas import DetectorInfo
 
     PictureInputs = Iterable[PictureInput] | AsyncIterable[PictureInput]
 
-# Requests under way at once: one is decoded while another is detected on and a third is on its way.
+# Requests under way at once: one is decoded, another is in the engine, and a third is being sent.
 CONCURRENCY = 4
 
 
 class AsyncClient:
-    """As `dirdet.Client`, with `await`; many requests go at once over its connections."""
+    """The same as `dirdet.Client`, with `await`; sends several requests at once."""
 
     def __init__(
         self,
@@ -50,34 +50,31 @@ class AsyncClient:
         retries: Retries | int = Retries(),  # noqa: B008 - frozen
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        """As `dirdet.Client`.
+        """Takes the arguments of `dirdet.Client`.
 
         Raises:
-            ParameterError: an address, key or time that is none.
+            ParameterError: an address, key or timeout is invalid.
         """
         self._settings = Settings.checked(
             base_url, detector=detector, api_key=api_key, timeout_s=timeout_s, retries=retries
         )
-        # The whole of a try is timed by asyncio.
+        # asyncio measures the time of the whole attempt.
         timeout = httpx.Timeout(None, connect=CONNECT_S)
         self._http = httpx.AsyncClient(headers=self._settings.headers, transport=transport, timeout=timeout)
 
     def __repr__(self) -> str:
-        """Without the key."""
+        """Leaves the API key out."""
         return f"AsyncClient({self._settings.base_url!r})"
 
     async def __aenter__(self) -> Self:
-        """The client, closed at the block's end."""
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
     ) -> None:
-        """Closes."""
         await self.close()
 
     async def close(self) -> None:
-        """Closes the connections."""
         await self._http.aclose()
 
     async def detect(
@@ -87,13 +84,9 @@ class AsyncClient:
         name: str | None = None,
         timeout_s: float | None = None,
         **parameters: Unpack[DetectParameters],
-    ) -> ImageResult:
+    ) -> PictureResult:
         """As `dirdet.Client.detect`."""
-        sent = await _read(picture, name)
-        if sent.error is not None:
-            raise sent.error
-        answer = await self._answer(detect_call(self._settings, [sent], parameters), timeout_s)
-        return results_of(answer.json(), [sent])[0]
+        return await self._run(detect_one(self._settings, await _read(picture, name), timeout_s, parameters))
 
     async def detect_many(
         self,
@@ -103,8 +96,8 @@ class AsyncClient:
         concurrency: int = CONCURRENCY,
         timeout_s: float | None = None,
         **parameters: Unpack[DetectParameters],
-    ) -> list[ImageResult]:
-        """As `detect_iter`, with all results at the end."""
+    ) -> list[PictureResult]:
+        """As `detect_iter`, but returns all results at the end."""
         found = self.detect_iter(
             pictures, per_request=per_request, concurrency=concurrency, timeout_s=timeout_s, **parameters
         )
@@ -118,16 +111,17 @@ class AsyncClient:
         concurrency: int = CONCURRENCY,
         timeout_s: float | None = None,
         **parameters: Unpack[DetectParameters],
-    ) -> AsyncGenerator[ImageResult]:
-        """As `dirdet.Client.detect_iter`, with several requests under way; results come in the pictures' order.
+    ) -> AsyncGenerator[PictureResult]:
+        """As `dirdet.Client.detect_iter`, with several requests under way; yields results in the order of the pictures.
 
-        Whoever leaves the loop early closes it (`contextlib.aclosing`), so that what is under way is stopped at once.
+        A caller that leaves the loop early should close the generator (`contextlib.aclosing`), which cancels the
+        requests under way at once.
 
         Args:
-            pictures: also an asynchronous iterable.
-            per_request: so many pictures are sent at once, 64 at most.
-            concurrency: requests under way at most; what they hold is all that is held.
-            timeout_s: of each request; the client's unless given.
+            pictures: may also be an asynchronous iterable.
+            per_request: pictures in one request, at most 64.
+            concurrency: most requests under way; only their pictures are held in memory.
+            timeout_s: for each request; None takes the client's timeout.
             **parameters: as of `detect`.
         """
         refuse_one(pictures)
@@ -139,16 +133,11 @@ class AsyncClient:
 
     async def detector(self, *, timeout_s: float | None = None) -> "DetectorInfo":
         """As `dirdet.Client.detector`."""
-        from dirdet.client.about import detector_of
-
-        return detector_of((await self._answer(Call("GET", self._settings.detector_path), timeout_s)).json())
+        return await self._run(describe(self._settings, timeout_s))
 
     async def ready(self, *, timeout_s: float = 5.0) -> bool:
         """As `dirdet.Client.ready`."""
-        try:
-            return (await self._try(Call("GET", "/health/ready"), Deadline(checked_timeout(timeout_s)))).ok
-        except ClientError:
-            return False
+        return await self._run(ask_ready(timeout_s))
 
     async def _detect_iter(
         self,
@@ -157,15 +146,16 @@ class AsyncClient:
         concurrency: int,
         timeout_s: float | None,
         parameters: DetectParameters,
-    ) -> AsyncGenerator[ImageResult]:
-        under_way: deque[asyncio.Task[list[ImageResult]]] = deque()
+    ) -> AsyncGenerator[PictureResult]:
+        under_way: deque[asyncio.Task[list[PictureResult]]] = deque()
         try:
             async for group in _groups(pictures, grouping):
                 if len(under_way) == concurrency:
                     for result in await under_way[0]:
                         yield result
                     under_way.popleft()
-                under_way.append(asyncio.create_task(self._results(group, timeout_s, parameters)))
+                exchange = detect_group(self._settings, group, timeout_s, parameters)
+                under_way.append(asyncio.create_task(self._run(exchange)))
             while under_way:
                 for result in await under_way[0]:
                     yield result
@@ -175,68 +165,39 @@ class AsyncClient:
                 task.cancel()
             await asyncio.gather(*under_way, return_exceptions=True)
 
-    async def _results(
-        self, group: list[SentPicture], timeout_s: float | None, parameters: DetectParameters
-    ) -> list[ImageResult]:
-        """One result a picture."""
-        good = [each for each in group if each.error is None]
-        found = iter(await self._sent(good, timeout_s, parameters) if good else [])
-        return [next(found) if each.error is None else ImageResult(each.name, 0, 0, error=each.error) for each in group]
-
-    async def _sent(
-        self, group: list[SentPicture], timeout_s: float | None, parameters: DetectParameters
-    ) -> list[ImageResult]:
+    async def _run(self, exchange: Exchange[T]) -> T:
+        """Performs the attempts of an exchange and returns its result."""
         try:
-            return results_of(
-                (await self._answer(detect_call(self._settings, group, parameters), timeout_s)).json(), group
-            )
-        except TooLargeError:  # what stands before the gateway may take less than it does
-            if len(group) == 1:
-                raise
-            return [each for half in halves(group) for each in await self._sent(half, timeout_s, parameters)]
-        except ProblemError as exc:
-            failed = failed_pictures(exc, group)
-            if failed is None:
-                raise
-            return failed
+            attempt = next(exchange)
+            while True:
+                await asyncio.sleep(attempt.after_s)
+                try:
+                    answer = await self._send(attempt)
+                except ClientError as exc:
+                    attempt = exchange.throw(exc)
+                else:
+                    attempt = exchange.send(answer)
+        except StopIteration as end:
+            return end.value
 
-    async def _answer(self, call: Call, timeout_s: float | None) -> Answer:
-        """The answer, after as many tries as it takes.
-
-        Raises:
-            ClientError: of the last try.
-        """
-        deadline = Deadline(self._settings.timeout_s if timeout_s is None else checked_timeout(timeout_s))
-        tried = 0
-        while True:
-            tried += 1
-            try:
-                answer = await self._try(call, deadline)
-                if answer.ok:
-                    return answer
-                raise answer.error()
-            except ClientError as exc:
-                wait_s = self._settings.retries.wait_s(exc, tried=tried, left_s=deadline.left_s)
-                if wait_s is None:
-                    raise
-            await asyncio.sleep(wait_s)
-
-    async def _try(self, call: Call, deadline: Deadline) -> Answer:
-        """One request.
+    async def _send(self, attempt: Attempt) -> Answer:
+        """Returns the answer, whatever its status.
 
         Raises:
-            ClientError: there was no answer, or none in time.
+            ClientError: no answer arrived, or it arrived too late.
         """
+        deadline = attempt.deadline
         try:
             async with asyncio.timeout(deadline.left_s):
-                response = await self._http.send(self._http.build_request(**call.options(self._settings, deadline)))
+                request = self._http.build_request(**attempt.call.options(self._settings, deadline))
+                response = await self._http.send(request)
         except (httpx.HTTPError, TimeoutError) as exc:
             raise transport_failure(exc, self._settings, deadline) from exc
         return Answer(response.status_code, response.headers, response.content)
 
 
 async def _groups(pictures: "PictureInputs", grouping: Grouping) -> AsyncGenerator[list[SentPicture]]:
-    """The pictures, read and in groups."""
+    """Reads the pictures and yields them in groups."""
     if isinstance(pictures, AsyncIterable):
         async for picture in pictures:
             for group in grouping.add(await _read(picture, None)):
@@ -250,7 +211,7 @@ async def _groups(pictures: "PictureInputs", grouping: Grouping) -> AsyncGenerat
 
 
 async def _read(picture: "PictureInput", name: str | None) -> SentPicture:
-    """The picture's bytes; from a disk or an encoder in a thread."""
+    """Reads a picture's bytes; uses a thread if it must be read from disk or encoded."""
     if isinstance(picture, (bytes, bytearray, memoryview)):
-        return read(picture, name=name)
+        return read(picture, name=name, keep=True)
     return await asyncio.to_thread(read, picture, name=name)

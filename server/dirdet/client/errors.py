@@ -1,4 +1,4 @@
-"""What can go wrong between a client and a gateway: one type for each way to react."""
+"""The client's errors: one type for each way in which a caller can react."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,11 +9,11 @@ PROBLEM_PREFIX = "urn:dirdet:problem:"
 
 
 class ClientError(DirdetError):
-    """Base of what a client raises about a request.
+    """Base class of the errors that a request can raise.
 
     Attributes:
         may_retry: the same request may succeed a moment later.
-        retry_after_s: when, if the server says so.
+        retry_after_s: the wait that the server asks for, in seconds; None if the server names none.
     """
 
     may_retry = False
@@ -21,30 +21,31 @@ class ClientError(DirdetError):
 
 
 class NoAnswerError(ClientError):
-    """There is no connection, or it was lost before the answer."""
+    """The client could not connect, or lost the connection before the answer."""
 
     may_retry = True
 
 
 class TimedOutError(ClientError):
-    """There was no answer in the time that the caller gave."""
+    """No answer arrived within the caller's timeout."""
 
 
 class UnexpectedAnswerError(ClientError):
-    """The answer is not a gateway's: another server's, or one of another version."""
+    """The answer does not follow the gateway's protocol: it came from another server or another version."""
 
 
 class ProblemError(ClientError):
     """The gateway answered with a problem (RFC 9457).
 
     Attributes:
-        status: HTTP's, of the problem.
-        type: names the kind of problem, as urn:dirdet:problem:broken-picture; about:blank where the status says it all.
+        status: the HTTP status.
+        type: the kind of problem, such as urn:dirdet:problem:broken-picture; about:blank if the status is all there is
+            to say.
         title: the kind in words.
-        detail: what was expected and what was found.
-        instance: names this one occurrence in the server's log; None if the server gives none.
-        parameters: what is said of each parameter that is wrong.
-        images: of several pictures of which none can be read, each one's name and problem.
+        detail: the expected and the actual value.
+        instance: the id of this occurrence in the server's log; None if the server gives none.
+        parameters: each wrong parameter with its message.
+        images: the name and problem of each picture, if the request had several and none could be read.
     """
 
     def __init__(
@@ -59,7 +60,7 @@ class ProblemError(ClientError):
         images: Sequence[Mapping[str, Any]] = (),
         retry_after_s: float | None = None,
     ) -> None:
-        """Text is the detail, or without one the title."""
+        """Takes the detail as the error's text, or the title if there is no detail."""
         super().__init__(detail or title or f"HTTP status {status}")
         self.status = status
         self.type = type
@@ -72,28 +73,28 @@ class ProblemError(ClientError):
 
 
 class AccessError(ProblemError):
-    """401 or 403: no key, or one that does not open this."""
+    """401 or 403: the request has no key, or a key without the right."""
 
 
 class PictureProblemError(ProblemError):
-    """A picture that the gateway cannot read, or that is too large."""
+    """The gateway cannot read the picture, or the picture is too large."""
 
 
 class TooLargeError(ProblemError):
-    """413: the request as a whole is too large for the gateway, or for what stands before it."""
+    """413: the whole request is too large for the gateway or for a proxy in front of it."""
 
 
 class WrongParameterError(ProblemError):
-    """422: a parameter that does not exist or is out of its range; `parameters` names it."""
+    """422: a parameter does not exist or is out of its range; `parameters` names it."""
 
 
 class BusyError(ProblemError):
-    """429, 502 or 503: not now."""
+    """429, 502 or 503: the server cannot answer now."""
 
     may_retry = True
 
 
-# What decides is the kind of problem, and where that says nothing, the status.
+# The kind of problem decides; if it is unknown, the status does.
 BY_TYPE: dict[str, type[ProblemError]] = {
     "not-a-picture": PictureProblemError,
     "broken-picture": PictureProblemError,
@@ -111,21 +112,21 @@ BY_STATUS: dict[int, type[ProblemError]] = {
 }
 
 
-def error_from(told: Mapping[str, Any], *, retry_after_s: float | None = None) -> ProblemError:
-    """The error that a problem's JSON object tells of; members of other types than RFC 9457's are passed over."""
-    status = told.get("status")
-    kind = str(told.get("type") or "about:blank")
+def error_from(problem: Mapping[str, Any], *, retry_after_s: float | None = None) -> ProblemError:
+    """Converts a problem's JSON object to an error; members with other types than RFC 9457's are ignored."""
+    status = problem.get("status")
+    kind = str(problem.get("type") or "about:blank")
     number = status if isinstance(status, int) else 0
     cls = BY_TYPE.get(kind.removeprefix(PROBLEM_PREFIX)) or BY_STATUS.get(number) or ProblemError
-    instance = told.get("instance")
+    instance = problem.get("instance")
     return cls(
-        str(told.get("detail") or ""),
+        str(problem.get("detail") or ""),
         status=number,
         type=kind,
-        title=str(told.get("title") or ""),
+        title=str(problem.get("title") or ""),
         instance=None if instance is None else str(instance),
-        parameters={str(each.get("parameter")): str(each.get("detail")) for each in _objects(told.get("errors"))},
-        images=_objects(told.get("images")),
+        parameters={str(each.get("parameter")): str(each.get("detail")) for each in _objects(problem.get("errors"))},
+        images=_objects(problem.get("images")),
         retry_after_s=retry_after_s,
     )
 

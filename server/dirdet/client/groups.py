@@ -1,6 +1,6 @@
-"""Many pictures into requests: in order, and no more of them than a gateway takes at once."""
+"""Groups many pictures into requests: in order, and each within the gateway's limits."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from dirdet.client.pictures import SentPicture
@@ -12,8 +12,8 @@ class Grouping:
     """Collects pictures until a request is full.
 
     Attributes:
-        per_request: most pictures of one.
-        waiting: those of the request that is not full yet.
+        per_request: most pictures in one request.
+        waiting: the pictures of the request that is not full yet.
     """
 
     per_request: int
@@ -21,7 +21,7 @@ class Grouping:
     _bytes: int = 0
 
     def add(self, picture: SentPicture) -> Iterator[list[SentPicture]]:
-        """Takes one more; gives a group that is full now, if there is one."""
+        """Adds a picture; returns a group if one is full now."""
         if self.waiting and self._bytes + len(picture.data) > MOST_BYTES:
             yield from self.rest()
         self.waiting.append(picture)
@@ -30,13 +30,13 @@ class Grouping:
             yield from self.rest()
 
     def rest(self) -> Iterator[list[SentPicture]]:
-        """Gives what waits, if anything does."""
+        """Returns the pictures that are still waiting, if there are any."""
         if self.waiting:
             full, self.waiting, self._bytes = self.waiting, [], 0
             yield full
 
 
-def halves(group: list[SentPicture]) -> tuple[list[SentPicture], list[SentPicture]]:
-    """A group of two or more that was too large, as two."""
+def halves(group: Sequence[SentPicture]) -> tuple[Sequence[SentPicture], Sequence[SentPicture]]:
+    """Splits a group of two or more pictures that was too large."""
     middle = len(group) // 2
     return group[:middle], group[middle:]

@@ -16,7 +16,7 @@ FIELD = "image"
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What is sent, and as often as it must be: bodies are held, not streams."""
+    """A request whose body is held in memory, not streamed, so that it can be sent again."""
 
     method: str
     path: str
@@ -24,7 +24,7 @@ class Call:
     pictures: Sequence[SentPicture] = field(default=(), repr=False)
 
     def options(self, settings: Settings, deadline: Deadline) -> dict[str, Any]:
-        """Arguments of httpx's `build_request`."""
+        """Returns the arguments of httpx's `build_request`."""
         files = [(FIELD, (each.file_name, each.data, "application/octet-stream")) for each in self.pictures]
         return {
             "method": self.method,
@@ -36,42 +36,43 @@ class Call:
 
 
 def detect_call(settings: Settings, pictures: Sequence[SentPicture], parameters: DetectParameters) -> Call:
-    """POST /detect, or that of the detector that is named.
+    """Builds the POST request for the default detector, or for the named one.
 
     Raises:
-        ParameterError: of `query_of`.
+        ParameterError: `query_of` refuses a parameter.
     """
     return Call("POST", settings.detect_path, query_of(parameters), pictures)
 
 
 def transport_failure(exc: Exception, settings: Settings, deadline: Deadline) -> ClientError:
-    """What a connection that failed means to the caller."""
+    """Converts httpx's error to the client's error."""
     if deadline.left_s <= 0 or isinstance(exc, (httpx.ReadTimeout, httpx.WriteTimeout, httpx.PoolTimeout)):
         return TimedOutError(f"{settings.base_url} did not answer within {deadline.timeout_s:g} s")
     reason = str(exc) or type(exc).__name__
+    if isinstance(exc, httpx.RemoteProtocolError | httpx.ReadError) and settings.base_url.startswith("http://"):
+        reason += "; if the server speaks HTTPS, the address begins with https://"
     if isinstance(exc, httpx.ConnectTimeout):
         reason = f"no connection within {CONNECT_S:g} s"
     return NoAnswerError(f"no answer from {settings.base_url}: {reason}")
 
 
 class PhaseTimeouts(dict[str, float]):
-    """httpx's timeouts of connecting, writing and reading, each what is left of the whole when it begins."""
+    """httpx's timeouts of connecting, writing and reading: each is the time left when its phase begins."""
 
     def __init__(self, deadline: Deadline) -> None:
-        """Looks at the clock when asked, not now."""
+        """Keeps the deadline; the clock is read in `get`."""
         super().__init__()
         self._deadline = deadline
 
     def get(self, key: str, default: Any = None) -> Any:  # noqa: ANN401, ARG002 - as dict has it
-        """Seconds, a little above 0 at least: 0 would mean not to wait at all."""
+        """Returns seconds, always above 0, since httpx takes 0 as no waiting at all."""
         left_s = max(self._deadline.left_s, 1e-3)
         return min(left_s, CONNECT_S) if key == "connect" else left_s
 
     def __getitem__(self, key: str) -> float:
-        """As `get`."""
         return self.get(key)
 
 
 def extensions(deadline: Deadline) -> Mapping[str, Any]:
-    """Of a request whose whole way is bounded by one deadline."""
+    """Returns httpx's extensions that hold the whole request to one deadline."""
     return {"timeout": PhaseTimeouts(deadline)}

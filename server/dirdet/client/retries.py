@@ -1,4 +1,4 @@
-"""When a request that failed is sent again: bounded in number and in time."""
+"""Decides when a failed request is sent again, within a limit of attempts and time."""
 
 import random
 import time
@@ -9,19 +9,20 @@ from email.utils import parsedate_to_datetime
 
 from dirdet.client.errors import ClientError
 
-# Of a wait that the server asks for, what is added so that clients do not come back all at once.
+# Random part added to a wait that the server asks for, so that clients do not return all at once.
 SPREAD = 0.25
 
 
 @dataclass(frozen=True, slots=True)
 class Retries:
-    """How often, and how long to wait before each.
+    """How often a request is retried, and the wait before each retry.
 
     Attributes:
-        most: retries after the first try; 0 never tries again.
-        first_wait_s: before the first, and twice as long before each next; a random part of it, half at least.
-        longest_wait_s: bounds that, not what the server asks for by Retry-After.
-        chance: a number in 0..1.
+        most: retries after the first attempt; 0 disables retries.
+        first_wait_s: longest wait before the first retry, doubled for each next one; the wait is random between half of
+            it and all of it.
+        longest_wait_s: limit of that wait; it does not limit a wait that the server asks for by Retry-After.
+        chance: returns a random number in 0..1.
     """
 
     most: int = 4
@@ -30,12 +31,12 @@ class Retries:
     chance: Callable[[], float] = field(default=random.random, repr=False)
 
     def wait_s(self, failure: ClientError, *, tried: int, left_s: float) -> float | None:
-        """Seconds to wait before the next try; None where there is none, or no time for it.
+        """Returns the seconds to wait before the next attempt; None if there is none or no time for it.
 
         Args:
-            failure: of the last try.
-            tried: how many tries there were.
-            left_s: of the caller's time.
+            failure: error of the last attempt.
+            tried: number of attempts so far.
+            left_s: time that the caller has left.
         """
         if not failure.may_retry or tried > self.most:
             return None
@@ -48,7 +49,7 @@ class Retries:
 
 
 def retry_after_s(header: str | None) -> float | None:
-    """Seconds from a Retry-After header, which has them or a date (RFC 9110, section 10.2.3); None if unreadable."""
+    """Seconds from a Retry-After header: a number or a date (RFC 9110, section 10.2.3); None if unreadable."""
     text = (header or "").strip()
     if text.isascii() and text.isdecimal():
         return float(text)
@@ -60,19 +61,19 @@ def retry_after_s(header: str | None) -> float | None:
 
 
 class Deadline:
-    """The moment until which the caller waits."""
+    """The moment at which the caller's timeout ends."""
 
     def __init__(self, timeout_s: float) -> None:
-        """Counts from now."""
+        """Starts the timeout now."""
         self.timeout_s = timeout_s
         self._end = time.monotonic() + timeout_s
 
     @property
     def left_s(self) -> float:
-        """Seconds, 0 or less when they are over."""
+        """Seconds left; 0 or less after the end."""
         return self._end - time.monotonic()
 
     @property
     def left_ms(self) -> int:
-        """The same as a server is told it: at least 1."""
+        """Milliseconds left for the request's header, at least 1."""
         return max(1, int(self.left_s * 1000))

@@ -1,39 +1,38 @@
-"""Detects on every picture of a folder, list or archive, into Parquet; a job that was stopped goes on."""
+"""Detects on every picture of a folder, list or archive, into Parquet; resumes a stopped job."""
 
 import os
 import sys
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any, cast
 
 import click
 
 from dirdet.batch.engines.base import JobEngine
-from dirdet.batch.engines.command_options import EngineValues, engine_options, open_engine
-from dirdet.batch.entry import Entry
 from dirdet.batch.errors import SourceError
-from dirdet.batch.expression import Condition, parse
-from dirdet.batch.job import Job, settings_told
+from dirdet.batch.filter_conditions import Condition, read_condition
+from dirdet.batch.job_record import Job, settings_record
+from dirdet.batch.keep_and_review import KEPT, REVIEW, write_split
+from dirdet.batch.listing.open_source import open_source
 from dirdet.batch.listing.places import Folder, Place
-from dirdet.batch.listing.source import Source, SourceOptions, open_source
-from dirdet.batch.listing.tally import Tally
-from dirdet.batch.output import ERRORS, Output
-from dirdet.batch.outputs.command_options import OutputOptions, output_options
-from dirdet.batch.outputs.write import told, write_outputs
-from dirdet.batch.plan import Choice, chosen, look_over
+from dirdet.batch.listing.source import Source, SourceOptions, Tally, left_out
+from dirdet.batch.output_folder import ERRORS, Output
+from dirdet.batch.outputs.write import stale_lines, summary_lines, write_outputs
+from dirdet.batch.picture_plan import Choice, chosen, summarise
 from dirdet.batch.progress import duration
 from dirdet.batch.remote import is_address, without_query
-from dirdet.batch.report.tell import check_ground_truth, tell_report
-from dirdet.batch.report.write import ReportAsk
-from dirdet.batch.run import Ask, Done, run_job
-from dirdet.batch.signals import TerminatedError, terminable
-from dirdet.batch.split import KEPT, REVIEW, check_tells, write_split
-from dirdet.batch.stopping import GO_ON
+from dirdet.batch.report.write import ReportRequest, check_ground_truth, tell_report
+from dirdet.batch.run_job import JobOutcome, JobRequest, run_job
+from dirdet.batch.source_picture import Entry
+from dirdet.batch.stopping import GO_ON, TerminatedError, sigterm_raises
 from dirdet.batch.video.timeline import parse_rate
-from dirdet.commands.detection_options import detection_options
-from dirdet.errors import ParameterError
-from dirdet.options import Described, DetectOptions, Settings, settle
+from dirdet.commands.batch_engine_options import EngineFlags, engine_options, open_engine
+from dirdet.commands.batch_output_options import OutputFlags, output_options
+from dirdet.commands.detection_options import DetectionFlags, detection_options
+from dirdet.detector.options import Settings, settle
+from dirdet.errors import ParameterError, counted
+from dirdet.pictures.reading import silence_parsers
+from dirdet.untrusted_text import one_line
 
 SOME_UNREAD = 3
 
@@ -42,40 +41,47 @@ SOME_UNREAD = 3
 @click.argument("source")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for the results.")
 @engine_options
-@click.option("--limit", type=click.IntRange(1), help="Only the first so many pictures.")
-@click.option("--sample", type=click.IntRange(1), help="Only so many, drawn at random.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the draw.")
-@click.option("--dry-run", is_flag=True, help="Say what would be done; write nothing.")
-@click.option("--keep", metavar="CONDITION", help="These detections also into kept.parquet: 'iou>=0.8 and score>=0.5'.")
+@click.option("--limit", type=click.IntRange(1), help="Only the first N pictures.")
+@click.option("--sample", type=click.IntRange(1), help="Only N pictures, drawn at random.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of --sample.")
+@click.option("--dry-run", is_flag=True, help="Print what the job would do; write nothing.")
+@click.option(
+    "--keep", metavar="CONDITION",
+    help="Write the detections that meet this SQL condition to kept.parquet: \"iou >= 0.8 AND label = 'bird'\".",
+)  # fmt: skip
 @click.option(
     "--review", metavar="CONDITION",
-    help="These, if not kept, also into review.parquet, the most doubtful first.",
+    help="Write those that meet this condition and are not kept to review.parquet, the most doubtful first.",
 )  # fmt: skip
 @click.option(
     "--ground-truth", type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="COCO JSON with the objects on the pictures: the report then says how good the detections are.",
+    help="COCO JSON with the objects on the pictures: adds the detections' quality to the report.",
 )  # fmt: skip
 @click.option("--report/--no-report", default=True, help="Write report.html too.  [default: report]")
 @output_options
 @click.option("--strict", is_flag=True, help="Stop at the first picture that cannot be read.")
-@click.option("--column", help="Of a table: the column with the pictures' paths.")
+@click.option("--column", help="Column of a table with the pictures' paths.")
 @click.option(
     "--pictures", type=Folder(),
-    help="Folder or address that the names in a list, table or COCO file are relative to; its own unless given.",
+    help="Folder or address that the names in a list, table or COCO file are relative to; default: its own folder.",
 )  # fmt: skip
-@click.option("--all-files", is_flag=True, help="Try files too whose names end as no picture's.")
-@click.option("--fps", metavar="N", help="So many frames of a video's second, or all; also of videos in folders.")
+@click.option("--all-files", is_flag=True, help="Also try files without a picture's suffix.")
+@click.option("--fps", metavar="N", help="Frames for each second of a video, or all; includes videos in folders.")
 @click.option(
     "--part", "part_pictures", type=click.IntRange(1), default=500, show_default=True,
-    help="Pictures of a part: what is lost at most when the job is killed.",
+    help="Pictures of a part; a killed job repeats only unfinished parts.",
 )  # fmt: skip
 @click.option(
     "--scaled-decode", is_flag=True,
-    help="Decode large JPEGs at a half to an eighth of their size, if on the first ones fewer than 1% of boxes move by "
-    "more than 1 px; the share is told.",
+    help="Decode large JPEGs at a half to an eighth of their size, if a trial on the first ones moves fewer than 1% of "
+    "the boxes by more than 1 px; prints the trial's result.",
 )  # fmt: skip
-@click.option("--workers", type=click.IntRange(1, 64), help="Threads that read and decode; two more than cores.")
-@click.option("--quiet", is_flag=True, help="Tell no progress.")
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 64),
+    help="Threads that read and decode; default: two more than cores, at most 16.",
+)
+@click.option("--quiet", is_flag=True, help="Print no progress.")
 @detection_options
 def command(
     source: str,
@@ -97,129 +103,139 @@ def command(
     scaled_decode: bool,
     workers: int | None,
     quiet: bool,
-    classes: tuple[str, ...],
-    outputs: OutputOptions,
-    **options: Any,  # noqa: ANN401 - see EngineValues and DetectOptions
+    computing: EngineFlags,
+    outputs: OutputFlags,
+    wanted: DetectionFlags,
 ) -> None:
     """Detects objects in every picture of SOURCE, into Parquet files in the folder OUT.
 
-    SOURCE is a folder (with those in it), a quoted pattern ('shots/**/*.jpg', 'shards-{00..15}.tar'), a list (.txt), a
-    CSV or Parquet table, a COCO file, a .tar or .zip archive, a video, or any of these at an address (s3://, gs://,
-    http://). Pictures that cannot be read are in errors.parquet.
+    SOURCE is a folder (with its subfolders), a quoted pattern ('shots/**/*.jpg', 'shards-{00..15}.tar'), a list (.txt),
+    a CSV or Parquet table, a COCO file, a .tar or .zip archive, a video, or the address of any of these (s3://, gs://,
+    http://). Pictures that cannot be read are listed in errors.parquet.
 
-    A job that was stopped, however it was, goes on when the same command is given again, and ends with the same
-    results. The exit status is 0; 3 if some picture could not be read; 1 if the job could not go on; 2 if the command
-    was not understood; 130 after Ctrl-C, 143 after SIGTERM.
+    The same command resumes a stopped or killed job, and the results are the same as without the interruption. The exit
+    status is 0; 3 if some picture could not be read; 1 if the job could not continue; 2 for wrong usage; 130 after
+    Ctrl-C, 143 after SIGTERM.
     """
-    engine_values = cast(EngineValues, {name: options.pop(name) for name in EngineValues.__annotations__})
-    wanted = DetectOptions.checked(classes=list(classes), **options)
+    silence_parsers()
+    options = wanted.checked()
     rate = None if fps is None else parse_rate(fps)
     found = open_source(source, SourceOptions(column, pictures, all_files, besides=out, videos=rate))
     choice = Choice(limit, sample, seed)
-    engine = open_engine(engine_values)
-    kept = _condition(keep, engine.described, "keep")
-    reviewed = _condition(review, engine.described, "review")
+    engine = open_engine(computing)
+    kept, reviewed = (
+        None if text is None else read_condition(text, engine.described, parameter=parameter)
+        for text, parameter in ((keep, "keep"), (review, "review"))
+    )
     threads = workers or min(16, (os.cpu_count() or 1) + 2)
     afterwards = outputs.checked(engine.described, keep=kept, review=reviewed, seed=seed, workers=threads, quiet=quiet)
-    settings = settle(wanted, engine.described)
+    settings = settle(options, engine.described)
+    _warn_of_unreached(settings, kept, reviewed)
     if report and ground_truth is not None:
         check_ground_truth(ground_truth)
     if dry_run:
-        told_settings = settings_told(settings).model_dump_json()
+        settings_json = settings_record(settings).model_dump_json()
         click.echo(
-            f"{_looked_over(source, found, choice, part_pictures)}\ndetector {engine.detector.name}, {told_settings}\n"
-            f"into {out}; nothing is written yet"
+            f"{_preview(source, found, choice, part_pictures)}\ndetector {engine.detector.name}, {settings_json}\n"
+            f"into {out}; nothing was written"
         )
         return
     named = without_query(source) if is_address(source) else source
-    ask = Ask(found, named, choice, part_pictures, threads, strict=strict, quiet=quiet)
+    request = JobRequest(found, named, choice, part_pictures, threads, strict=strict, quiet=quiet)
     output = Output(out)
     if scaled_decode:
         click.echo(_try_scaled(engine, chosen(found, choice, Tally()), settings), err=True)
-    with _stopping(lambda: _far(output)), terminable(), closing(engine):
-        done = run_job(ask, output, engine=engine, settings=settings)
+    with _stopping(lambda: _progress(output)), sigterm_raises(), closing(engine):
+        done = run_job(request, output, engine=engine, settings=settings)
     click.echo(_summary(done, out))
     coco = Path(source) if found.kind == "coco" and ground_truth is None and not is_address(source) else None
-    with _stopping(lambda: f"all detections are done and kept, {GO_ON}"), terminable(), output.locked():
+    with _stopping(lambda: f"all detections are done and kept, {GO_ON}"), sigterm_raises(), output.locked():
         split = write_split(out, done.job, keep=kept, review=reviewed)
         for name, count in ((KEPT, split.kept), (REVIEW, split.review)):
             if count is not None:
-                click.echo(f"{count} detections in {out / name}")
+                click.echo(f"{counted(count, 'detection')} in {out / name}")
         if report:
-            said = tell_report(out, done.job, engine.described, ReportAsk(kept, reviewed, ground_truth, coco))
-            click.echo(said.text, err=said.failed)
-        for line in told(out, write_outputs(out, done.job, engine.described, afterwards)):
-            click.echo(line)
+            message = tell_report(out, done.job, engine.described, ReportRequest(kept, reviewed, ground_truth, coco))
+            click.echo(message.text, err=message.failed)
+        written = write_outputs(out, done.job, engine.described, afterwards)
+        for line in summary_lines(out, written):
+            click.echo(one_line(line))
+        for line in stale_lines(out, done.job, afterwards, written):
+            click.echo(one_line(line), err=True)
     if any(part.failures for part in done.job.parts):
         sys.exit(SOME_UNREAD)
 
 
+def _warn_of_unreached(settings: Settings, *conditions: Condition | None) -> None:
+    """Prints a warning for each condition that asks for scores below the job's threshold."""
+    for each in conditions:
+        if each is not None and (least := min(each.cuts.get("score", [1.0]))) < settings.score_threshold:
+            click.echo(
+                f"warning: --{each.parameter} has the score {least:g}, but this job has no detection with a score of "
+                f"{settings.score_threshold:g} or less; --score-threshold lowers that",
+                err=True,
+            )
+
+
 @contextmanager
-def _stopping(how_far: Callable[[], str]) -> Generator[None]:
-    """Ends the process where it is told to stop in the block, and says how far it came."""
+def _stopping(progress: Callable[[], str]) -> Generator[None]:
+    """On Ctrl-C or SIGTERM within the block, prints the progress and ends the process."""
     try:
         yield
     except KeyboardInterrupt as exc:
-        click.echo(f"\ndirdet: stopped; {how_far()}", err=True)
+        click.echo(f"\ndirdet: stopped; {progress()}", err=True)
         sys.exit(143 if isinstance(exc, TerminatedError) else 130)
 
 
 def _try_scaled(engine: JobEngine, entries: Iterator[Entry], settings: Settings) -> str:
     from dirdet.batch.engines.bundled import EmbeddedJobEngine
 
+    if settings.tiling is not None:
+        raise ParameterError("--scaled-decode", "has no effect with --tiles, which need every pixel")
     if not isinstance(engine, EmbeddedJobEngine):
-        raise ParameterError("--scaled-decode", "is for jobs that are computed in this process")
+        raise ParameterError("--scaled-decode", "is only for jobs that compute in this process")
     return str(engine.try_scaled(entries, settings))
 
 
-def _far(output: Output) -> str:
+def _progress(output: Output) -> str:
     job = output.read_job()
     whole = sum(part.pictures for part in job.parts) if job else 0
     total = job.identity.source.pictures if job else 0
-    return f"{whole} of {total} pictures are done and kept, {GO_ON}"
+    return f"{whole} of {counted(total, 'picture')} done and kept, {GO_ON}"
 
 
-def _looked_over(named: str, source: Source, choice: Choice, part_pictures: int) -> str:
+def _preview(named: str, source: Source, choice: Choice, part_pictures: int) -> str:
     tally = Tally()
-    planned = look_over(chosen(source, choice, tally), tally)
+    planned = summarise(chosen(source, choice, tally), tally)
     if not planned.pictures:
-        raise SourceError(f"{named}: holds no picture")
-    return (
-        f"{planned.pictures} pictures of the {source.kind} {named}, {_parts(planned.pictures, part_pictures)}; "
-        f"{tally.passed_over} files passed over, {tally.repeated} repeated names left out"
-    )
-
-
-def _condition(text: str | None, described: Described, parameter: str) -> Condition | None:
-    if text is None:
-        return None
-    condition = parse(text, parameter=parameter)
-    check_tells(condition, described, parameter=parameter)
-    return condition
+        raise SourceError("; ".join([f"{named}: holds no picture", *tally.left_out()]))
+    number = counted(planned.pictures, "picture")
+    told = f"{number} of the {source.kind} {named}, {_parts(planned.pictures, part_pictures)}"
+    return "; ".join([told, *tally.left_out()])
 
 
 def _parts(pictures: int, part_pictures: int) -> str:
-    return f"{-(-pictures // part_pictures)} parts of {part_pictures}"
+    return f"{counted(-(-pictures // part_pictures), 'part')} of {part_pictures}"
 
 
-def _summary(done: Done, out: Path) -> str:
+def _summary(done: JobOutcome, out: Path) -> str:
     job: Job = done.job
     pictures = sum(part.pictures for part in job.parts)
     failures = sum(part.failures for part in job.parts)
     found = sum(part.detections for part in job.parts)
-    lines = [f"{out}: {found} detections in {pictures - failures} pictures"]
+    lines = [f"{out}: {counted(found, 'detection')} in {counted(pictures - failures, 'picture')}"]
     if failures:
         lines.append(f"{failures} could not be read: {out / ERRORS}")
-    if job.identity.source.passed_over:
-        lines.append(f"{job.identity.source.passed_over} files passed over: their names end as no picture's")
+    source = job.identity.source
+    lines += left_out(source)
     if done.recomputed:
-        lines.append(f"part {', '.join(map(str, done.recomputed))} had been changed or lost and was computed again")
+        lines.append(f"part {', '.join(map(str, done.recomputed))} was changed or missing and was computed again")
     if done.tried_again:
         lines.append(
-            f"pictures of part {', '.join(map(str, done.tried_again))} could not be reached before: tried again"
+            f"pictures of part {', '.join(map(str, done.tried_again))} could not be reached before and were tried again"
         )
     if done.already:
-        lines.append("the job was finished already; nothing was done")
+        lines.append("the job was already finished; nothing was done")
     else:
         rate = pictures / job.seconds if job.seconds else 0.0
         lines.append(f"{duration(job.seconds)}, {rate:.1f} pictures/s")

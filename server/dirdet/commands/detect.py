@@ -8,33 +8,36 @@ from pathlib import Path
 import click
 from PIL import Image
 
-from dirdet.answers import PictureAnswer, PictureFailure, detect_answer
-from dirdet.commands.detection_options import detection_options
+from dirdet.api.answers import PictureAnswer, PictureFailure, detect_answer
+from dirdet.commands.detect_pictures import Source, find_sources
+from dirdet.commands.detection_options import DetectionFlags, detection_options
 from dirdet.detection import Detection
-from dirdet.detector import Detector
-from dirdet.draw import draw_detections
-from dirdet.errors import ParameterError, PictureError
-from dirdet.options import DetectOptions, Settings
-from dirdet.sources import Source, find_sources
+from dirdet.detection.draw import draw_detections
+from dirdet.detector.detector import Detector
+from dirdet.detector.options import Settings
+from dirdet.errors import ParameterError, PictureError, counted
+from dirdet.pictures.formats import FILE_SUFFIXES
+from dirdet.pictures.reading import silence_parsers
+from dirdet.pictures.regions import Decoded, Regions
+from dirdet.untrusted_text import one_line
 
-DRAWN_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
-HEADING = (
-    f"  {'label':<16} {'confidence':>10} {'score':>7} {'iou':>7} {'purity':>7} {'integrity':>9}   box (x1 y1 x2 y2)"
-)
+# Title and field. Those of a calibration come first, and only where there is one: they say what to expect.
+CALIBRATED = (("right", "score_calibrated"), ("fit", "iou_calibrated"))
+FIGURES = tuple((name, name) for name in ("confidence", "score", "iou", "purity", "integrity"))
 
 
 @click.command()
 @click.argument("pictures", nargs=-1, required=True)
 @click.option(
     "--detector", "folder", type=click.Path(path_type=Path),
-    help="Folder of a bundle; the one that comes with the package unless given.",
+    help="Folder of a bundle, or scenes or cells, the package's own [scenes].",
 )  # fmt: skip
-@click.option("--json", "as_json", is_flag=True, help="Print what POST /detect answers.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON as POST /detect returns it.")
 @click.option(
     "--draw", "drawing", type=click.Path(path_type=Path),
-    help="Draw the detections into this file, or, of several pictures, into this folder.",
+    help="Draw the detections into this file, or into this folder for several pictures.",
 )  # fmt: skip
-@click.option("--recursive", is_flag=True, help="Of a folder, also take the pictures in the folders in it.")
+@click.option("--recursive", is_flag=True, help="Also search subfolders for pictures.")
 @detection_options
 def command(
     pictures: tuple[str, ...],
@@ -42,15 +45,18 @@ def command(
     as_json: bool,
     drawing: Path | None,
     recursive: bool,
-    classes: tuple[str, ...],
-    **thresholds: float | None,
+    wanted: DetectionFlags,
 ) -> None:
-    """Detects objects in PICTURES and tells how well each box fits.
+    """Detects objects in PICTURES and reports how well each box fits.
 
-    PICTURES are files, folders (their pictures, sorted), or - for one picture from standard input. One that cannot be
-    read is named on standard error; the others are still done, and the status is 1.
+    PICTURES are files, folders (their pictures, sorted), or - for one picture from standard input. A picture that
+    cannot be read is reported on standard error; the others are still processed, and the exit status is 1.
+
+    The table of a calibrated detector leads with "right", how probably class and box are right (score_calibrated), and
+    "fit", the expected IoU (iou_calibrated).
     """
-    options = DetectOptions.checked(classes=list(classes), **thresholds)
+    silence_parsers()
+    options = wanted.checked()
     sources = find_sources(pictures, recursive=recursive)
     targets = drawing_targets(drawing, sources)
     detector = Detector.open(folder)
@@ -59,9 +65,9 @@ def command(
     for answer in _detect_each(sources, detector, settings, targets):
         answers.append(answer)
         if isinstance(answer, PictureFailure):
-            click.echo(f"dirdet: {answer.name}: {answer.error}", err=True)
+            click.echo(one_line(f"dirdet: {answer.name}: {answer.error}"), err=True)
         elif not as_json:
-            click.echo(table(answer))
+            click.echo(table(answer, settings))
     if as_json:
         click.echo(json.dumps(detect_answer(detector.manifest, answers), indent=2))
     if any(isinstance(answer, PictureFailure) for answer in answers):
@@ -69,27 +75,37 @@ def command(
 
 
 def _detect_each(
-    sources: Sequence[Source], detector: Detector, settings: Settings, targets: dict[Source, Path]
+    sources: Sequence[Source],
+    detector: Detector,
+    settings: Settings,
+    targets: dict[Source, Path],
 ) -> Iterator[PictureAnswer | PictureFailure]:
-    """One after the other, so that each is told as soon as it is done and only one is held."""
+    """Detects on one picture at a time, so that each is printed as soon as it is done and only one is in memory."""
     for source in sources:
-        name = click.format_filename(source.name)  # file systems have names that UTF-8 has not
+        name = click.format_filename(source.name)  # File names need not be valid UTF-8.
         try:
-            picture = source.read()
+            with source.regions(in_parts=settings.tiling is not None) as regions:
+                found = detector.detect_regions(regions, settings)
+                if source in targets:
+                    _save(draw_detections(_whole(regions), found.detections), targets[source])
+                yield PictureAnswer(name, *regions.size, found)
         except PictureError as exc:
             yield PictureFailure(name, exc)
-            continue
-        [found] = detector.detect_placed([detector.place(picture)], settings)
-        if source in targets:
-            _save(draw_detections(picture, found.detections), targets[source])
-        yield PictureAnswer(name, picture.width, picture.height, found)
+
+
+def _whole(regions: Regions) -> Image.Image:
+    if not isinstance(regions, Decoded):
+        width, height = regions.size
+        raise ParameterError("--draw", f"a picture of {width} x {height} pixels is read in parts and not drawn")
+    return regions.picture
 
 
 def drawing_targets(drawing: Path | None, sources: Sequence[Source]) -> dict[Source, Path]:
-    """Where each picture is drawn; checked before the work, so that it is not lost at its end.
+    """The target file of each picture's drawing, checked before the work starts.
 
     Raises:
-        ParameterError: a type that is not written, a file for several pictures, or a picture drawn over.
+        ParameterError: the file type is not supported, there is one file for several pictures, or a drawing would
+            replace a picture.
     """
     if drawing is None:
         return {}
@@ -97,11 +113,11 @@ def drawing_targets(drawing: Path | None, sources: Sequence[Source]) -> dict[Sou
     if drawing.is_dir():
         targets = {source: drawing / f"{source.stem}_detected.png" for source in sources if source.error is None}
         if len(set(targets.values())) < len(targets):
-            raise ParameterError("--draw", f"two of the pictures would be drawn into one file in {drawing}")
+            raise ParameterError("--draw", f"two of the pictures would get the same file in {drawing}")
     elif len(sources) > 1:
         raise ParameterError("--draw", f"expected an existing folder for {len(sources)} pictures, got {drawing}")
-    elif drawing.suffix.lower() not in DRAWN_SUFFIXES:
-        raise ParameterError("--draw", f"expected a file that ends in {', '.join(DRAWN_SUFFIXES)}, got {drawing.name}")
+    elif drawing.suffix.lower() not in FILE_SUFFIXES:
+        raise ParameterError("--draw", f"expected a file that ends in {', '.join(FILE_SUFFIXES)}, got {drawing.name}")
     elif not drawing.parent.is_dir():
         raise ParameterError("--draw", f"there is no folder {drawing.parent}")
     else:
@@ -112,22 +128,24 @@ def drawing_targets(drawing: Path | None, sources: Sequence[Source]) -> dict[Sou
     return targets
 
 
-def table(answer: PictureAnswer) -> str:
-    """A block of lines for people: the picture, then one line per detection, most confident first."""
-    title = f"{answer.name}  {answer.width} x {answer.height}, {len(answer.found.detections)} detections"
-    lines = [_row(detection) for detection in answer.found.detections]
-    return "\n".join([title, *([HEADING] if lines else []), *lines, ""])
+def table(answer: PictureAnswer, settings: Settings) -> str:
+    """A block of lines for people: the picture, then one line for each detection, most confident first."""
+    found = answer.found.detections
+    title = f"{answer.name}  {answer.width} x {answer.height}, {counted(len(found), 'detection')}"
+    if not found and settings.score_threshold > 0:
+        title += f" above the score threshold of {settings.score_threshold:g} (--score-threshold)"
+    meant = [each for each in CALIBRATED if any(getattr(detection, each[1]) is not None for detection in found)]
+    columns = [(f"{name:>{max(7, len(name))}}", field) for name, field in (*meant, *FIGURES)]
+    heading = f"  {'label':<16} " + " ".join(name for name, _ in columns) + "   box (x1 y1 x2 y2)"
+    lines = [one_line(_row(detection, columns)) for detection in found]
+    return "\n".join([one_line(title), *([heading] if lines else []), *lines, ""])
 
 
-def _row(detection: Detection) -> str:
-    iou, purity, integrity = (
-        "-" if value is None else f"{value:.3f}" for value in (detection.iou, detection.purity, detection.integrity)
-    )
+def _row(detection: Detection, columns: Sequence[tuple[str, str]]) -> str:
+    values = [(len(name), getattr(detection, field)) for name, field in columns]
+    figures = (f"{'-' if value is None else format(value, '.3f'):>{width}}" for width, value in values)
     box = " ".join(f"{side:7.1f}" for side in detection.box_xyxy)
-    return (
-        f"  {detection.label:<16} {detection.confidence:>10.3f} {detection.score:>7.3f} "
-        f"{iou:>7} {purity:>7} {integrity:>9}  {box}"
-    )
+    return f"  {detection.label:<16} {' '.join(figures)}  {box}"
 
 
 def _save(drawn: Image.Image, target: Path) -> None:

@@ -1,38 +1,71 @@
-"""The options that say which detections are wanted, on the command line as `dirdet.options.DetectOptions` has them."""
+"""The command line's options of a detection."""
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from dataclasses import asdict, dataclass
+from typing import get_args
 
 import click
 
-F = TypeVar("F", bound=Callable[..., Any])
+from dirdet.commands.option_groups import as_one
+from dirdet.detection.selection import Nms
+from dirdet.detector.options import DetectOptions, JoinRule
 
 
-def detection_options(command: F) -> F:
-    """Adds the options."""
-    for option in reversed(
-        (
-            click.option("--score-threshold", type=float, metavar="0..1", help="Least classification score."),
-            click.option(
-                "--nms-iou-threshold",
-                type=float,
-                metavar="0..1",
-                help="Of two boxes of a class that overlap by more, one goes.",
-            ),
-            click.option(
-                "--min-iou", type=float, metavar="0..1", help="Least iou, the predicted localization confidence."
-            ),
-            click.option(
-                "--iou-weight",
-                type=float,
-                metavar="0..1",
-                help="w in confidence = score^(1-w) * iou^w; 0 is the plain detector.",
-            ),
-            click.option("--max-detections", type=int, help="At most so many per picture, the most confident."),
-            click.option(
-                "--classes", multiple=True, help="Only these: names or class ids, comma-separated or repeated."
-            ),
-        )
-    ):
-        command = option(command)
-    return command
+@dataclass(frozen=True, slots=True)
+class DetectionFlags:
+    """The options as the user typed them, under the names of `DetectOptions`."""
+
+    score_threshold: float | None
+    nms_iou_threshold: float | None
+    nms: Nms | None
+    min_iou: float | None
+    iou_weight: float | None
+    max_detections: int | None
+    classes: tuple[str, ...]
+    tiles: str | None
+    join: str
+
+    def checked(self) -> DetectOptions:
+        """Checks the values.
+
+        Raises:
+            ParameterError: a value is out of its range; the message names the first such option.
+        """
+        return DetectOptions.checked(**asdict(self) | {"classes": list(self.classes)})
+
+
+detection_options = as_one(
+    "wanted",
+    DetectionFlags,
+    click.option(
+        "--score-threshold", type=float, metavar="0..1",
+        help="Least classification score [the detector's own, which calibrating chooses].",
+    ),
+    click.option(
+        "--nms-iou-threshold", type=float, metavar="0..1",
+        help="NMS removes one of two boxes of a class with a higher IoU than this.",
+    ),
+    click.option(
+        "--nms", type=click.Choice(get_args(Nms)),
+        help="class-agnostic: NMS also removes one of two boxes of different classes; one box a place "
+        "[the detector's own].",
+    ),
+    click.option(
+        "--min-iou", type=float, metavar="0..1",
+        help="Least IoU that is predicted for a box; GET /detector and bundle.json suggest one.",
+    ),
+    click.option(
+        "--iou-weight", type=float, metavar="0..1",
+        help="w in confidence = score^(1-w) * iou^w; 0 is the plain detector.",
+    ),
+    click.option("--max-detections", type=int, help="Most detections per picture; keeps the most confident."),
+    click.option("--classes", multiple=True, help="Only these classes: names or ids, comma-separated or repeated."),
+    click.option(
+        "--tiles", metavar="auto|WxH[:OVERLAP]",
+        help="Cut large pictures into overlapping tiles of this size in pixels, and join what they show; "
+        "auto: the size that the network sees unscaled.",
+    ),
+    click.option(
+        "--join", type=click.Choice(get_args(JoinRule)), default="integrity", show_default=True,
+        help="How boxes of overlapping tiles become one: by predicted integrity, or by a rule of SAHI.",
+    ),
+)  # fmt: skip

@@ -1,69 +1,97 @@
-"""The options of `dirdet serve` in groups, and what they mean together."""
+"""The options of `dirdet serve`, in groups, and the settings that they give together."""
 
 import math
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import Any
 
 import click
 
-from dirdet.access.command_options import access_options
-from dirdet.access.settings import Access
-from dirdet.cores import decoding_threads, inferences_beside, usable_cores
-from dirdet.detector import MAX_BATCH
-from dirdet.detector_source import DetectorSource
-from dirdet.engines.triton_target import TritonTarget
+from dirdet.bundle.sources import DetectorSource
+from dirdet.commands.access_options import access_options
+from dirdet.commands.option_groups import as_one
+from dirdet.engines.cores import decoding_threads, inferences_beside, usable_cores
+from dirdet.engines.tensors import MAX_BATCH
+from dirdet.engines.triton.client import KEY_OPTION, KEY_VARIABLE, read_triton_key
+from dirdet.engines.triton.target import TritonTarget
 from dirdet.errors import ParameterError
-from dirdet.limits import MAX_BATCH_DELAY_S, MAX_QUEUE, MAX_QUEUE_BYTES, MAX_TIMEOUT_S, TIMEOUT_S, ServerLimits
-from dirdet.telemetry.logs import LogFormat
-
-F = TypeVar("F", bound=Callable[..., Any])
+from dirdet.gateway.access.settings import Access
+from dirdet.gateway.scheduling.server_limits import (
+    MAX_BATCH_DELAY_S,
+    MAX_QUEUE,
+    MAX_QUEUE_BYTES,
+    MAX_TILES,
+    MAX_TIMEOUT_S,
+    TIMEOUT_S,
+    ServerLimits,
+)
+from dirdet.gateway.telemetry.log_format import LogFormat
 
 DRAIN_TIMEOUT_S = 30.0
-# Requests that wait for Triton at once: enough for it to join them, few enough to bound this process's memory.
+# Requests that wait for Triton at once: enough for it to batch them, few enough to bound this process's memory.
 REMOTE_INFERENCES = 32
-SHADOW_SHARE = 0.1
 
 
 class _Number(click.FloatRange):
-    """A number in a range; unlike click's own, without NaN."""
+    """A number in a range; unlike click's own, it refuses NaN."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:  # noqa: ANN401
-        """The number."""
         number = float(super().convert(value, param, ctx))
         if math.isnan(number):
             self.fail(f"{value} is not in the range {self._describe_range()}.", param, ctx)
         return number
 
 
-# A day: what is longer is a slip of the keyboard.
+# One day; a longer time is taken for a mistake.
 _SECONDS = _Number(min=0, max=86_400, min_open=True)
 
 
 @dataclass(frozen=True, slots=True)
+class ServeFlags:
+    """The options as the user typed them, without the access options."""
+
+    host: str
+    port: int
+    detectors: tuple[str, ...]
+    inference_threads: int | None
+    decoders: int | None
+    triton: str | None
+    triton_model: str | None
+    triton_shared_memory: bool
+    triton_key_file: Path | None
+    workers: int
+    max_batch: int
+    inferences: int | None
+    max_batch_delay_ms: float
+    timeout_s: float
+    max_timeout_s: float
+    max_queue: int
+    max_queue_bytes: int
+    max_tiles: int
+    drain_timeout_s: float
+    log_format: LogFormat
+
+
+@dataclass(frozen=True, slots=True)
 class ServeSettings:
-    """What `dirdet serve` was told.
+    """Settings of `dirdet serve`.
 
     Attributes:
         host: address to listen on.
         port: 0 takes a free one.
-        detectors: what is served, the default one first; at least one.
-        shadows: candidates beside them.
-        shadow_share: of the requests, what they compute.
-        triton: the Triton to detect on; None is this process.
-        inference_threads: of the engine in this process; 0 lets it choose.
-        limits: of requests, and of all of them together.
-        drain_timeout_s: from the signal to the end of the process.
+        detectors: the bundles to serve, the default one first; at least one.
+        triton: the Triton server that computes; None computes in this process.
+        inference_threads: of the engine in this process; 0 lets the engine choose.
+        limits: of a request, and of all requests together.
+        drain_timeout_s: longest time from the signal to the end of the process.
         workers: processes that share the port.
-        access: who is let in.
+        access: keys, hosts, TLS and proxies.
         log_format: of the log.
     """
 
     host: str
     port: int
     detectors: tuple[DetectorSource, ...]
-    shadows: tuple[DetectorSource, ...]
-    shadow_share: float
     triton: TritonTarget | None
     inference_threads: int
     limits: ServerLimits
@@ -73,184 +101,169 @@ class ServeSettings:
     log_format: LogFormat
 
 
-def _group(*options: Callable[[F], F]) -> Callable[[F], F]:
-    """Several options as one decorator, which `--help` shows in this order."""
-
-    def decorate(command: F) -> F:
-        for option in reversed(options):
-            command = option(command)
-        return command
-
-    return decorate
-
-
 def _bytes_of_mib(_: click.Context, __: click.Parameter, value: int) -> int:
     return value * 2**20
 
 
-listen_options = _group(
-    click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 is every one."),
+LISTEN_OPTIONS = (
+    click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0: all of them."),
     click.option(
         "--port", default=8000, show_default=True, envvar="PORT", show_envvar=True, type=click.IntRange(0, 65535),
         help="Port to listen on; 0 takes a free one.",
     ),
 )  # fmt: skip
 
-detector_options = _group(
+DETECTOR_OPTIONS = (
     click.option(
         "--detector", "detectors", multiple=True, metavar="[NAME=]PATH",
-        help="Folder of a bundle, and what it is served as, its own name unless given; repeatable, the first is the "
-        "default. The one that comes with the package unless given.",
-    ),
-    click.option(
-        "--shadow", "shadows", multiple=True, metavar="[NAME=]PATH",
-        help="Folder of a candidate's bundle, which computes some of what the detector NAME, the default one unless "
-        "given, has answered; only figures come of it. Repeatable, one a detector.",
-    ),
-    click.option(
-        "--shadow-share", type=_Number(min=0, max=1), default=None,
-        help=f"Of the requests, what candidates compute if there is time for it; {SHADOW_SHARE:g} unless given.",
+        help="Folder of a bundle, or scenes or cells, the package's own; and its name in the API (default: the "
+        "bundle's name); repeatable, the first is the default detector [scenes].",
     ),
     click.option(
         "--inference-threads", type=click.IntRange(min=1), default=None,
-        help="Threads of one inference in this process; unless given as many as there are cores.",
+        help="Threads of one inference in this process; default: one for each core.",
     ),
     click.option(
         "--decoding-threads", "decoders", type=click.IntRange(min=1), default=None,
-        help="Threads that decode and draw; unless given a quarter of the cores, and all of them before a Triton.",
+        help="Threads that decode and draw; default: a quarter of the cores, or all cores with --triton.",
     ),
 )  # fmt: skip
 
-triton_options = _group(
+TRITON_OPTIONS = (
     click.option(
         "--triton", metavar="HOST:PORT",
-        help="Detect on NVIDIA Triton, at its gRPC endpoint, where `dirdet triton` put the detector's models.",
+        help="Compute on NVIDIA Triton with the models that `dirdet triton` wrote; address of its gRPC endpoint.",
     ),
-    click.option("--triton-model", metavar="NAME", help="Triton's model; the bundle's ensemble unless given."),
+    click.option("--triton-model", metavar="NAME", help="Name of Triton's model; default: the bundle's ensemble."),
     click.option(
         "--triton-shared-memory", is_flag=True,
-        help="Hand canvases over in this machine's shared memory, which Triton must see too.",
+        help="Pass canvases through this machine's shared memory, to which Triton needs access.",
+    ),
+    click.option(
+        "--triton-key-file", type=click.Path(path_type=Path), envvar=KEY_VARIABLE, show_envvar=True, metavar="FILE",
+        help="File with Triton's key (--grpc-restricted-protocol), sent with every call.",
     ),
     click.option(
         "--workers", type=click.IntRange(min=1), default=1, show_default=True,
-        help="Processes that share the port, before a Triton only: an engine in the process uses every core already.",
+        help="Processes that share the port; more than one needs --triton, since an engine here uses all cores.",
     ),
 )  # fmt: skip
 
-batch_options = _group(
+BATCH_OPTIONS = (
     click.option(
         "--max-batch", type=click.IntRange(min=1), default=MAX_BATCH, show_default=True,
-        help="Pictures of one inference in this process.",
+        help="Most pictures of one inference in this process.",
     ),
     click.option(
         "--inferences", type=click.IntRange(min=1), default=None,
-        help="Inferences at once in this process while many pictures wait, each on its share of the cores and of "
-        "--max-batch; unless given as many as there are inference threads, at most --max-batch. With 1, each has all.",
+        help="Concurrent inferences in this process while many pictures wait; each gets its share of the cores and of "
+        "--max-batch. Default: one for each inference thread, at most --max-batch.",
     ),
     click.option(
         "--max-batch-delay-ms", type=_Number(min=0, max=1000), default=1000 * MAX_BATCH_DELAY_S, show_default=True,
-        help="How long a picture waits for others that are being decoded, while the engine is idle.",
+        help="Longest time that a picture waits for others that are being decoded while the engine is idle.",
     ),
 )  # fmt: skip
 
-load_options = _group(
+LOAD_OPTIONS = (
     click.option(
         "--timeout-s", type=_SECONDS, default=TIMEOUT_S, show_default=True,
-        help="Time in which a request is answered, its body's way included; then it gets 504.",
+        help="Longest time of a request, including the upload; a later answer is 504.",
     ),
     click.option(
         "--max-timeout-s", type=_SECONDS, default=MAX_TIMEOUT_S, show_default=True,
-        help="Time that a request may ask for by its header X-Request-Timeout-Ms.",
+        help="Longest time that a request may ask for by its header X-Request-Timeout-Ms.",
     ),
     click.option(
         "--max-queue", type=click.IntRange(min=1), default=MAX_QUEUE, show_default=True,
-        help="Pictures under way, those that wait included; beyond it a request gets 503.",
+        help="Most pictures under way, waiting ones included; further requests get 503.",
     ),
     click.option(
         "--max-queue-mib", "max_queue_bytes", type=click.IntRange(min=1), default=MAX_QUEUE_BYTES // 2**20,
         show_default=True, callback=_bytes_of_mib,
-        help="MiB of the bodies under way; beyond it a request gets 503.",
+        help="Most MiB of request bodies under way; further requests get 503.",
+    ),
+    click.option(
+        "--max-tiles", type=click.IntRange(min=1), default=MAX_TILES, show_default=True,
+        help="Most tiles of a request that cuts its pictures; further ones get 422.",
     ),
     click.option(
         "--drain-timeout-s", type=_SECONDS, default=DRAIN_TIMEOUT_S, show_default=True,
-        help="Time that requests under way have to end once the server is told to stop.",
+        help="Longest time for requests under way to end after the signal to stop.",
     ),
 )  # fmt: skip
 
-log_options = _group(
+LOG_OPTIONS = (
     click.option(
         "--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True,
-        envvar="DIRDET_LOG_FORMAT", show_envvar=True, help="Of a line of the log: for people, or for machines.",
+        envvar="DIRDET_LOG_FORMAT", show_envvar=True, help="Format of the log: text for people, json for machines.",
     ),
 )  # fmt: skip
 
-serve_options = _group(
-    listen_options, access_options, detector_options, triton_options, batch_options, load_options, log_options
+serve_options = as_one(
+    "flags",
+    ServeFlags,
+    *LISTEN_OPTIONS,
+    access_options,
+    *DETECTOR_OPTIONS,
+    *TRITON_OPTIONS,
+    *BATCH_OPTIONS,
+    *LOAD_OPTIONS,
+    *LOG_OPTIONS,
 )
 
 
-def read_settings(
-    *,
-    host: str,
-    port: int,
-    detectors: Sequence[str],
-    shadows: Sequence[str],
-    shadow_share: float | None,
-    inference_threads: int | None,
-    decoders: int | None,
-    triton: str | None,
-    triton_model: str | None,
-    triton_shared_memory: bool,
-    workers: int,
-    max_batch: int,
-    inferences: int | None,
-    max_batch_delay_ms: float,
-    drain_timeout_s: float,
-    access: Access,
-    log_format: LogFormat,
-    **limits: Any,  # noqa: ANN401 - int and float, each checked by its option
-) -> ServeSettings:
-    """What the options mean together; `limits` are those that `ServerLimits` has by the same names.
+def read_settings(flags: ServeFlags, access: Access) -> ServeSettings:
+    """Checks the options together and reads the files that they name.
 
     Raises:
-        ParameterError: they contradict each other; names one.
+        ParameterError: options contradict each other; the message names one.
     """
-    if triton is None and triton_model is not None:
-        raise ParameterError("--triton-model", "says which model of a Triton; --triton says which Triton")
-    if triton is None and triton_shared_memory:
-        raise ParameterError("--triton-shared-memory", "is shared with a Triton; --triton says which")
-    if triton is None and workers > 1:
+    if flags.triton is None and flags.triton_model is not None:
+        raise ParameterError("--triton-model", "is a model of a Triton server; expected --triton too")
+    if flags.triton is None and flags.triton_shared_memory:
+        raise ParameterError("--triton-shared-memory", "is for a Triton server; expected --triton too")
+    if flags.triton is None and flags.triton_key_file is not None:
+        raise ParameterError(KEY_OPTION, "is the key of a Triton server; expected --triton too")
+    if flags.triton is None and flags.workers > 1:
         raise ParameterError(
             "--workers",
-            f"{workers} processes need a Triton (--triton); without one each would load the detector, and they would "
-            "take each other's cores",
+            f"{flags.workers} processes need --triton; otherwise each would load the detector, and they would compete "
+            "for the cores",
         )
-    if triton_model is not None and len(detectors) > 1:
+    if flags.triton_model is not None and len(flags.detectors) > 1:
         raise ParameterError(
-            "--triton-model", f"one model is not {len(detectors)} detectors; without it each asks the model of its own"
+            "--triton-model",
+            f"names one model for {len(flags.detectors)} detectors; without it each detector uses its own model",
         )
-    if shadow_share is not None and not shadows:
-        raise ParameterError("--shadow-share", "is a candidate's; --shadow says which")
-    cores = usable_cores()
+    cores, threads = usable_cores(), flags.inference_threads
+    if flags.triton is None:
+        triton, decoders = None, decoding_threads(cores)
+        inferences = flags.inferences or inferences_beside(threads or cores, max_batch=flags.max_batch)
+    else:
+        key = read_triton_key(flags.triton_key_file)
+        triton = TritonTarget(flags.triton, flags.triton_model, flags.triton_shared_memory, key)
+        decoders, inferences = max(1, cores // flags.workers), REMOTE_INFERENCES
     return ServeSettings(
-        host=host,
-        port=port,
-        detectors=tuple(DetectorSource.parse(text, option="--detector") for text in detectors) or (DetectorSource(),),
-        shadows=tuple(DetectorSource.parse(text, option="--shadow") for text in shadows),
-        shadow_share=SHADOW_SHARE if shadow_share is None else shadow_share,
-        triton=None if triton is None else TritonTarget(triton, triton_model, triton_shared_memory),
-        inference_threads=inference_threads or 0,
+        host=flags.host,
+        port=flags.port,
+        detectors=tuple(DetectorSource.parse(text, option="--detector") for text in flags.detectors)
+        or (DetectorSource(),),
+        triton=triton,
+        inference_threads=threads or 0,
         limits=ServerLimits(
-            decoders=decoders or (decoding_threads(cores) if triton is None else max(1, cores // workers)),
-            inferences=inferences or inferences_beside(inference_threads or cores, max_batch=max_batch)
-            if triton is None
-            else REMOTE_INFERENCES,
-            max_batch=max_batch,
-            max_batch_delay_s=max_batch_delay_ms / 1000,
-            **limits,
+            decoders=flags.decoders or decoders,
+            inferences=inferences,
+            max_batch=flags.max_batch,
+            max_batch_delay_s=flags.max_batch_delay_ms / 1000,
+            timeout_s=flags.timeout_s,
+            max_timeout_s=flags.max_timeout_s,
+            max_queue=flags.max_queue,
+            max_queue_bytes=flags.max_queue_bytes,
+            max_tiles=flags.max_tiles,
         ),
-        drain_timeout_s=drain_timeout_s,
-        workers=workers,
+        drain_timeout_s=flags.drain_timeout_s,
+        workers=flags.workers,
         access=access,
-        log_format=log_format,
+        log_format=flags.log_format,
     )

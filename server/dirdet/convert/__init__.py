@@ -1,4 +1,4 @@
-"""Results into what other tools read; each tool's package is imported when its function is called."""
+"""The detections of one picture as a result, and in the formats of other tools; a tool is imported when needed."""
 
 from dirdet.convert.coco import to_coco_dataset, to_coco_results
 from dirdet.convert.fiftyone import to_fiftyone

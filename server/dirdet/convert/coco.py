@@ -1,10 +1,10 @@
-"""Results as COCO's: a list of results to evaluate, or a data set to correct."""
+"""Converts results to COCO's formats: a results list for evaluation, or a data set for correction."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from dirdet.client.results import ImageResult
 from dirdet.convert.common import Score, detections_of, figures_of, score_of
+from dirdet.convert.image_result import ImageResult
 from dirdet.detection import Detection
 from dirdet.errors import ResultsError
 
@@ -12,15 +12,16 @@ from dirdet.errors import ResultsError
 def to_coco_results(
     results: Iterable[ImageResult], *, image_ids: Mapping[str, int] | None = None, score: Score = "confidence"
 ) -> list[dict[str, Any]]:
-    """A results list as pycocotools' `loadRes` reads it, with every other figure beside.
+    """Returns a results list for pycocotools' `loadRes`, with all other figures as extra keys.
 
     Args:
         results: of pictures with different names.
-        image_ids: the data set's, by the results' names; numbered from 1 in their order unless given.
-        score: which figure becomes `score`, by which COCO's tools rank; "score" for `dirdet quality`, which knows all.
+        image_ids: ids of the data set by the results' names; None numbers the results from 1 in their order.
+        score: the figure that becomes `score`, by which COCO's tools rank; `dirdet quality` expects "score" here, since
+            it reads the other figures too.
 
     Raises:
-        ResultsError: a picture that could not be read or has no id, or a figure that the detector does not tell.
+        ResultsError: a picture could not be read or has no id, or the detector does not report the figure.
     """
     return [
         entry
@@ -36,17 +37,17 @@ def to_coco_dataset(
     categories: Mapping[int, str] | None = None,
     score: Score = "confidence",
 ) -> dict[str, Any]:
-    """A data set whose annotations are the detections, for a tool in which a person corrects them.
+    """Returns a data set with the detections as annotations, for a tool in which a person corrects them.
 
     Args:
         results: of pictures with different names.
-        image_ids: by the results' names; numbered from 1 in their order unless given.
-        categories: names by category_id, as the classes of GET /detector; those that were found unless given.
-        score: which figure becomes `score`, which some tools know.
+        image_ids: by the results' names; None numbers the results from 1 in their order.
+        categories: names by category_id, as the classes of GET /detector; None takes the detected classes.
+        score: the figure that becomes `score`, which some tools read.
 
     Raises:
-        ResultsError: a picture that could not be read or has no id, a figure that the detector does not tell, or a
-            category that is not among those given.
+        ResultsError: a picture could not be read or has no id, the detector does not report the figure, or a detected
+            category is not in `categories`.
     """
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
@@ -58,41 +59,41 @@ def to_coco_dataset(
     names = found if categories is None else dict(categories)
     if unknown := sorted(found.keys() - names.keys()):
         raise ResultsError(
-            f"categories: category_id {unknown[0]} ({found[unknown[0]]}) was found and is not among them"
+            f"categories: category_id {unknown[0]} ({found[unknown[0]]}) was detected but is not among them"
         )
     return {"images": images, "annotations": annotations, "categories": coco_categories(names)}
 
 
 def coco_image(result: ImageResult, image_id: int, *, file_name: str | None = None) -> dict[str, Any]:
-    """A picture in the list of images; its file name is the result's name unless given."""
+    """A picture's entry in the list of images; `file_name` defaults to the result's name."""
     name = result.name if file_name is None else file_name
     return {"id": image_id, "file_name": name, "width": result.width, "height": result.height}
 
 
 def coco_annotations(result: ImageResult, image_id: int, *, first_id: int, score: Score) -> list[dict[str, Any]]:
-    """A picture's detections in the list of annotations, their ids from `first_id` on.
+    """A picture's entries in the list of annotations, with ids from `first_id` on.
 
     `class_score` is the classifier's probability, whatever `score` is. There is no `confidence`: FiftyOne refuses a
-    file that has both this and `score`.
+    file with both this and `score`.
 
     Raises:
-        ResultsError: the picture could not be read, or the detector does not tell the figure.
+        ResultsError: the picture could not be read, or the detector does not report the figure.
     """
-    told: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
     for number, each in enumerate(detections_of(result), first_id):
         figures = figures_of(each)
         figures["class_score"] = figures.pop("score")
         del figures["confidence"]
         own = {"id": number, "image_id": image_id, **_object(each), "iscrowd": 0}
-        told.append({**own, "score": score_of(each, score), **figures})
-    return told
+        annotations.append({**own, "score": score_of(each, score), **figures})
+    return annotations
 
 
 def coco_results_of(result: ImageResult, image_id: int, score: Score) -> list[dict[str, Any]]:
-    """A picture's part of a results list.
+    """A picture's entries in a results list.
 
     Raises:
-        ResultsError: the picture could not be read, or the detector does not tell the figure.
+        ResultsError: the picture could not be read, or the detector does not report the figure.
     """
     return [
         {"image_id": image_id, **_object(each), **figures_of(each), "score": score_of(each, score)}
@@ -101,28 +102,28 @@ def coco_results_of(result: ImageResult, image_id: int, score: Score) -> list[di
 
 
 def coco_categories(names: Mapping[int, str]) -> list[dict[str, Any]]:
-    """The list of categories, by their ids."""
+    """The list of categories, sorted by id."""
     return [{"id": number, "name": name} for number, name in sorted(names.items())]
 
 
 def _object(detection: Detection) -> dict[str, Any]:
-    """Box, area and mask; the area is the mask's where there is one."""
+    """Box, area and mask; the area is the mask's if there is a mask."""
     x1, y1, x2, y2 = detection.box_xyxy
-    # Sides are told to hundredths; what comes after a few digits more is the subtraction's.
+    # Boxes are rounded to hundredths; further digits are an error of the subtraction.
     width, height = round(x2 - x1, 4), round(y2 - y1, 4)
-    told: dict[str, Any] = {"category_id": detection.category_id, "bbox": [x1, y1, width, height]}
+    annotation: dict[str, Any] = {"category_id": detection.category_id, "bbox": [x1, y1, width, height]}
     if detection.mask is None:
-        return told | {"area": round(width * height, 4)}
-    return told | {"area": float(detection.mask.area), "segmentation": detection.mask.to_json()}
+        return annotation | {"area": round(width * height, 4)}
+    return annotation | {"area": float(detection.mask.area), "segmentation": detection.mask.to_json()}
 
 
 def _numbered(results: Iterable[ImageResult], image_ids: Mapping[str, int] | None) -> Iterator[tuple[int, ImageResult]]:
-    seen: set[int] = set()
+    used: set[int] = set()
     for position, result in enumerate(results, start=1):
         image_id = position if image_ids is None else image_ids.get(result.name)
         if image_id is None:
             raise ResultsError(f"image_ids: no id for {result.name!r}")
-        if image_id in seen:
-            raise ResultsError(f"image_ids: id {image_id} is that of two results, the second {result.name!r}")
-        seen.add(image_id)
+        if image_id in used:
+            raise ResultsError(f"image_ids: id {image_id} belongs to two results; the second is {result.name!r}")
+        used.add(image_id)
         yield image_id, result

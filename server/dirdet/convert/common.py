@@ -1,23 +1,21 @@
-"""What every converter asks of a result."""
+"""Functions that every converter uses."""
 
 import importlib
 from typing import Any, Literal
 
-from dirdet.client.results import ImageResult
-from dirdet.detection import Detection
+from dirdet.convert.image_result import ImageResult
+from dirdet.detection import FIGURES, Detection
 from dirdet.errors import MissingExtraError, ResultsError
 
-# Other tools know one number for a detection; this says which of ours it is.
+# Other tools store one number for a detection; this is the figure that fills it.
 Score = Literal["confidence", "score", "iou", "score_calibrated", "iou_calibrated"]
-# What goes beside it, where the tool has room.
-FIGURES = ("score", "confidence", "purity", "integrity", "iou", "score_calibrated", "iou_calibrated")
 
 
 def detections_of(result: ImageResult) -> tuple[Detection, ...]:
-    """The detections of a picture that could be read.
+    """Detections of a picture that could be read.
 
     Raises:
-        ResultsError: it could not: without this it would pass for a picture without objects.
+        ResultsError: the picture could not be read; a tool would take it for a picture without objects.
     """
     if result.error is not None:
         raise ResultsError(f"{result.name} has no detections to convert, leave it out: {result.error}")
@@ -25,24 +23,24 @@ def detections_of(result: ImageResult) -> tuple[Detection, ...]:
 
 
 def score_of(detection: Detection, score: Score) -> float:
-    """The number that stands for a detection.
+    """The figure of a detection that another tool stores.
 
     Raises:
-        ResultsError: the detector does not tell it.
+        ResultsError: the detector does not report the figure.
     """
     value = getattr(detection, score)
     if value is None:
-        raise ResultsError(f"score={score!r}: the detector does not tell it; 'confidence' and 'score' it always does")
+        raise ResultsError(f"score={score!r}: the detector does not report it; expected 'confidence' or 'score'")
     return float(value)
 
 
 def figures_of(detection: Detection) -> dict[str, float]:
-    """All of a detection's figures that the detector tells."""
+    """All figures of a detection that the detector reports."""
     return {name: value for name in FIGURES if (value := getattr(detection, name)) is not None}
 
 
 def required(package: str) -> Any:  # noqa: ANN401 - a module
-    """A tool's package.
+    """Imports a tool's package.
 
     Raises:
         MissingExtraError: it is not installed.

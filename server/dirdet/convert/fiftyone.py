@@ -1,31 +1,31 @@
-"""Results as FiftyOne's detections."""
+"""Converts results to FiftyOne's detections."""
 
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dirdet.client.results import ImageResult
 from dirdet.convert.common import Score, detections_of, figures_of, required, score_of
+from dirdet.convert.image_result import ImageResult
 from dirdet.detection import Detection
 
 
 def to_fiftyone(result: ImageResult, *, score: Score = "confidence") -> Any:  # noqa: ANN401 - fo.Detections
-    """A `fiftyone.Detections`, for a field of a sample; every figure is an attribute of its detection.
+    """Returns a `fiftyone.Detections` for a sample's field; each detection has every figure as an attribute.
 
     Args:
         result: of one picture.
-        score: which figure becomes `confidence`.
+        score: the figure that becomes `confidence`.
 
     Raises:
         MissingExtraError: fiftyone is not installed.
-        ResultsError: the picture could not be read, or the detector does not tell the figure.
+        ResultsError: the picture could not be read, or the detector does not report the figure.
     """
     fo = required("fiftyone")
     found: list[Any] = []
     for each in detections_of(result):
         x1, y1, x2, y2 = each.box_xyxy
-        # FiftyOne has boxes as fractions of the picture: left, top, width, height.
+        # FiftyOne stores boxes as fractions of the picture: left, top, width, height.
         box = [x1 / result.width, y1 / result.height, (x2 - x1) / result.width, (y2 - y1) / result.height]
         figures = {name: value for name, value in figures_of(each).items() if name != "confidence"}
         found.append(
@@ -41,7 +41,7 @@ def to_fiftyone(result: ImageResult, *, score: Score = "confidence") -> Any:  # 
 
 
 def _inside_box(detection: Detection, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """The mask's pixels in the box, which FiftyOne stretches over it; at least one."""
+    """Cuts the mask to the box, at least one pixel; FiftyOne stretches it over the box."""
     x1, y1, x2, y2 = (round(side) for side in detection.box_xyxy)
     left, top = min(x1, mask.shape[1] - 1), min(y1, mask.shape[0] - 1)
     return mask[top : max(y2, top + 1), left : max(x2, left + 1)]

@@ -1,9 +1,9 @@
-"""Results as Label Studio's tasks, each with its pre-annotation."""
+"""Converts results to Label Studio's tasks with a pre-annotation each."""
 
 from typing import Any
 
-from dirdet.client.results import ImageResult
 from dirdet.convert.common import Score, detections_of, score_of
+from dirdet.convert.image_result import ImageResult
 from dirdet.detection import Detection
 
 
@@ -16,21 +16,21 @@ def to_label_studio(
     to_name: str = "image",
     data_key: str = "image",
 ) -> dict[str, Any]:
-    """A task to import, for a labelling interface with `RectangleLabels`; masks are left out.
+    """Returns a task for a labelling interface with `RectangleLabels`; masks are left out.
 
-    The prediction's score is that of its least sure detection: sorted by it, pictures with something doubtful come
-    first. Where nothing was found it has none.
+    The prediction's score is the score of its least certain detection, so sorting by it lists doubtful pictures first.
+    A prediction without detections has no score.
 
     Args:
         result: of one picture.
-        image: the picture's address as Label Studio is to load it; the result's name unless given.
-        score: which figure becomes a region's score.
-        from_name: the interface's name of RectangleLabels.
-        to_name: the interface's name of Image.
-        data_key: what the interface's Image loads, without the dollar sign.
+        image: the address from which Label Studio loads the picture; None takes the result's name.
+        score: the figure that becomes a region's score.
+        from_name: name of RectangleLabels in the interface.
+        to_name: name of Image in the interface.
+        data_key: the task's key that Image loads, without the dollar sign.
 
     Raises:
-        ResultsError: the picture could not be read, or the detector does not tell the figure.
+        ResultsError: the picture could not be read, or the detector does not report the figure.
     """
     regions: list[dict[str, Any]] = []
     for number, each in enumerate(detections_of(result)):
@@ -55,7 +55,7 @@ def to_label_studio(
 
 
 def _value(detection: Detection, result: ImageResult) -> dict[str, Any]:
-    """Label Studio has boxes in per cent of the picture."""
+    """Label Studio stores boxes in per cent of the picture."""
     x1, y1, x2, y2 = detection.box_xyxy
     return {
         "x": 100 * x1 / result.width,

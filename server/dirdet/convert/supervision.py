@@ -1,27 +1,28 @@
-"""Results as supervision's detections."""
+"""Converts results to supervision's detections."""
 
 from typing import Any
 
 import numpy as np
 
-from dirdet.client.results import ImageResult
-from dirdet.convert.common import FIGURES, Score, detections_of, required, score_of
+from dirdet.convert.common import Score, detections_of, required, score_of
+from dirdet.convert.image_result import ImageResult
+from dirdet.detection import FIGURES
 
 
 def to_supervision(result: ImageResult, *, score: Score = "confidence") -> Any:  # noqa: ANN401 - sv.Detections
-    """A `supervision.Detections`; `data` has class_name and every figure, NaN where the detector tells none.
+    """Returns a `supervision.Detections`; `data` has class_name and every figure, NaN if the detector reports none.
 
     Args:
         result: of one picture.
-        score: which figure becomes `confidence`.
+        score: the figure that becomes `confidence`.
 
     Raises:
         MissingExtraError: supervision is not installed.
-        ResultsError: the picture could not be read, or the detector does not tell the figure.
+        ResultsError: the picture could not be read, or the detector does not report the figure.
     """
     sv = required("supervision")
     detections = detections_of(result)
-    figures = {name: np.array([getattr(each, name) for each in detections], np.float64) for name in FIGURES}
+    figures = {name: result.figures(name) for name in FIGURES}
     return sv.Detections(
         xyxy=result.boxes_xyxy.astype(np.float32),
         mask=result.masks,

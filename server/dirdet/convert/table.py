@@ -1,30 +1,31 @@
-"""Results as a table: a row for each detection, in CSV."""
+"""Converts results to CSV with a row for each detection."""
 
 import csv
 from collections.abc import Iterable
 from typing import IO
 
-from dirdet.client.results import ImageResult
-from dirdet.convert.common import FIGURES
+from dirdet.convert.image_result import ImageResult
+from dirdet.detection.rows import COLUMNS, to_row
+from dirdet.untrusted_text import cell, cells
 
-COLUMNS = ("name", "error", "label", "class_id", "category_id", "x1", "y1", "x2", "y2", *FIGURES)
+HEADING = ("name", "error", *(column.name for column in COLUMNS if column.name != "mask"))
 
 
 def to_csv(results: Iterable[ImageResult], file: IO[str]) -> None:
-    """Writes the rows after their heading; masks are left out.
+    """Writes a heading and the rows; masks are left out.
 
-    A picture without detections has no row, one that could not be read a row with its error.
+    A picture without detections has no row; a picture that could not be read has a row with its error. Names that a
+    spreadsheet would take for a formula get an apostrophe in front.
 
     Args:
-        results: of any pictures; an iterator is written as it gives.
+        results: of any pictures; an iterator is written as it yields.
         file: opened as text with newline="".
     """
-    table = csv.writer(file)
-    table.writerow(COLUMNS)
+    table = csv.DictWriter(file, HEADING, extrasaction="ignore")
+    table.writeheader()
     for result in results:
         if result.error is not None:
-            table.writerow([result.name, str(result.error), *[""] * (len(COLUMNS) - 2)])
+            table.writerow({"name": cell(result.name), "error": cell(str(result.error))})
         for each in result:
-            told = each.to_json()
-            row = {"name": result.name, **told, **dict(zip(("x1", "y1", "x2", "y2"), told["box"], strict=True))}
-            table.writerow([row.get(column) for column in COLUMNS])
+            row = {"name": result.name, **to_row(each)}
+            table.writerow(dict(zip(row, cells(row.values()), strict=True)))

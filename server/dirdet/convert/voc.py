@@ -1,26 +1,26 @@
-"""Results as Pascal VOC's annotations: an XML file to a picture."""
+"""Converts results to Pascal VOC's annotations: an XML file for each picture."""
 
 import re
 from pathlib import PurePosixPath
 from xml.etree import ElementTree
 
-from dirdet.client.results import ImageResult
 from dirdet.convert.common import detections_of, figures_of
+from dirdet.convert.image_result import ImageResult
 
-# What XML 1.0 cannot say, however it is escaped; lone surrogates stand for bytes that are no UTF-8.
+# Characters that XML 1.0 cannot contain, even escaped; lone surrogates stand for bytes that are not UTF-8.
 _UNSAYABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def to_voc(result: ImageResult, *, file_name: str | None = None, path: str | None = None) -> bytes:
-    """The XML file of a picture; every figure of an object stands beside its box, masks are left out.
+    """Returns the XML of a picture; every figure of an object stands beside its box, masks are left out.
 
-    Corners are those of the VOC development kit: numbers of the first and the last pixel inside, counted from 1, but
-    not rounded. So xmin = x1 + 1 and xmax = x2, x1 being 0 at the picture's left edge.
+    Corners follow the VOC development kit: the numbers of the first and the last pixel inside, counted from 1, but not
+    rounded. So xmin = x1 + 1 and xmax = x2, where x1 is 0 at the picture's left edge.
 
     Args:
         result: of one picture.
-        file_name: of the picture, below the folder of pictures; the result's name unless given.
-        path: where the picture is, for tools that look there.
+        file_name: path of the picture below the folder of pictures; None takes the result's name.
+        path: path of the picture, for tools that read it.
 
     Raises:
         ResultsError: the picture could not be read.
@@ -43,7 +43,7 @@ def to_voc(result: ImageResult, *, file_name: str | None = None, path: str | Non
             _add(node, name, value)
         x1, y1, x2, y2 = each.box_xyxy
         box = ElementTree.SubElement(node, "bndbox")
-        # A box of less than a pixel would have its first pixel after its last.
+        # In a box of less than a pixel the first pixel would come after the last.
         corners = {"xmin": min(x1 + 1, x2), "ymin": min(y1 + 1, y2), "xmax": x2, "ymax": y2}
         for corner, value in corners.items():
             _add(box, corner, f"{value:.2f}".removesuffix(".00"))

@@ -1,25 +1,25 @@
-"""Results as YOLO's labels: a text file to a picture, and the YAML file that names the classes."""
+"""Converts results to YOLO's labels: a text file for each picture, and the YAML file with the class names."""
 
 import json
 from collections.abc import Sequence
 
-from dirdet.client.results import ImageResult
 from dirdet.convert.common import Score, detections_of, score_of
+from dirdet.convert.image_result import ImageResult
 
-# 1e-9 of the largest picture that is read is far below a hundredth of a pixel.
+# 1e-9 of the side of the largest accepted picture is far below a hundredth of a pixel.
 DIGITS = 9
 
 
 def to_yolo(result: ImageResult, *, score: Score | None = None) -> str:
-    """A line to a detection: class_id, centre x and y, width, height, relative to the picture; masks are left out.
+    """Returns one line for each detection: class_id, centre x and y, width, height, relative to the picture; no masks.
 
     Args:
-        result: of one picture; without detections the text is empty, as YOLO has a picture without objects.
-        score: which figure becomes a sixth column, as Ultralytics' predictions have it; None writes the five columns
-            that training takes.
+        result: of one picture; without detections the text is empty, as YOLO marks a picture without objects.
+        score: the figure that becomes a sixth column, as in Ultralytics' predictions; None writes the five columns that
+            training accepts.
 
     Raises:
-        ResultsError: the picture could not be read, or the detector does not tell the figure.
+        ResultsError: the picture could not be read, or the detector does not report the figure.
     """
     lines: list[str] = []
     for each in detections_of(result):
@@ -38,11 +38,11 @@ def to_yolo(result: ImageResult, *, score: Score | None = None) -> str:
 
 
 def yolo_yaml(names: Sequence[str]) -> str:
-    """The data.yaml beside `images/` and `labels/`; all pictures train and validate until they are divided.
+    """Returns data.yaml, for a folder beside `images/` and `labels/`; train and val both name all pictures.
 
     Args:
         names: of the classes, by class_id.
     """
-    # A JSON string is a YAML string.
+    # A JSON string is a valid YAML string.
     listed = "".join(f"  {number}: {json.dumps(name, ensure_ascii=False)}\n" for number, name in enumerate(names))
     return f"train: images\nval: images\nnames:\n{listed}"

@@ -1,1 +1,1 @@
-"""Engines: what turns canvases into detections."""
+"""Engines: canvases to candidates and detections."""

@@ -1,17 +1,17 @@
-"""The engine interface: all that the rest of dirdet knows of what computes."""
+"""The interface of engines."""
 
 from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
-from dirdet.tensors import Candidates, CanvasBatch
+from dirdet.engines.tensors import Candidates, CanvasBatch
 
 
 class Engine(Protocol):
-    """Turns canvases into candidates; safe to call from several threads."""
+    """Computes candidates of canvases; safe to call from several threads."""
 
     @property
     def description(self) -> str:
-        """What computes and on what, in a few words for people."""
+        """The runtime and its device, as a short text."""
         ...
 
     def detect(self, batch: CanvasBatch) -> Candidates:
@@ -23,28 +23,28 @@ class Engine(Protocol):
         ...
 
     def ready(self) -> bool:
-        """Whether `detect` would answer now."""
+        """Whether `detect` can answer now."""
         ...
 
     def close(self) -> None:
-        """Frees what the engine holds; it is not used afterwards."""
+        """Frees the engine's resources; it must not be used afterwards."""
         ...
 
 
 @runtime_checkable
 class DividedEngine(Engine, Protocol):
-    """An engine that can compute several batches at once, each on its share of the cores.
+    """An engine that can compute several batches concurrently, each on its share of the cores.
 
-    Together they are faster than one after another, and each of them is slower.
+    Concurrent batches take less time in total than consecutive ones, but each takes longer.
     """
 
     @property
     def at_once(self) -> int:
-        """How many; 1 where it has only `detect`."""
+        """Number of concurrent batches; 1 if only `detect` is available."""
         ...
 
     def detect_beside(self, batch: CanvasBatch) -> Candidates:
-        """As `detect`, beside others.
+        """As `detect`, concurrently with other calls.
 
         Raises:
             EngineError: the engine did not answer.
@@ -53,21 +53,24 @@ class DividedEngine(Engine, Protocol):
 
 
 def at_once(engine: Engine) -> int:
-    """How many batches an engine can compute beside each other."""
+    """Number of batches that an engine can compute concurrently."""
     return engine.at_once if isinstance(engine, DividedEngine) else 1
 
 
 def beside(engine: Engine) -> Callable[[CanvasBatch], Candidates]:
-    """What computes a batch beside others, as many as `at_once` says."""
+    """The function that computes a batch concurrently with others, at most `at_once`."""
     return engine.detect_beside if isinstance(engine, DividedEngine) else engine.detect
 
 
 @runtime_checkable
 class RemoteEngine(Engine, Protocol):
-    """An engine in another process: many wait for it at once, none in a thread, and who stops waiting stops it."""
+    """An engine in another process.
+
+    Calls can wait concurrently without a thread each; a cancelled call is cancelled there too.
+    """
 
     async def detect_within(self, batch: CanvasBatch, *, timeout_s: float) -> Candidates:
-        """Detects on canvases of one size; cancelled, it tells the other process so.
+        """Detects on canvases of one size; a cancellation is passed to the other process.
 
         Raises:
             DeadlineError: there was no answer in time.
@@ -78,12 +81,12 @@ class RemoteEngine(Engine, Protocol):
 
 @runtime_checkable
 class ControlledEngine(RemoteEngine, Protocol):
-    """An engine whose process can be told to read its models again."""
+    """An engine whose process can be asked to reload its models."""
 
     async def load_models(self) -> None:
-        """Has the other process load the models of this engine's bundle, unless it does not let itself be told.
+        """Asks the other process to load the models of this engine's bundle, if it accepts such a request.
 
         Raises:
-            EngineError: it did not succeed, or has another bundle's network then.
+            EngineError: loading failed, or the process then serves another bundle's network.
         """
         ...

@@ -1,10 +1,9 @@
-"""Chooses the engine for a bundle."""
+"""Creates the engine of a bundle."""
 
-from dirdet.bundle import Bundle
+from dirdet.bundle.bundle import Bundle
 from dirdet.engines.base import Engine
-from dirdet.engines.halving import HalvingEngine, HalvingRemoteEngine
 from dirdet.engines.providers import ProviderName
-from dirdet.engines.triton_target import TritonTarget
+from dirdet.engines.triton.target import TritonTarget
 
 
 def make_engine(
@@ -16,26 +15,24 @@ def make_engine(
     several: bool = False,
     at_once: int = 1,
 ) -> Engine:
-    """The engine that runs in this process, or, with a target, the one that asks Triton; short of memory, in halves.
+    """Creates the engine in this process or, with a target, the client of Triton.
 
     Args:
-        bundle: what is to be detected with.
-        provider: of the engine in this process.
-        threads: of one inference in this process; 0 lets the engine choose.
-        triton: which Triton, if any.
-        several: engines in this process take turns.
-        at_once: inferences in this process beside each other, where there is a way to divide the cores.
+        bundle: the detector.
+        provider: execution provider of the engine in this process.
+        threads: of one inference in this process; 0 is the engine's default.
+        triton: the Triton server, if any.
+        several: several engines in this process take turns.
+        at_once: concurrent inferences in this process, if the engine can divide the cores.
 
     Raises:
-        DirdetError: it cannot start; the text says why.
+        DirdetError: the engine cannot start; the text gives the reason.
     """
-    # Imported here so that who only reads bundles or speaks to a remote engine does not load this one.
+    # Imported here so that reading bundles or using a remote engine does not load ONNX Runtime.
     if triton is not None:
-        from dirdet.engines.triton import TritonEngine
+        from dirdet.engines.triton.engine import TritonEngine
 
-        return HalvingRemoteEngine(TritonEngine(bundle, triton))
+        return TritonEngine(bundle, triton)
     from dirdet.engines.onnx_runtime import OnnxRuntimeEngine
 
-    return HalvingEngine(
-        OnnxRuntimeEngine(bundle, provider=provider, threads=threads, several=several, at_once=at_once)
-    )
+    return OnnxRuntimeEngine(bundle, provider=provider, threads=threads, several=several, at_once=at_once)

@@ -1,4 +1,4 @@
-"""ONNX Runtime, imported so that it tells nobody of its use."""
+"""Imports ONNX Runtime with its telemetry disabled."""
 
 import importlib
 import os
@@ -6,8 +6,8 @@ from typing import Any
 
 from dirdet.errors import MissingExtraError, install_hint
 
-# Since 1.32 official builds send events to their maker unless this stands in the environment before they begin
-# (Privacy.md in the package). Who wants that sets it to 0.
+# Since 1.32 official builds send usage events unless this variable is set before the import (Privacy.md in the
+# package). A user who wants telemetry sets it to 0.
 NO_TELEMETRY = "ORT_DISABLE_TELEMETRY"
 
 
@@ -15,7 +15,7 @@ def import_onnxruntime(what_for: str) -> Any:  # noqa: ANN401 - onnxruntime has 
     """The module onnxruntime.
 
     Args:
-        what_for: needs it, for the error.
+        what_for: the feature that needs it, for the error.
 
     Raises:
         MissingExtraError: it is not installed.

@@ -1,19 +1,19 @@
-"""Says which ONNX Runtime a network needs where the one at hand lacks an operator of it."""
+"""Explains which ONNX Runtime a network needs if the installed one lacks an operator."""
 
 import re
 from pathlib import Path
 
 from dirdet.errors import BundleError
 
-# The first release with a CPU kernel, of operators that are newer than the oldest release dirdet installs with.
+# First release with a CPU kernel, for operators that the oldest supported release lacks.
 FIRST_RELEASE = {"DeformConv": "1.25"}
 
 
 def explain_missing_operator(exc: Exception, path: Path, *, version: str) -> BundleError | None:
-    """What to raise instead where a network could not be loaded for want of an operator; None for other reasons.
+    """The error to raise if a network could not be loaded because an operator is missing; None for other causes.
 
     Args:
-        exc: what ONNX Runtime raised.
+        exc: raised by ONNX Runtime.
         path: of the network.
         version: of ONNX Runtime.
     """

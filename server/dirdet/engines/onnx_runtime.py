@@ -1,22 +1,24 @@
-"""The embedded engine: a bundle's detector.onnx in this process, by ONNX Runtime."""
+"""The embedded engine: runs a bundle's detector.onnx in this process with ONNX Runtime."""
 
 import logging
 import os
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from dirdet.bundle import DETECTOR, Bundle
-from dirdet.cores import usable_cores
-from dirdet.engines.arena import USE_SHARED_ARENA, share_arena
+from dirdet.bundle.bundle import DETECTOR, Bundle
+from dirdet.engines.cores import usable_cores
+from dirdet.engines.half_batches import in_halves
+from dirdet.engines.memory_arena import USE_SHARED_ARENA, share_arena
 from dirdet.engines.onnx_module import import_onnxruntime
 from dirdet.engines.onnx_operators import explain_missing_operator
 from dirdet.engines.providers import CPU, CUDA, Provider, ProviderName, choose_provider
+from dirdet.engines.tensors import Candidates, CanvasBatch
+from dirdet.engines.triton.repository.python_models.memory import tells_lack_of_memory
 from dirdet.errors import BundleError, EngineError, EngineMemoryError
-from dirdet.tensors import Candidates, CanvasBatch
-from dirdet.triton.python_models.memory import tells_lack_of_memory
 
 log = logging.getLogger(__name__)
 
@@ -28,8 +30,6 @@ MASK_OUTPUTS = frozenset({"mask"})
 
 
 class OnnxRuntimeEngine:
-    """Runs detector.onnx; see `dirdet.engines.base.Engine`."""
-
     def __init__(
         self,
         bundle: Bundle,
@@ -43,15 +43,15 @@ class OnnxRuntimeEngine:
 
         Args:
             bundle: has a detector.onnx.
-            provider: which execution provider; auto takes the best that the machine offers.
-            threads: of one inference; 0 is one per core that this process may use.
-            several: other engines in this process compute when this one does not.
-            at_once: inferences beside each other, for which the network is loaded once more; by the CPU alone.
+            provider: execution provider; auto selects the best one available.
+            threads: of one inference; 0 means one per usable core.
+            several: other engines in this process take turns with this one.
+            at_once: concurrent inferences, for which the network is loaded a second time; CPU only.
 
         Raises:
             MissingExtraError: ONNX Runtime is not installed.
             BundleError: detector.onnx cannot be loaded, or its inputs or outputs are not those of a detector.
-            EngineError: the provider asked for is not available.
+            EngineError: the requested provider is not available.
         """
         ort = import_onnxruntime("detecting")
         path = bundle.file(DETECTOR)
@@ -94,21 +94,26 @@ class OnnxRuntimeEngine:
 
     @property
     def at_once(self) -> int:
-        """See `DividedEngine.at_once`."""
         return self._at_once
 
     def detect(self, batch: CanvasBatch) -> Candidates:
-        """See `Engine.detect`.
+        """Detects on canvases of one size; if there is no memory for the batch, in halves.
 
         Raises:
-            EngineMemoryError: there is no memory for the batch; a smaller one may be answered.
+            EngineMemoryError: there was no memory for one canvas, or for half of several.
             EngineError: the network could not be run.
         """
-        return self._run(self._session, batch)
+        return self._detect(self._session, batch)
 
     def detect_beside(self, batch: CanvasBatch) -> Candidates:
-        """See `DividedEngine.detect_beside`; raises as `detect`."""
-        return self._run(self._beside, batch)
+        return self._detect(self._beside, batch)
+
+    def _detect(self, session: Any, batch: CanvasBatch) -> Candidates:  # noqa: ANN401 - onnxruntime has no types
+        try:
+            return self._run(session, batch)
+        except EngineMemoryError as exc:
+            error = exc.with_traceback(None)  # its frames reference the arrays of the whole batch
+        return in_halves(partial(self._run, session), batch, error)
 
     def _run(self, session: Any, batch: CanvasBatch) -> Candidates:  # noqa: ANN401 - onnxruntime has no types
         feeds = {
@@ -128,11 +133,11 @@ class OnnxRuntimeEngine:
         return Candidates.from_outputs(dict(zip(self._outputs, arrays, strict=True)))
 
     def ready(self) -> bool:
-        """True: a network that is loaded answers."""
+        """True: a loaded network can always answer."""
         return True
 
     def close(self) -> None:
-        """Nothing to do: the session goes with the object."""
+        """Does nothing: the session is freed with the object."""
 
 
 def _load_all(
@@ -144,7 +149,7 @@ def _load_all(
     several: bool,
     at_once: int,
 ) -> list[Any]:
-    """A session with all cores, and where the CPU divides them one whose inferences have a share each.
+    """A session with all cores and, on the CPU with concurrent inferences, one whose inferences have a share each.
 
     Raises:
         BundleError: as `_load`.
@@ -155,23 +160,23 @@ def _load_all(
     sizes = [threads]
     if at_once > 1 and chosen.name == CPU:
         sizes.append(max(1, (threads or usable_cores()) // at_once))
-    with ThreadPoolExecutor(len(sizes)) as loading:  # most of it is done by one core
+    with ThreadPoolExecutor(len(sizes)) as loading:  # mostly single-threaded
         begun = [loading.submit(_load, ort, path, chosen, size, several=several) for size in sizes]
         return [each.result() for each in begun]
 
 
 def _load(ort: Any, path: Path, chosen: Provider, threads: int, *, several: bool) -> Any:  # noqa: ANN401 - as above
-    """A session that runs on the chosen provider and no other.
+    """A session that runs on the chosen provider only.
 
     Raises:
-        BundleError: the CPU cannot load the file, so nothing can, or this ONNX Runtime lacks an operator of it.
-        EngineError: the provider does not start here.
+        BundleError: the CPU provider cannot load the file, or this ONNX Runtime lacks one of its operators.
+        EngineError: the provider does not start on this machine.
     """
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads or _threads()
-    options.log_severity_level = 3  # errors: warnings about a graph's details tell nothing to who serves it
+    options.log_severity_level = 3  # errors only: warnings about a graph's details do not help an operator
     if several:
-        # Idle threads otherwise spin for a while after an inference, on the cores of the engine whose turn it is.
+        # Otherwise idle threads spin after an inference, on the cores of the engine that runs next.
         options.add_session_config_entry("session.force_spinning_stop", "1")
     if chosen.name == CPU:
         options.add_session_config_entry(USE_SHARED_ARENA, "1")
@@ -181,10 +186,10 @@ def _load(ort: Any, path: Path, chosen: Provider, threads: int, *, several: bool
             options.add_provider_for_devices(list(chosen.devices), {})
         else:
             if chosen.name == CUDA and hasattr(ort, "preload_dlls"):
-                ort.preload_dlls()  # finds the CUDA libraries that pip installs
+                ort.preload_dlls()  # loads the CUDA libraries that pip installed
             providers = list(dict.fromkeys([chosen.name, CPU]))
         session = ort.InferenceSession(str(path), options, providers=providers)
-    except Exception as exc:  # onnxruntime's exception types are not public
+    except Exception as exc:  # exception types of onnxruntime are not public
         missing = explain_missing_operator(exc, path, version=ort.__version__)
         if missing is not None:
             raise missing from exc
@@ -192,13 +197,16 @@ def _load(ort: Any, path: Path, chosen: Provider, threads: int, *, several: bool
             raise BundleError(f"{path} cannot be loaded: {_first_line(exc)}") from exc
         raise EngineError(_first_line(exc)) from exc
     started: str = session.get_providers()[0]
-    if started != chosen.name:  # ONNX Runtime itself goes on without a provider that fails
+    if started != chosen.name:  # ONNX Runtime continues without a provider that fails
         raise EngineError(f"ONNX Runtime could not start {chosen.name} on this machine and took {started}")
     return session
 
 
 def _threads() -> int:
-    """0, ONNX Runtime's own choice, where all of the machine is ours; it does not see what a container is granted."""
+    """Threads of one inference: 0 (ONNX Runtime's default) if every core is usable, else the number of usable cores.
+
+    ONNX Runtime does not know a container's limit.
+    """
     cores = usable_cores()
     return 0 if cores >= (os.cpu_count() or 1) else cores
 

@@ -1,4 +1,4 @@
-"""How good a localization confidence is: plain numpy in, figures out."""
+"""Measures how good a localization confidence is, in plain numpy."""
 
 from dirdet.quality.correlation import pearson
 

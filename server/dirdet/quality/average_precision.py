@@ -1,6 +1,6 @@
-"""Average precision as pycocotools measures it, with the thresholds the paper's tables and ours ask for.
+"""Average precision as pycocotools measures it, with the thresholds of the paper's tables and of this project.
 
-faster-coco-eval measures it, whose loops are compiled; it agrees with pycocotools to the last digit, several times
+faster-coco-eval computes it in compiled loops; its figures equal those of pycocotools to the last digit, several times
 faster.
 """
 
@@ -11,15 +11,16 @@ from typing import Any
 import numpy as np
 
 from dirdet.quality.arrays import Floats, Ints
-from dirdet.quality.extra import library
+from dirdet.quality.optional_libraries import library
 
 THRESHOLDS = {"AP50": 0.5, "AP75": 0.75, "AP80": 0.8, "AP90": 0.9}
 SIZES = ("small", "medium", "large")
-NAMES = ("AP", *THRESHOLDS, *(f"AP_{size}" for size in SIZES), "AP_agnostic")
+AGNOSTIC = tuple(f"{name}_agnostic" for name in ("AP", *THRESHOLDS))
+NAMES = ("AP", *THRESHOLDS, *(f"AP_{size}" for size in SIZES), *AGNOSTIC)
 
 
 def coco_objects(path: Path) -> Any:  # noqa: ANN401
-    """The ground truth that `average_precisions` takes.
+    """Loads the ground truth for `average_precisions`.
 
     Args:
         path: COCO JSON.
@@ -31,15 +32,15 @@ def coco_objects(path: Path) -> Any:  # noqa: ANN401
 
 
 def average_precisions(objects: Any, detections: list[dict[str, Any]], picture_ids: list[int]) -> dict[str, float]:  # noqa: ANN401
-    """AP, AP50, AP75, AP80, AP90, by object size, and AP without regard to class, in percent.
+    """AP, AP50, AP75, AP80, AP90, AP by object size, and all but the sizes without regard to class, in percent.
 
     Args:
         objects: the ground truth, a `faster_coco_eval.COCO`.
         detections: COCO results: image_id, category_id, bbox (xywh, pixels), score.
-        picture_ids: the pictures that were looked at.
+        picture_ids: the pictures on which the detector ran.
 
     Returns:
-        Figures by `NAMES`; nan where there is no object of a kind.
+        Figures by `NAMES`; nan if there is no object of a kind.
 
     Raises:
         MissingExtraError: faster-coco-eval is not installed.
@@ -52,6 +53,7 @@ def average_precisions(objects: Any, detections: list[dict[str, Any]], picture_i
         **{name: _mean(per_class, iou=iou) for name, iou in THRESHOLDS.items()},
         **{f"AP_{size}": _mean(per_class, area=size) for size in SIZES},
         "AP_agnostic": _mean(agnostic),
+        **{f"{name}_agnostic": _mean(agnostic, iou=iou) for name, iou in THRESHOLDS.items()},
     }
 
 
@@ -61,13 +63,13 @@ def resampled_precisions(
     picture_ids: list[int],
     drawn: Ints,
 ) -> dict[str, Floats]:
-    """AP, AP75 and AP without regard to class, each measured anew on pictures drawn with repetition (bootstrap).
+    """AP, AP75 and AP without regard to class for each bootstrap sample of the pictures.
 
     Args:
         objects: the ground truth, a `faster_coco_eval.COCO`.
         detections: as for `average_precisions`.
         picture_ids: P pictures, in rising order.
-        drawn: [R, P], which of them make each of the R samples.
+        drawn: [R, P], the pictures of each of the R samples, as indices, drawn with repetition.
 
     Returns:
         [R] in percent, by name.
@@ -84,8 +86,8 @@ def resampled_precisions(
 
 
 def _resampled(evaluation: Any, drawn: Ints) -> Iterator[Any]:  # noqa: ANN401
-    """The evaluation with each sample's precision; the matches of a picture are the same in every sample."""
-    matches = evaluation._evalImgs_cpp  # one for each class, area and picture, the picture varying fastest
+    """Yields the evaluation with each sample's precision; a picture's matches are the same in every sample."""
+    matches = evaluation._evalImgs_cpp  # One entry for each class, area and picture; the picture varies fastest.
     pictures = drawn.shape[1]
     for sample in drawn:
         starts = range(0, len(matches), pictures)
@@ -95,13 +97,13 @@ def _resampled(evaluation: Any, drawn: Ints) -> Iterator[Any]:  # noqa: ANN401
 
 
 def _evaluate(objects: Any, found: Any, picture_ids: list[int], *, use_classes: bool, apart: bool = False) -> Any:  # noqa: ANN401
-    # Without extra_calc it leaves no marks in the ground truth.
+    # Without extra_calc it does not change the ground truth.
     evaluation = library("faster_coco_eval").COCOeval_faster(
         objects, found, "bbox", print_function=_be_quiet, extra_calc=False, separate_eval=apart
     )
     evaluation.params.imgIds = picture_ids
     evaluation.params.useCats = int(use_classes)
-    if apart:  # samples are many: nothing is measured that nobody asks for
+    if apart:  # Samples are many, so only the needed figures are computed.
         evaluation.params.maxDets = evaluation.params.maxDets[-1:]
         evaluation.params.areaRng = evaluation.params.areaRng[:1]
         evaluation.params.areaRngLbl = evaluation.params.areaRngLbl[:1]
@@ -115,7 +117,7 @@ def _be_quiet(*_: object) -> None:
 
 
 def _mean(evaluation: Any, *, iou: float | None = None, area: str = "all") -> float:  # noqa: ANN401
-    """Mean of the precision [thresholds, recalls, classes, areas, limits] over what is asked for."""
+    """Mean of the selected precision [thresholds, recalls, classes, areas, limits]."""
     precision = evaluation.eval["precision"][..., evaluation.params.areaRngLbl.index(area), -1]
     if iou is not None:
         precision = precision[np.isclose(evaluation.params.iouThrs, iou)]

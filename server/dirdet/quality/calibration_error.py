@@ -1,4 +1,4 @@
-"""Whether a confidence means what it says: reliability curves, D-ECE and LaECE."""
+"""Measures whether a confidence equals the frequency of success: reliability curves, D-ECE and LaECE."""
 
 from typing import NamedTuple
 
@@ -6,17 +6,17 @@ import numpy as np
 
 from dirdet.quality.arrays import Floats, Ints, require_pairs
 
-# Equal widths over 0..1: 25 is the number that LaECE was defined with (Oksuz et al., CVPR 2023).
+# Bins of equal width over 0..1; LaECE is defined with 25 (Oksuz et al., CVPR 2023).
 BINS = 25
 
 
 class Reliability(NamedTuple):
-    """Bins of equal width over 0..1 that are not empty, lowest first; each [B].
+    """The non-empty bins of equal width over 0..1, lowest first; each [B].
 
     Attributes:
         predicted: mean prediction.
-        true: mean of what came true.
-        weight: predictions in the bin.
+        true: mean of the true values.
+        weight: number of predictions in the bin.
     """
 
     predicted: Floats
@@ -25,7 +25,7 @@ class Reliability(NamedTuple):
 
 
 def reliability(predicted: Floats, true: Floats, *, bins: int = BINS) -> Reliability:
-    """The reliability curve of predictions [N] in 0..1 against what came true [N].
+    """The reliability curve of predictions [N] in 0..1 against true values [N].
 
     Raises:
         ValueError: lengths differ, or a prediction lies outside 0..1.
@@ -42,7 +42,7 @@ def reliability(predicted: Floats, true: Floats, *, bins: int = BINS) -> Reliabi
 
 
 def expected_error(curve: Reliability) -> float:
-    """Mean distance of the curve from the diagonal, each bin weighing its predictions; nan without any."""
+    """Mean distance of the curve from the diagonal, each bin weighted by its predictions; nan without any."""
     if not len(curve.weight):
         return float("nan")
     return float(np.average(np.abs(curve.predicted - curve.true), weights=curve.weight))
@@ -60,14 +60,14 @@ def d_ece(confidence: Floats, correct: Floats, *, bins: int = BINS) -> float:
 
 
 def la_ece(confidence: Floats, iou_if_correct: Floats, class_id: Ints, *, bins: int = BINS) -> float:
-    """Localisation-aware calibration error: a confidence should be precision times mean IoU (Oksuz et al., CVPR 2023).
+    """Localisation-aware calibration error: confidence against precision times mean IoU (Oksuz et al., CVPR 2023).
 
-    A bin's precision times its true positives' mean IoU is the bin's mean of IoU, with 0 for false positives.
+    In a bin, precision times the mean IoU of the true positives equals the mean IoU with 0 for false positives.
 
     Args:
         confidence: [N] in 0..1, all detections.
         iou_if_correct: [N], IoU of a true positive with its object, 0 for a false one.
-        class_id: [N]; the error is measured for each class with a detection, and averaged.
+        class_id: [N]; the error is averaged over the classes with a detection.
         bins: how many.
     """
     require_pairs(confidence, class_id, "confidence and class_id")

@@ -1,9 +1,9 @@
-"""Whether a confidence orders boxes as their true IoU does: Pearson, Spearman, Kendall within one object."""
+"""Measures whether a confidence orders boxes as their true IoU does: Pearson, Spearman, Kendall within one object."""
 
 import numpy as np
 
 from dirdet.quality.arrays import Floats, Ints, require_pairs
-from dirdet.quality.extra import library
+from dirdet.quality.optional_libraries import library
 
 
 def pearson(predicted: Floats, true: Floats) -> float:
@@ -14,10 +14,10 @@ def pearson(predicted: Floats, true: Floats) -> float:
         true: [N].
 
     Returns:
-        In [-1, 1]; nan for fewer than two pairs or where one side does not vary.
+        In [-1, 1]; nan for fewer than two pairs or if one side is constant.
 
     Raises:
-        ValueError: the two are not of one length.
+        ValueError: the lengths differ.
     """
     require_pairs(predicted, true, "predicted and true")
     if not _varies(predicted, true):
@@ -26,7 +26,7 @@ def pearson(predicted: Floats, true: Floats) -> float:
 
 
 def spearman(predicted: Floats, true: Floats) -> float:
-    """Spearman's correlation: Pearson's of the ranks, equal values sharing a rank.
+    """Spearman's correlation: Pearson's correlation of the ranks; equal values share a rank.
 
     Args:
         predicted: [N].
@@ -44,15 +44,15 @@ def spearman(predicted: Floats, true: Floats) -> float:
 def kendall_within_objects(predicted: Floats, true: Floats, object_index: Ints) -> float:
     """Kendall's tau-b among the boxes of one object, averaged over objects.
 
-    It asks what NMS asks: of several boxes of one object, is the surer one the better one?
+    It measures the order that NMS relies on: of several boxes of one object, does the more confident box fit better?
 
     Args:
         predicted: [N].
         true: [N].
-        object_index: [N], the object that each box is a box of.
+        object_index: [N], the object of each box.
 
     Returns:
-        In [-1, 1]; nan where no object has two boxes that differ in both.
+        In [-1, 1]; nan if no object has two boxes that differ in both.
     """
     require_pairs(predicted, true, "predicted and true")
     require_pairs(predicted, object_index, "predicted and object_index")

@@ -1,4 +1,4 @@
-"""Which detections find which objects: COCO's greedy assignment."""
+"""Matches detections to objects: COCO's greedy assignment."""
 
 from typing import NamedTuple
 
@@ -9,12 +9,12 @@ from dirdet.quality.overlap import overlaps
 
 
 class Matches(NamedTuple):
-    """What each of N detections of one class on one picture found.
+    """The match of each of N detections of one class on one picture.
 
     Attributes:
-        object_index: [N], the object; -1 where it found none.
-        iou: [N], with that object; 0 where it found none.
-        ignored: [N], whether it lies on a crowd and counts neither as right nor as wrong.
+        object_index: [N], the matched object; -1 without a match.
+        iou: [N], IoU with that object; 0 without a match.
+        ignored: [N], whether the detection lies on a crowd and counts neither as right nor as wrong.
     """
 
     object_index: Ints
@@ -25,14 +25,14 @@ class Matches(NamedTuple):
 def match(
     boxes_xyxy: Floats, rank: Floats, objects_xyxy: Floats, crowd: Bools | None = None, *, min_iou: float = 0.5
 ) -> Matches:
-    """Lets detections, highest rank first, each take the free object that it overlaps most, as COCO does.
+    """Assigns to each detection, highest rank first, the free object that it overlaps most, as COCO does.
 
     Args:
         boxes_xyxy: [N, 4], pixels; of one class and picture.
         rank: [N]; equal ranks keep their order.
         objects_xyxy: [G, 4], pixels; of that class and picture.
-        crowd: [G], which objects are crowds: a detection on one is ignored, and a crowd is never taken.
-        min_iou: least overlap of a match; with a crowd it is the part of the box inside the crowd that counts.
+        crowd: [G], which objects are crowds: a detection on one is ignored, and a crowd is never assigned.
+        min_iou: least overlap of a match; for a crowd, the part of the box inside the crowd counts.
     """
     pairs = overlaps(boxes_xyxy, objects_xyxy)
     crowd = np.zeros(len(objects_xyxy), np.bool_) if crowd is None else crowd
@@ -40,7 +40,7 @@ def match(
     found = Matches(
         np.full(len(boxes_xyxy), -1, np.int64), np.zeros(len(boxes_xyxy)), np.zeros(len(boxes_xyxy), np.bool_)
     )
-    # As in pycocotools, of objects overlapped equally the last is taken.
+    # Like pycocotools, this takes the last of several objects with equal overlap.
     for index in np.argsort(-rank, kind="stable"):
         ious = np.where(free, pairs.iou[index], -1)
         best = len(ious) - 1 - int(np.argmax(ious[::-1])) if len(ious) else -1

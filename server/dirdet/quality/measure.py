@@ -1,4 +1,4 @@
-"""All figures of one detector on one split, and the curves behind them."""
+"""Computes all figures of one detector on one split, and the curves behind them."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -16,32 +16,35 @@ from dirdet.quality.calibration_error import (
     reliability,
 )
 from dirdet.quality.correlation import kendall_within_objects, pearson, spearman
+from dirdet.quality.detections_file import Results
 from dirdet.quality.ground_truth import GroundTruth, rows_by
-from dirdet.quality.judging import MIN_IOU, Judged, judge
 from dirdet.quality.olrp import mean_olrp
 from dirdet.quality.regret import cluster_regrets
-from dirdet.quality.results import Results
 from dirdet.quality.selection import RiskCoverage, auroc, risk_coverage
+from dirdet.quality.true_iou import MIN_IOU, Judged, judge
 
-# The boxes that correlations are measured on: Figure 4, as this project defines it.
+# Correlations are measured on these boxes: Figure 4, as this project defines it.
 MIN_SCORE = 0.05
-# Fewer bins than the errors have: a curve is looked at, and a point of few boxes says little.
+# Fewer bins than the errors use: in a plotted curve, a point of few boxes is noise.
 CURVE_BINS = 10
 
-# What may order boxes, and what each localization confidence predicts.
+# Predictions that may rank boxes, and the true value that each localization confidence predicts.
 ORDERING = ("score", "iou", "confidence", "score_calibrated", "iou_calibrated")
 LOCALIZATION = {"iou": "iou", "purity": "purity", "integrity": "integrity", "iou_calibrated": "iou"}
+# Of a box on no object purity and integrity have no true value; its IoU is 0.
+FITTING = ("purity", "integrity")
 
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """What was measured.
+    """The measured quality.
 
     Attributes:
-        figures: by name; nan where there was nothing to measure. AP in percent, all others as they are.
+        figures: by name; nan if there was nothing to measure. AP in percent, all others unscaled.
         reliability: curve by prediction.
         risk_coverage: curve by confidence.
-        pairs: [P] each of the boxes that correlations are measured on: `true`, and each of `ORDERING` there is.
+        pairs: [P] each, over the boxes that correlations are measured on: `true`, and each existing prediction of
+            `ORDERING`.
         regrets: [C], NMS regret of each cluster; empty without candidates.
     """
 
@@ -53,15 +56,15 @@ class Quality:
 
 
 def measure(results: Results, truth: GroundTruth, *, nms_iou_threshold: float = 0.5) -> Quality:
-    """Measures boxes on the objects of their pictures.
+    """Measures boxes against the objects of their pictures.
 
-    Correlations are over candidates with score above 0.05 whose best IoU with an object is at least 0.5; everything
-    else is over the boxes kept.
+    Correlations are over candidates with score above 0.05 whose best IoU with an object is at least 0.5; all other
+    figures are over the kept boxes.
 
     Args:
-        results: candidates with the boxes kept among them, or detections.
+        results: candidates with a mark on the kept boxes, or detections.
         truth: the objects.
-        nms_iou_threshold: of the NMS that kept them; tells which candidates a kept box stands for.
+        nms_iou_threshold: of the NMS that kept the boxes; it determines the candidates in a kept box's cluster.
 
     Raises:
         MissingExtraError: a library of the extra [quality] is not installed.
@@ -132,7 +135,8 @@ def _reliability(results: Results, judged: Judged, detected: Bools, well: Bools)
     for name, predicted in results.predictions.items():
         if name in LOCALIZATION:
             true: Floats = getattr(judged, LOCALIZATION[name])
-            curves[name] = reliability(predicted[well], true[well], bins=CURVE_BINS)
+            rows = well if name in FITTING else detected
+            curves[name] = reliability(predicted[rows], true[rows], bins=CURVE_BINS)
         else:
             right = (judged.correct_iou > 0).astype(np.float64)
             curves[name] = reliability(predicted[detected], right[detected], bins=CURVE_BINS)
@@ -145,15 +149,16 @@ def _errors(results: Results, judged: Judged, detected: Bools, well: Bools) -> d
     for name, quantity in LOCALIZATION.items():
         if name in told:
             true: Floats = getattr(judged, quantity)
-            figures[f"absolute_error/{name}"] = mean_absolute_error(told[name][well], true[well])
-            figures[f"calibration_error/{name}"] = expected_error(reliability(told[name][well], true[well]))
+            rows = well if name in FITTING else detected
+            figures[f"absolute_error/{name}"] = mean_absolute_error(told[name][rows], true[rows])
+            figures[f"calibration_error/{name}"] = expected_error(reliability(told[name][rows], true[rows]))
     correct = judged.correct_iou[detected]
     right = (correct > 0).astype(np.float64)
     classes = results.category_id[detected]
     for name in ("score", "confidence", "score_calibrated"):
         if name in told:
             figures[f"D-ECE/{name}"] = d_ece(told[name][detected], right)
-    # LaECE asks for precision times IoU: the product of a score and an iou says just that.
+    # LaECE compares with precision times IoU, which the product of a score and an iou predicts.
     expected = {"score": told["score"], "confidence": told["confidence"]}
     for score, iou in (("score", "iou"), ("score_calibrated", "iou_calibrated")):
         if score in told and iou in told:
@@ -163,7 +168,7 @@ def _errors(results: Results, judged: Judged, detected: Bools, well: Bools) -> d
 
 
 def _regrets(results: Results, truth: GroundTruth, nms_iou_threshold: float) -> Floats:
-    """Of all pictures' clusters; [0] where the results hold no candidate that NMS removed."""
+    """Regrets of all pictures' clusters; [0] if the results hold no candidate that NMS removed."""
     if results.kept.all():
         return np.zeros(0)
     regrets: list[Floats] = []
@@ -184,7 +189,7 @@ def _regrets(results: Results, truth: GroundTruth, nms_iou_threshold: float) -> 
 
 
 def _regret_figures(regrets: Floats) -> dict[str, float]:
-    """The clusters behind the mean are counted, and the part of them that NMS could have done better in."""
+    """Number of clusters, mean regret, and the part of the clusters in which NMS did not keep the best box."""
     if not len(regrets):
         return {"NMS_regret": float("nan"), "NMS_regret_clusters": 0.0}
     return {

@@ -10,7 +10,7 @@ MIN_IOU = 0.5
 
 
 class OLRP(NamedTuple):
-    """Errors in 0..1, lower is better; nan where nothing is defined.
+    """Errors in 0..1, lower is better; nan if undefined.
 
     Attributes:
         error: oLRP.
@@ -29,13 +29,13 @@ NOTHING = OLRP(float("nan"), float("nan"), float("nan"), float("nan"))
 
 
 def class_olrp(confidence: Floats, iou: Floats, num_objects: int, *, min_iou: float = MIN_IOU) -> OLRP:
-    """LRP of one class at the confidence threshold where it is least.
+    """LRP of one class at the confidence threshold that minimises it.
 
     Args:
-        confidence: [N], its detections, those on crowds left out.
-        iou: [N], with the object that a detection found, 0 for a false positive.
-        num_objects: how many there are.
-        min_iou: that of the matching; a true positive at it costs as much as a false one.
+        confidence: [N], the class's detections without those on crowds.
+        iou: [N], with the matched object, 0 for a false positive.
+        num_objects: of the class.
+        min_iou: of the matching; a true positive with exactly this IoU costs as much as a false positive.
     """
     if not num_objects:
         return NOTHING
@@ -51,7 +51,7 @@ def class_olrp(confidence: Floats, iou: Floats, num_objects: int, *, min_iou: fl
     # A threshold keeps all detections of one confidence or none.
     errors[:-1][np.diff(confidence[order]) == 0] = np.inf
     best = int(np.argmin(errors))
-    if errors[best] >= 1:  # no threshold does better than to detect nothing
+    if errors[best] >= 1:  # No threshold is better than no detections.
         return OLRP(1.0, float("nan"), float("nan"), 1.0)
     return OLRP(
         error=float(errors[best]),
@@ -62,7 +62,7 @@ def class_olrp(confidence: Floats, iou: Floats, num_objects: int, *, min_iou: fl
 
 
 def mean_olrp(confidence: Floats, iou: Floats, class_id: Ints, objects_of_class: dict[int, int]) -> OLRP:
-    """The error and its parts, each averaged over the classes where it is defined.
+    """The error and its parts, each averaged over the classes for which it is defined.
 
     Args:
         confidence: [N], all detections.

@@ -1,4 +1,4 @@
-"""How boxes and objects really overlap: purity, integrity and IoU of every pair."""
+"""The true overlap of boxes and objects: purity, integrity and IoU of every pair."""
 
 from typing import NamedTuple
 
@@ -8,7 +8,7 @@ from dirdet.quality.arrays import Floats
 
 
 class Overlap(NamedTuple):
-    """Of N boxes with G objects, each [N, G] in 0..1; 0 where an area that is divided by is 0.
+    """Overlap of N boxes with G objects, each [N, G] in 0..1; 0 if the divisor is 0.
 
     Attributes:
         purity: overlap / area of the box (Eq. 3).
@@ -22,7 +22,7 @@ class Overlap(NamedTuple):
 
 
 def overlaps(boxes_xyxy: Floats, objects_xyxy: Floats) -> Overlap:
-    """Overlap of boxes [N, 4] with objects [G, 4], any one unit."""
+    """Overlap of boxes [N, 4] with objects [G, 4], both in the same unit."""
     top_left = np.maximum(boxes_xyxy[:, None, :2], objects_xyxy[None, :, :2])  # [N, G, 2]
     bottom_right = np.minimum(boxes_xyxy[:, None, 2:], objects_xyxy[None, :, 2:])
     shared = np.prod(np.clip(bottom_right - top_left, 0, None), axis=2)  # [N, G]

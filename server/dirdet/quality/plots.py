@@ -1,4 +1,4 @@
-"""Plots of measured quality as SVG text that takes its ink from the page: readable in light and in dark."""
+"""Plots of measured quality as SVG text that takes its text colour from the page, for light and dark pages."""
 
 import io
 import re
@@ -7,13 +7,13 @@ from typing import Any
 
 from dirdet.quality.arrays import Floats
 from dirdet.quality.calibration_error import Reliability
-from dirdet.quality.extra import library
+from dirdet.quality.optional_libraries import library
 from dirdet.quality.selection import RiskCoverage
 
-# Mid-tones that stand out on white and on near-black; distinct to the colour-blind by lightness and marker.
+# Mid-tones that are visible on white and on near-black; colour-blind readers tell them apart by lightness and marker.
 COLOURS = ("#2f7fd1", "#d97a1e", "#2d9d78", "#b565c4", "#8a8f98")
 MARKERS = ("o", "s", "^", "D", "v")
-# Drawn in this colour, which the page then replaces by its own ink.
+# Plots are drawn in this colour, which the page replaces by its own text colour.
 INK = "#010203"
 SIZE_INCHES = (5.2, 4.0)
 STYLE = {
@@ -47,7 +47,7 @@ def pairs_plot(predicted: Floats, true: Floats) -> str:
 
 
 def reliability_plot(name: str, curves: dict[str, Reliability], *, truth: str) -> str:
-    """Reliability curves with the diagonal; `truth` says what the predictions came to mean."""
+    """Reliability curves with the diagonal; `truth` labels the axis of the true values."""
 
     def draw(axes: Any) -> None:  # noqa: ANN401
         axes.plot([0, 1], [0, 1], color=INK, linewidth=1, linestyle=":")
@@ -60,7 +60,7 @@ def reliability_plot(name: str, curves: dict[str, Reliability], *, truth: str) -
 
 
 def risk_coverage_plot(curves: dict[str, RiskCoverage]) -> str:
-    """Risk against coverage for each confidence that may choose."""
+    """Risk against coverage for each confidence that may rank the boxes."""
 
     def draw(axes: Any) -> None:  # noqa: ANN401
         for number, (label, curve) in enumerate(curves.items()):
@@ -76,7 +76,7 @@ def risk_coverage_plot(curves: dict[str, RiskCoverage]) -> str:
 
 
 def regret_plot(regrets: Floats) -> str:
-    """How many clusters lost how much IoU, [C]."""
+    """Histogram of the IoU that clusters lost, [C]."""
 
     def draw(axes: Any) -> None:  # noqa: ANN401
         axes.hist(regrets, bins=20, range=(0, max(0.2, float(regrets.max()))), color=COLOURS[0], log=True)
@@ -91,7 +91,7 @@ def _look(number: int) -> dict[str, Any]:
 
 
 def plot_svg(name: str, draw: Callable[[Any], None]) -> str:
-    """One figure, its ids made unique by `name`, so that several share a page."""
+    """One figure as SVG, with ids made unique by `name`, so that several figures can share a page."""
     with library("matplotlib").rc_context(STYLE | {"svg.hashsalt": name}):
         figure = library("matplotlib.figure").Figure(figsize=SIZE_INCHES, layout="constrained")
         draw(figure.add_subplot())

@@ -1,4 +1,4 @@
-"""What NMS threw away: the best IoU in each cluster minus the kept box's."""
+"""NMS regret: the best IoU in each cluster minus the kept box's."""
 
 import numpy as np
 
@@ -18,20 +18,20 @@ def cluster_regrets(
 ) -> Floats:
     """NMS regret of the clusters of one picture that have a good box of an object.
 
-    A kept box's cluster is itself and the boxes of its class that it, the first in order of rank, overlaps by more
-    than the threshold. Its object is the one that the kept box overlaps most.
+    A kept box's cluster is itself and the boxes of its class that it overlaps by more than the threshold and that no
+    kept box of higher rank overlaps so. Its object is the one that the kept box overlaps most.
 
     Args:
         boxes_xyxy: [N, 4], candidates before NMS, pixels.
         class_id: [N].
-        rank: [N], what NMS ranked by.
+        rank: [N], the value by which NMS ranked.
         kept: [N], which survived.
         objects_xyxy: [G, 4], without crowds.
-        nms_iou_threshold: that of the NMS.
-        min_iou: a cluster counts whose best box overlaps the object at least so much.
+        nms_iou_threshold: of the NMS.
+        min_iou: a cluster counts if its best box has at least this IoU with the object.
 
     Returns:
-        [C] in 0..1, highest-ranked cluster first; 0 where NMS kept the best.
+        [C] in 0..1, highest-ranked cluster first; 0 if NMS kept the best box.
     """
     if not len(objects_xyxy):
         return np.zeros(0)

@@ -1,21 +1,21 @@
-"""What keeping only the surest boxes gains: risk-coverage and AUROC."""
+"""Measures what is gained by keeping only the most confident boxes: risk-coverage and AUROC."""
 
 from typing import NamedTuple
 
 import numpy as np
 
 from dirdet.quality.arrays import Floats, require_pairs
-from dirdet.quality.extra import library
+from dirdet.quality.optional_libraries import library
 
 GOOD_IOU = 0.75
 
 
 class RiskCoverage(NamedTuple):
-    """Risk of the surest boxes, one point for each number of them; each [N].
+    """Risk of the most confident boxes, one point for each number of them; each [N].
 
     Attributes:
         coverage: part of all boxes that is kept, rising to 1.
-        risk: mean of 1 - IoU over those kept.
+        risk: mean of 1 - IoU over the kept boxes.
     """
 
     coverage: Floats
@@ -28,10 +28,10 @@ class RiskCoverage(NamedTuple):
 
 
 def risk_coverage(confidence: Floats, iou: Floats) -> RiskCoverage:
-    """The curve for boxes [N] kept by falling confidence, where risk is 1 - true IoU.
+    """The curve for boxes [N] kept by falling confidence; the risk is 1 - true IoU.
 
-    Boxes of equal confidence come in no order: each counts with their mean risk, so the curve does not depend on
-    how they were listed.
+    Boxes of equal confidence have no order: each counts with their mean risk, so the curve does not depend on the order
+    of the list.
     """
     require_pairs(confidence, iou, "confidence and iou")
     values, group = np.unique(-confidence, return_inverse=True)
@@ -42,12 +42,12 @@ def risk_coverage(confidence: Floats, iou: Floats) -> RiskCoverage:
 
 
 def auroc(confidence: Floats, iou: Floats, *, good_iou: float = GOOD_IOU) -> float:
-    """Probability that a box of IoU above `good_iou` is surer than one that is not; nan where all are of one kind.
+    """Probability that a box with IoU above `good_iou` has a higher confidence than another; nan without both kinds.
 
     Args:
         confidence: [N].
         iou: [N], true.
-        good_iou: what a good box exceeds.
+        good_iou: a good box has a higher IoU than this.
     """
     require_pairs(confidence, iou, "confidence and iou")
     good = iou > good_iou

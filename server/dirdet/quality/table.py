@@ -1,17 +1,17 @@
-"""Measured figures for people: one block a question."""
+"""Prints measured figures as a table: one block for each question."""
 
 import math
 
-# Title, what the first column says, and the figures' names before the slash.
+# Title, heading of the first column, and the part of the figures' names before the slash.
 BY_NAME = {
     "correlation with the true IoU": ("pearson", "spearman", "kendall_within_objects"),
-    "calibration error": ("calibration_error", "absolute_error", "D-ECE", "LaECE"),
+    "calibration error": ("calibration_error", "absolute_error", "D-ECE", "LaECE", "candidates_error"),
     "keeping the surest": ("risk_coverage_area", "auroc75"),
 }
 
 
 def figures_table(figures: dict[str, float]) -> str:
-    """Aligned columns: single figures first, then one table a question with a row for each prediction."""
+    """Aligned columns: single figures first, then one table for each question with a row for each prediction."""
     blocks = [_single({name: value for name, value in figures.items() if "/" not in name})]
     for title, columns in BY_NAME.items():
         rows = list(dict.fromkeys(name.partition("/")[2] for name in figures if name.partition("/")[0] in columns))
@@ -35,7 +35,7 @@ def _block(title: str, rows: list[str], columns: tuple[str, ...], figures: dict[
 
 
 def shown(name: str, value: float) -> str:
-    """One figure: AP in percent with one decimal, counts whole, the rest with three decimals, '-' for what is not."""
+    """Formats one figure: AP in percent with one decimal, counts whole, others with three decimals; nan as '-'."""
     if math.isnan(value):
         return "-"
     if name.startswith("AP"):

@@ -1,1 +1,1 @@
-"""What a job computes with: this process, Triton, a gateway, a Ray cluster."""
+"""The engines of a job: this process, Triton, a gateway, a Ray cluster."""

@@ -1,27 +1,27 @@
-"""What a job knows of what computes."""
+"""The interfaces between a job and its engine."""
 
 import threading
 from collections.abc import Callable, Hashable
 from queue import SimpleQueue
 from typing import NamedTuple, Protocol, TypeVar
 
-from dirdet.batch.entry import Entry
-from dirdet.batch.job import DetectorTold
-from dirdet.batch.missing import Missing
+from dirdet.batch.job_record import DetectorRecord
+from dirdet.batch.parts import MissingParts
 from dirdet.batch.rows import PartRows
+from dirdet.batch.source_picture import Entry
 from dirdet.detection import Detection
+from dirdet.detector.options import Described, Settings
 from dirdet.errors import DirdetError, PictureError
-from dirdet.options import Described, Settings
 
 P = TypeVar("P")
 
 
 class EngineChangedError(DirdetError):
-    """What computes is no longer what the job began with."""
+    """The engine is no longer the one that the job started with."""
 
 
-class Seen(NamedTuple):
-    """What was found in a picture.
+class DetectedPicture(NamedTuple):
+    """Detections of one picture.
 
     Attributes:
         picture_hw: the upright picture's height and width, pixels.
@@ -33,22 +33,27 @@ class Seen(NamedTuple):
 
 
 class Stage(Protocol[P]):
-    """What a pipeline reads pictures with and computes on them with; P is a picture that is read.
+    """Reads pictures and computes on them for a pipeline; P is a picture that is read.
 
     Attributes:
-        in_flight: batches that it is given at once.
-        seconds: in which it computed at least one.
-        notes: what its user should know meanwhile.
+        in_flight: most batches that are submitted at once.
+        seconds: time in which at least one batch was computed.
+        notes: messages for the user while the job runs.
     """
 
     in_flight: int
     notes: SimpleQueue[str]
 
     @property
-    def seconds(self) -> float: ...  # noqa: D102 - see the class
+    def seconds(self) -> float: ...
+
+    @property
+    def partly(self) -> float:
+        """Of pictures under way the shares that are done, added up."""
+        ...
 
     def read(self, entry: Entry) -> P:
-        """Reads; safe to call from several threads.
+        """Reads a picture; safe to call from several threads.
 
         Raises:
             PictureError: it cannot be read.
@@ -56,31 +61,30 @@ class Stage(Protocol[P]):
         ...
 
     def kind(self, picture: P) -> Hashable:
-        """Pictures of one kind may share a batch."""
+        """Pictures of equal kind may share a batch."""
         ...
 
-    def submit(self, pictures: list[P]) -> Callable[[], list[Seen | PictureError]]:
-        """Begins a batch; what is returned waits for its end.
+    def submit(self, pictures: list[P]) -> Callable[[], list[DetectedPicture | PictureError]]:
+        """Submits a batch and returns a function that waits for its result.
 
-        Raises, when called:
-            DirdetError: the engine could not compute it.
+        The returned function raises DirdetError if the engine cannot compute the batch.
         """
         ...
 
     def close(self) -> None:
-        """Ends, and drops what is under way; it is not used afterwards."""
+        """Cancels the batches under way; the stage is not used afterwards."""
         ...
 
 
 class Work(Protocol):
-    """A job's work, done in other threads.
+    """A job's computation, which runs in other threads.
 
     Attributes:
-        done: set when all of it has ended.
-        error: why it did not come to its end; None while it runs, where it did, and where it was told to stop.
-        pictures: done in this run.
-        failures: of these, those that could not be read.
-        notes: what the user should know meanwhile.
+        done: set when all threads have ended.
+        error: why the computation failed; None while it runs, after success, and after `stop`.
+        pictures: number of pictures done in this run.
+        failures: those of them that could not be read.
+        notes: messages for the user while the job runs.
     """
 
     done: threading.Event
@@ -90,30 +94,31 @@ class Work(Protocol):
     notes: SimpleQueue[str]
 
     @property
-    def engine_seconds(self) -> float:
-        """In which the engine computed."""
+    def progress(self) -> float:
+        """Pictures done in this run, and the shares of those under way."""
         ...
 
     @property
+    def engine_seconds(self) -> float: ...
+
+    @property
     def read_seconds(self) -> float | None:
-        """Of reading and decoding, all threads together; None where nobody here measures it."""
+        """Time of reading and decoding, summed over the threads; None if it is not measured in this process."""
         ...
 
-    def start(self, missing: Missing) -> None:
-        """Begins."""
-        ...
+    def start(self, missing: MissingParts) -> None: ...
 
     def stop(self) -> None:
-        """Tells it to end; a part that is not whole is given up."""
+        """Asks the threads to end; incomplete parts are discarded."""
         ...
 
 
-class Sink(NamedTuple):
-    """Where the results go.
+class ResultHandlers(NamedTuple):
+    """Callbacks for the results of a job.
 
     Attributes:
-        write: takes the rows of each part; what it raises ends the job.
-        failed: is told each picture that could not be read; what it raises ends the job.
+        write: takes the rows of each part; an error that it raises ends the job.
+        failed: takes each picture that could not be read; an error that it raises ends the job.
     """
 
     write: Callable[[int, PartRows], None]
@@ -121,36 +126,34 @@ class Sink(NamedTuple):
 
 
 class JobEngine(Protocol):
-    """What a job computes with."""
+    """The engine of a job."""
 
     @property
     def described(self) -> Described:
-        """The detector, as far as options and conditions depend on it."""
+        """The detector's description for options and conditions."""
         ...
 
     @property
-    def detector(self) -> DetectorTold:
-        """The detector, as far as the numbers depend on it."""
+    def detector(self) -> DetectorRecord:
+        """The detector's identity, on which the numbers depend."""
         ...
 
     def begin(self) -> str:
-        """Makes it ready, and says in a few words what computes, as far as the numbers depend on it.
+        """Makes the engine ready, and returns a short description of it, on which the numbers depend.
 
         Raises:
             DirdetError: it cannot compute.
         """
         ...
 
-    def work(self, settings: Settings, *, workers: int, sink: Sink) -> Work:
-        """The job's work, not begun.
+    def work(self, settings: Settings, *, workers: int, handlers: ResultHandlers) -> Work:
+        """Creates the job's computation without starting it.
 
         Args:
-            settings: which detections are wanted.
+            settings: of the detections.
             workers: threads that read.
-            sink: where the results go.
+            handlers: receive the results.
         """
         ...
 
-    def close(self) -> None:
-        """Frees what it holds."""
-        ...
+    def close(self) -> None: ...

@@ -1,21 +1,23 @@
-"""A bundle as what a job computes with: in this process, or on Triton."""
+"""Engines of a job that compute with a bundle: in this process, or on Triton."""
 
 from collections.abc import Iterable
 
-from dirdet.batch.engines.base import Sink, Work
+from dirdet.batch.engines.base import ResultHandlers, Work
 from dirdet.batch.engines.canvases import CanvasStage, RemoteCanvasStage
-from dirdet.batch.entry import Entry
-from dirdet.batch.job import detector_told
+from dirdet.batch.engines.tiles import TiledStage
+from dirdet.batch.job_record import detector_record
 from dirdet.batch.pipeline import Pipeline
-from dirdet.batch.scaled_trial import Trial, tried
-from dirdet.bundle import MANIFEST, Bundle, sha256_of
-from dirdet.cores import inferences_beside, usable_cores
-from dirdet.detector import MAX_BATCH, Detector
+from dirdet.batch.scaled_jpeg_trial import Trial, run_trial
+from dirdet.batch.source_picture import Entry
+from dirdet.bundle.bundle import MANIFEST, Bundle, sha256_of
+from dirdet.detector.detector import Detector
+from dirdet.detector.options import Settings
 from dirdet.engines.base import RemoteEngine
+from dirdet.engines.cores import inferences_beside, usable_cores
 from dirdet.engines.factory import make_engine
-from dirdet.engines.triton_target import TritonTarget
+from dirdet.engines.tensors import MAX_BATCH
+from dirdet.engines.triton.target import TritonTarget
 from dirdet.errors import EngineError
-from dirdet.options import Settings
 
 
 def job_detector(bundle: Bundle) -> Detector:
@@ -26,33 +28,30 @@ def job_detector(bundle: Bundle) -> Detector:
 
 
 class EmbeddedJobEngine:
-    """Computes in this process; see `dirdet.batch.engines.base.JobEngine`."""
+    """Computes in this process."""
 
     def __init__(self, bundle: Bundle) -> None:
-        """Loads no network yet."""
         self.described = bundle.manifest
-        self.detector = detector_told(bundle, sha256_of(bundle.folder / MANIFEST))
+        self.detector = detector_record(bundle, sha256_of(bundle.folder / MANIFEST))
         self._bundle = bundle
         self._loaded: Detector | None = None
         self._scaled = False
 
     def try_scaled(self, entries: Iterable[Entry], settings: Settings) -> Trial:
-        """Decodes JPEGs at less than their size from now on, if that is good enough for these pictures of the job."""
-        trial = tried(self._load(), settings, entries)
+        """Tests scaled JPEG decoding on the job's pictures, and uses it from now on if it is accurate enough."""
+        trial = run_trial(self._load(), settings, entries)
         self._scaled = trial.good_enough
         return trial
 
     def begin(self) -> str:
-        """See `JobEngine.begin`."""
         description = self._load().engine.description
         return f"{description}, scaled JPEG decoding" if self._scaled else description
 
-    def work(self, settings: Settings, *, workers: int, sink: Sink) -> Work:
-        """See `JobEngine.work`."""
-        return Pipeline(CanvasStage(self._load(), settings, scaled=self._scaled), workers=workers, sink=sink)
+    def work(self, settings: Settings, *, workers: int, handlers: ResultHandlers) -> Work:
+        stage = CanvasStage(self._load(), settings, scaled=self._scaled)
+        return _pipeline(stage, self._load(), settings, workers=workers, handlers=handlers)
 
     def close(self) -> None:
-        """See `JobEngine.close`."""
         if self._loaded is not None:
             self._loaded.engine.close()
 
@@ -63,28 +62,28 @@ class EmbeddedJobEngine:
 
 
 class TritonJobEngine:
-    """Computes on Triton; see `dirdet.batch.engines.base.JobEngine`."""
+    """Computes on Triton."""
 
     def __init__(self, bundle: Bundle, target: TritonTarget, *, in_flight: int, patience_s: float) -> None:
         """Does not connect yet.
 
         Args:
-            bundle: whose models Triton is to serve.
-            target: where.
-            in_flight: batches that Triton is given at once.
-            patience_s: how long a batch is tried again.
+            bundle: Triton must serve its models.
+            target: the Triton server.
+            in_flight: most batches sent to Triton at once.
+            patience_s: how long a batch is retried.
         """
         self.described = bundle.manifest
-        self.detector = detector_told(bundle, sha256_of(bundle.folder / MANIFEST))
+        self.detector = detector_record(bundle, sha256_of(bundle.folder / MANIFEST))
         self._bundle, self._target = bundle, target
         self._in_flight, self._patience_s = in_flight, patience_s
         self._engine: RemoteEngine | None = None
 
     def begin(self) -> str:
-        """See `JobEngine.begin`; a Triton that does not answer at the start is not waited for.
+        """Connects; does not retry if Triton does not answer at the start.
 
         Raises:
-            EngineError: it does not answer, or has another network.
+            EngineError: Triton does not answer, or has another network.
         """
         engine = self._connect()
         detector = Detector(self._bundle.manifest, engine)
@@ -94,20 +93,13 @@ class TritonJobEngine:
             raise type(exc)(f"{exc} (--triton {self._target.address})") from exc
         return engine.description
 
-    def work(self, settings: Settings, *, workers: int, sink: Sink) -> Work:
-        """See `JobEngine.work`."""
+    def work(self, settings: Settings, *, workers: int, handlers: ResultHandlers) -> Work:
         engine = self._connect()
-        stage = RemoteCanvasStage(
-            Detector(self._bundle.manifest, engine),
-            engine,
-            settings,
-            in_flight=self._in_flight,
-            patience_s=self._patience_s,
-        )
-        return Pipeline(stage, workers=workers, sink=sink)
+        detector = Detector(self._bundle.manifest, engine)
+        stage = RemoteCanvasStage(detector, engine, settings, in_flight=self._in_flight, patience_s=self._patience_s)
+        return _pipeline(stage, detector, settings, workers=workers, handlers=handlers)
 
     def close(self) -> None:
-        """See `JobEngine.close`."""
         if self._engine is not None:
             self._engine.close()
 
@@ -117,3 +109,12 @@ class TritonJobEngine:
             assert isinstance(engine, RemoteEngine)
             self._engine = engine
         return self._engine
+
+
+def _pipeline(
+    stage: CanvasStage, detector: Detector, settings: Settings, *, workers: int, handlers: ResultHandlers
+) -> Work:
+    if settings.tiling is None:
+        return Pipeline(stage, workers=workers, handlers=handlers)
+    tiled = TiledStage(stage, detector, settings, settings.tiling)
+    return Pipeline(tiled, workers=workers, handlers=handlers)

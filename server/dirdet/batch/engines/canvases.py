@@ -1,38 +1,42 @@
-"""The stages of an engine that takes canvases: in this process, and Triton."""
+"""Stages of engines that take canvases: in this process, and Triton."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from queue import SimpleQueue
+from typing import TypeAlias
 
-from dirdet.batch.engines.base import Seen
-from dirdet.batch.engines.busy import Busy
-from dirdet.batch.engines.patience import Patience
-from dirdet.batch.entry import Entry
+from dirdet.batch.engines.base import DetectedPicture
+from dirdet.batch.engines.busy_time import Busy
+from dirdet.batch.engines.call_retries import Patience
 from dirdet.batch.reading import Reader
-from dirdet.canvas import Fit
-from dirdet.detections import detections_of
-from dirdet.detector import Detector, PlacedPicture, canvas_batch
+from dirdet.batch.source_picture import Entry
+from dirdet.detector.detector import Detector
+from dirdet.detector.options import Settings
+from dirdet.detector.postprocess import detections_of
 from dirdet.engines.base import RemoteEngine, at_once, beside
-from dirdet.engines.loop_thread import LoopThread
+from dirdet.engines.tensors import Candidates, CanvasBatch
+from dirdet.engines.triton.loop_thread import LoopThread
 from dirdet.errors import PictureError
-from dirdet.options import Settings
-from dirdet.tensors import Candidates, CanvasBatch
+from dirdet.pictures.canvas import Fit, PlacedPicture
 
-# Of one batch on Triton, its place in Triton's queue included.
+# Timeout of one batch on Triton, including its time in Triton's queue.
 TRITON_TIMEOUT_S = 60.0
+# The parts of a batch: where the pictures of each are placed, and its future candidates.
+Computing: TypeAlias = "list[tuple[list[Fit], Future[Candidates]]]"
 
 
 class CanvasStage:
-    """Decodes, and computes in this process; see `dirdet.batch.engines.base.Stage`.
+    """Decodes pictures, and computes in this process.
 
-    A batch goes in as many parts as the engine can compute beside each other, and the next one's follow at once: nobody
-    waits for one batch of a job, and what is computed takes the memory of one.
+    A batch is divided into as many parts as the engine computes in parallel, and the next batch's parts follow at once.
+    A job does not need one batch's latency, and the computation takes the memory of one batch.
     """
 
     in_flight = 1
+    partly = 0.0
 
     def __init__(self, detector: Detector, settings: Settings, *, scaled: bool = False) -> None:
-        """With a detector's engine, which it does not own; JPEGs decoded at less than their size where `scaled`."""
+        """Uses the detector's engine without closing it; with `scaled`, JPEGs are decoded at a reduced size."""
         self._detector, self._settings = detector, settings
         self._reader = Reader(detector.manifest, scaled=scaled)
         self._busy = Busy()
@@ -43,40 +47,39 @@ class CanvasStage:
 
     @property
     def seconds(self) -> float:
-        """See `Stage`."""
         return self._busy.seconds
 
     def read(self, entry: Entry) -> PlacedPicture:
-        """See `Stage.read`."""
         return self._reader(entry)
 
     def kind(self, picture: PlacedPicture) -> tuple[int, int]:
-        """Its canvas's height and width."""
+        """The canvas's height and width."""
         return picture.fit.canvas_hw
 
-    def submit(self, pictures: list[PlacedPicture]) -> Callable[[], list[Seen | PictureError]]:
-        """See `Stage.submit`."""
+    def submit(self, pictures: list[PlacedPicture]) -> Callable[[], list[DetectedPicture | PictureError]]:
         begun = self.start(pictures)
-        return lambda: [seen for fits, computing in begun for seen in self._seen(fits, computing.result())]
+        return lambda: [picture for fits, computing in begun for picture in self._detected(fits, computing.result())]
 
-    def start(self, pictures: list[PlacedPicture]) -> "list[tuple[list[Fit], Future[Candidates]]]":
-        """Begins to compute a batch; gives of each of its parts where the pictures lie, and what will be found."""
+    def start(self, pictures: list[PlacedPicture]) -> "Computing":
+        """Submits a batch; returns each part's picture placements and its future candidates."""
         size = -(-len(pictures) // self._parts)
         parts = [pictures[begin : begin + size] for begin in range(0, len(pictures), size)]
         return [
-            ([each.fit for each in part], self._start(canvas_batch(part, [self._settings] * len(part))))
+            ([each.fit for each in part], self._start(CanvasBatch.of(part, [self._settings] * len(part))))
             for part in parts
         ]
 
-    def _seen(self, fits: Sequence[Fit], candidates: Candidates) -> list[Seen]:
+    def _detected(self, fits: Sequence[Fit], candidates: Candidates) -> list[DetectedPicture]:
         manifest, settings = self._detector.manifest, self._settings
         return [
-            Seen(fit.picture_hw, detections_of(candidates, index, fit=fit, manifest=manifest, settings=settings))
+            DetectedPicture(
+                fit.picture_hw, detections_of(candidates, index, fit=fit, manifest=manifest, settings=settings)
+            )
             for index, fit in enumerate(fits)
         ]
 
     def close(self) -> None:
-        """See `Stage.close`; an inference that runs comes to its end."""
+        """Waits for a running inference."""
         self._pool.shutdown(cancel_futures=True)
 
     def _start(self, batch: CanvasBatch) -> "Future[Candidates]":
@@ -88,12 +91,11 @@ class CanvasStage:
 
 
 class RemoteCanvasStage(CanvasStage):
-    """The same, with several batches on their way to Triton, and patience where it is down."""
+    """The same on Triton, with several batches under way, and retries while Triton is down."""
 
     def __init__(
         self, detector: Detector, engine: RemoteEngine, settings: Settings, *, in_flight: int, patience_s: float
     ) -> None:
-        """With the detector's engine, which it does not own."""
         super().__init__(detector, settings)
         self.in_flight = in_flight
         self._engine = engine
@@ -101,7 +103,7 @@ class RemoteCanvasStage(CanvasStage):
         self._loop = LoopThread("infer")
 
     def close(self) -> None:
-        """Drops what is under way, and tells Triton so."""
+        """Cancels the batches under way, also on Triton."""
         super().close()
         self._loop.cancel()
         self._loop.stop()

@@ -1,27 +1,25 @@
-"""A gateway as what a job computes with: its detector is asked for, not here."""
+"""Engine of a job that sends pictures to a gateway and uses the gateway's detector."""
 
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dirdet.batch.engines.base import Sink, Work
-from dirdet.batch.engines.gateway import TIMEOUT_S, GatewayStage
-from dirdet.batch.job import DetectorTold
+from dirdet.api.schemas import DetectorClass, DetectorInfo
+from dirdet.batch.engines.base import ResultHandlers, Work
+from dirdet.batch.engines.gateway_requests import TIMEOUT_S, GatewayStage
+from dirdet.batch.job_record import DetectorRecord
 from dirdet.batch.pipeline import Pipeline
-from dirdet.bundle import Thresholds
-from dirdet.calibration import Calibration
+from dirdet.bundle.bundle import Thresholds
 from dirdet.client import AsyncClient, Client
-from dirdet.options import Settings
-from dirdet.schemas import DetectorClass, DetectorInfo
+from dirdet.detection.calibration import Calibration
+from dirdet.detector.options import Settings
 
-# Of what a gateway tells of its detector, what the numbers do not depend on.
+# Fields of a gateway's detector description on which the numbers do not depend.
 BESIDES = {"engine", "accepts", "model_card", "limitations", "quality"}
 
 
 @dataclass(frozen=True, slots=True)
 class GatewayDescribed:
-    """See `dirdet.options.Described`."""
-
     name: str
     localization_confidence: str | None
     defaults: Thresholds
@@ -31,20 +29,18 @@ class GatewayDescribed:
 
 
 class GatewayJobEngine:
-    """Sends pictures to a gateway; see `dirdet.batch.engines.base.JobEngine`."""
-
     def __init__(self, url: str, *, api_key: str | None, in_flight: int, patience_s: float) -> None:
-        """Asks the gateway for its detector; one that does not answer now is not waited for.
+        """Requests the detector's description from the gateway; does not retry if it does not answer.
 
         Args:
             url: of the gateway.
-            api_key: shown to it; unless given, what DIRDET_API_KEY holds.
-            in_flight: requests at once.
-            patience_s: how long a request is tried again.
+            api_key: sent to the gateway; None takes the environment variable DIRDET_API_KEY.
+            in_flight: most requests at once.
+            patience_s: how long a request is retried.
 
         Raises:
-            ClientError: there is no answer, or none of a gateway.
-            ParameterError: an address or key that is none.
+            ClientError: there is no answer, or it is not a gateway's.
+            ParameterError: the address or the key is invalid.
         """
         self._url, self._key = url, api_key
         self._in_flight, self._patience_s = in_flight, patience_s
@@ -53,35 +49,34 @@ class GatewayJobEngine:
         self.described = GatewayDescribed(
             info.name, info.localization_confidence, info.defaults, info.max_detections, info.classes, info.calibration
         )
-        self.detector = gateway_detector_told(info)
+        self.detector = gateway_detector_record(info)
         self._engine = info.engine
 
     def begin(self) -> str:
-        """What the gateway says that it computes with."""
+        """The engine that the gateway reports."""
         return f"gateway, {self._engine}"
 
-    def work(self, settings: Settings, *, workers: int, sink: Sink) -> Work:
-        """See `JobEngine.work`."""
+    def work(self, settings: Settings, *, workers: int, handlers: ResultHandlers) -> Work:
         stage = GatewayStage(
             self._client, self.detector, settings, in_flight=self._in_flight, patience_s=self._patience_s
         )
-        return Pipeline(stage, workers=workers, sink=sink)
+        return Pipeline(stage, workers=workers, handlers=handlers)
 
     def close(self) -> None:
-        """Nothing to do."""
+        """Does nothing."""
 
     def _client(self) -> AsyncClient:
         return AsyncClient(self._url, api_key=self._key, timeout_s=TIMEOUT_S)
 
 
-def gateway_detector_told(info: DetectorInfo) -> DetectorTold:
-    """What a job says of a gateway's detector."""
-    told = info.model_dump_json(exclude=BESIDES)
-    return DetectorTold(
+def gateway_detector_record(info: DetectorInfo) -> DetectorRecord:
+    """The job's record of a gateway's detector."""
+    description = info.model_dump_json(exclude=BESIDES)
+    return DetectorRecord(
         name=info.name,
         architecture=info.architecture,
         localization_confidence=info.localization_confidence,
         checkpoint_sha256=info.provenance.checkpoint_sha256,
         bundle_sha256=None,
-        told_sha256=hashlib.sha256(told.encode()).hexdigest(),
+        told_sha256=hashlib.sha256(description.encode()).hexdigest(),
     )

@@ -1,4 +1,4 @@
-"""A Ray cluster: connected to, or begun on this machine, and what of it a job takes."""
+"""Connects to a Ray cluster, or starts one on this machine, and chooses the job's resources."""
 
 import importlib
 import logging
@@ -11,23 +11,23 @@ from typing import Any
 
 from dirdet.errors import EngineError, MissingExtraError, ParameterError, install_hint
 
-# Of an actor without a GPU: with more threads an inference gains little.
+# CPUs of an actor without a GPU: an inference gains little from more threads.
 ACTOR_CPUS = 4
-# Beside an actor there is always room to read for it.
+# Reserved beside each actor, so that a reading task can always run.
 READ_CPUS = 0.25
-KNOCK_S = 5.0
+CHECK_TIMEOUT_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """What of the cluster a job takes.
+    """The cluster's resources that a job uses.
 
     Attributes:
-        actors: networks that compute at once.
-        gpus: of each.
-        cpus: of each, scheduled.
-        threads: of its inferences; 0 lets the engine choose.
-        read_cpus: of each task that reads.
+        actors: copies of the network that compute at once.
+        gpus: of each actor.
+        cpus: of each actor, for scheduling.
+        threads: of an actor's inferences; 0 lets the engine choose.
+        read_cpus: of each reading task.
     """
 
     actors: int
@@ -38,11 +38,11 @@ class Share:
 
     @classmethod
     def of(cls, nodes: "list[dict[str, Any]]", actors: int | None) -> "Share":
-        """By what the nodes have.
+        """Chooses by the nodes' resources.
 
         Args:
             nodes: as `ray.nodes()` lists them.
-            actors: as many as asked for; else one a GPU, or one for every four CPUs.
+            actors: their number; None takes one for each GPU, or for every four CPUs.
 
         Raises:
             EngineError: no node has a CPU.
@@ -61,12 +61,12 @@ class Share:
 
 
 def import_ray(module: str = "ray") -> Any:  # noqa: ANN401 - imported when asked for
-    """Ray, or a module of it.
+    """Imports Ray or one of its modules.
 
     Raises:
         MissingExtraError: it is not installed.
     """
-    # It reports nothing about its users from here, unless they want it to.
+    # Turns Ray's usage reports off, unless the user has set the variable.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:
         return importlib.import_module(module)
@@ -75,52 +75,52 @@ def import_ray(module: str = "ray") -> Any:  # noqa: ANN401 - imported when aske
 
 
 def connect(address: str | None) -> Any:  # noqa: ANN401
-    """Ray, connected.
+    """Connects to a cluster and returns the module `ray`.
 
     Args:
-        address: of a cluster, `auto` for the one that this machine is a node of; None begins one here, which nobody
-            else reaches, unless RAY_ADDRESS names one.
+        address: of a cluster; `auto` for the cluster of this machine; None takes RAY_ADDRESS, or else starts a local
+            cluster that other machines cannot reach.
 
     Raises:
         EngineError: there is no such cluster.
-        ParameterError: the address is none.
+        ParameterError: the address is invalid.
         MissingExtraError: Ray is not installed.
     """
     ray = import_ray()
     where = address or os.environ.get("RAY_ADDRESS") or "local"
     if where not in ("auto", "local"):
-        _knock(where)
+        _check_listener(where)
     here: dict[str, Any] = {"include_dashboard": False} if where == "local" else {}
-    heard = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
+    handlers = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
     try:
         ray.init(address=where, logging_level=logging.ERROR, log_to_driver=False, configure_logging=True, **here)
     except (ConnectionError, ValueError, RuntimeError) as exc:
         raise EngineError(f"no Ray cluster at {where}: {str(exc).splitlines()[0] if str(exc) else exc!r}") from exc
     finally:
-        if threading.current_thread() is threading.main_thread():  # Ray listens to signals, and so does the job
-            for number, handler in heard.items():
+        if threading.current_thread() is threading.main_thread():  # Ray replaced the handlers
+            for number, handler in handlers.items():
                 signal.signal(number, handler)
     return ray
 
 
-def _knock(address: str) -> None:
-    """Refuses an address at which nobody is: Ray tries for a minute, and then ends the whole process.
+def _check_listener(address: str) -> None:
+    """Refuses an address without a listener: Ray would retry for a minute and then end the whole process.
 
     Raises:
-        ParameterError: it is no address.
-        EngineError: nobody is there.
+        ParameterError: the address is invalid.
+        EngineError: the address does not accept a connection.
     """
     host, _, port = address.rpartition(":")
     if not host or "/" in host or not port.isdecimal() or not 0 < int(port) < 65536:
         raise ParameterError("--ray-address", f"expected auto or HOST:PORT of a Ray cluster's head, got {address!r}")
     try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=KNOCK_S).close()
+        socket.create_connection((host.strip("[]"), int(port)), timeout=CHECK_TIMEOUT_S).close()
     except OSError as exc:
         raise EngineError(f"no Ray cluster at {address}: {exc.strerror or exc}") from exc
 
 
 def import_ray_data() -> Any:  # noqa: ANN401
-    """ray.data, which then logs into Ray's own files only: a job tells of its progress and its end itself."""
+    """Imports ray.data and limits its log to Ray's own files, since the job reports its progress itself."""
     data = import_ray("ray.data")
     for handler in logging.getLogger("ray.data").handlers:
         if isinstance(handler, logging.StreamHandler):

@@ -1,1 +1,1 @@
-"""What a source's pictures are, in an order that is the same every time."""
+"""Lists a source's pictures in a fixed order."""

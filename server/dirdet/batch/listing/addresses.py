@@ -1,4 +1,4 @@
-"""Sources at addresses: a folder, a pattern, and a list or table that is there."""
+"""Remote sources: a folder, a pattern, and a list or table."""
 
 import glob
 import posixpath
@@ -7,34 +7,36 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any, Protocol
-from urllib.parse import unquote, urlsplit
+from typing import Any
+from urllib.parse import unquote_to_bytes, urlsplit
 
-from dirdet.batch.entry import Entry
 from dirdet.batch.errors import SourceError
 from dirdet.batch.listing.archives import ARCHIVE_SUFFIXES, ArchiveSource
-from dirdet.batch.listing.tally import Tally
+from dirdet.batch.listing.source import Source, Tally
 from dirdet.batch.listing.videos import is_video, video_entries
+from dirdet.batch.listing.web_pages import listed_page, matching
 from dirdet.batch.remote import SIZES_AT_ONCE, attempted, file_system, open_remote, sizes, without_query
+from dirdet.batch.remote_reads import is_http
+from dirdet.batch.source_picture import Entry, entry_name
 from dirdet.batch.video.timeline import FrameRate
 from dirdet.errors import PictureError, UnreachedError
-from dirdet.pictures import PICTURE_SUFFIXES
+from dirdet.pictures.formats import PICTURE_SUFFIXES
 
 CHUNK = 2**20
+# Of a remote list or table, which a server could send without end.
+MOST_LIST_BYTES = 2**32
 
 
 class AddressFolderSource:
-    """See `Source`. A folder and those in it, each one's files sorted; what is hidden is passed over."""
+    """A folder and its subfolders, each folder's files sorted; hidden files are skipped."""
 
     kind = "folder"
 
     def __init__(self, address: str, *, all_files: bool, videos: FrameRate | None) -> None:
-        """Asks nothing yet."""
         self._address = without_query(address).rstrip("/")
         self._all_files, self._videos = all_files, videos
 
     def entries(self, tally: Tally) -> Iterator[Entry]:
-        """See `Source.entries`."""
         system, top = file_system(self._address)
         found = self._files(system, top.rstrip("/"), tally)
         while chunk := list(islice(found, SIZES_AT_ONCE)):
@@ -70,8 +72,9 @@ class AddressFolderSource:
                     size = told.get("size")
                     yield Entry(self._name(name, top), system.unstrip_protocol(name).encode(), size=size)
                 else:
-                    tally.passed_over += 1
-            seen.difference_update(set(listed) - set(below))  # only folders can come again
+                    tally.pass_over(name)
+            # Only folders can occur again, and what a page links to in them.
+            seen -= {name for name in listed if posixpath.dirname(name) == folder}.difference(below)
             waiting += reversed(below)
 
     def _wanted(self, name: str) -> bool:
@@ -80,25 +83,23 @@ class AddressFolderSource:
 
     def _name(self, path: str, top: str) -> str:
         name = path[len(top) :].strip("/") or path
-        return unquote(name) if self._address.startswith("http") else name
+        return entry_name(unquote_to_bytes(name)) if self._address.startswith("http") else name
 
 
 class AddressPatternSource:
-    """See `Source`. What a pattern at an address matches, sorted: pictures, archives and, where wanted, videos."""
+    """Files that a remote pattern matches, sorted: pictures, archives and, if requested, videos."""
 
     kind = "pattern"
 
     def __init__(self, patterns: Sequence[str], *, all_files: bool, videos: FrameRate | None) -> None:
-        """Asks nothing yet."""
         self._patterns, self._all_files, self._videos = patterns, all_files, videos
 
     def entries(self, tally: Tally) -> Iterator[Entry]:
-        """See `Source.entries`."""
         taken: set[str] = set()
         for address, size in self._matched():
             name, suffix = without_query(address), posixpath.splitext(without_query(address))[1].lower()
             if address in taken:
-                tally.repeated += 1
+                tally.repeat(name)
                 continue
             taken.add(address)
             if suffix in ARCHIVE_SUFFIXES:
@@ -108,17 +109,19 @@ class AddressPatternSource:
             elif self._all_files or suffix in PICTURE_SUFFIXES:
                 yield Entry(name, address.encode(), size=size)
             else:
-                tally.passed_over += 1
+                tally.pass_over(name)
 
     def _matched(self) -> Iterator[tuple[str, int | None]]:
-        """Addresses with their sizes; one without a star is not looked for, reading it will tell."""
+        """Addresses with their sizes; one without a wildcard is not checked, since reading it gives the error."""
         for pattern in self._patterns:
             if not glob.has_magic(without_query(pattern)):
                 yield pattern, sizes([pattern])[0]
                 continue
             system, path = file_system(pattern)
             try:
-                matched: dict[str, Any] = attempted(partial(system.glob, path, detail=True))
+                matched: dict[str, Any] = (
+                    matching(system, path) if is_http(system) else attempted(partial(system.glob, path, detail=True))
+                )
             except PictureError as exc:
                 raise SourceError(f"{pattern}: {exc}") from exc
             for name, told in sorted(matched.items()):
@@ -127,34 +130,26 @@ class AddressPatternSource:
                     yield address, size if size is not None else sizes([address])[0]
 
 
-class _Listing(Protocol):
-    @property
-    def kind(self) -> str: ...
-
-    def entries(self, tally: Tally) -> Iterator[Entry]: ...
-
-
 class FetchedSource:
-    """See `Source`. A list, table or COCO file at an address: fetched, then read as one on this machine."""
+    """A remote list, table or COCO file: downloaded, then read as a local one."""
 
-    def __init__(self, address: str, read: Callable[[Path], _Listing]) -> None:
-        """Asks nothing yet."""
+    def __init__(self, address: str, read: Callable[[Path], Source]) -> None:
         self._address, self._read = address, read
         self._name = posixpath.basename(urlsplit(address).path)
 
     @property
     def kind(self) -> str:
-        """See `Source.kind`."""
         return self._read(Path(self._name)).kind
 
     def entries(self, tally: Tally) -> Iterator[Entry]:
-        """See `Source.entries`."""
         with tempfile.TemporaryDirectory(prefix="dirdet-") as folder:
             path = Path(folder) / self._name
             try:
                 with open_remote(self._address.encode()) as there, path.open("wb") as here:
                     while found := there.read(CHUNK):
                         here.write(found)
+                        if here.tell() > MOST_LIST_BYTES:
+                            raise SourceError(f"{without_query(self._address)}: more than {MOST_LIST_BYTES >> 30} GiB")
             except (PictureError, OSError) as exc:
                 raise SourceError(f"{without_query(self._address)}: {exc}") from exc
             try:
@@ -164,7 +159,9 @@ class FetchedSource:
 
 
 def _listed(system: Any, folder: str) -> dict[str, dict[str, Any]]:  # noqa: ANN401
-    """What is in a folder, by its name without a last `/`: below it, not beside it, whatever a page links to."""
-    listed: list[dict[str, Any]] = attempted(lambda: system.ls(folder + "/", detail=True))
+    """A folder's content by name, without a last `/`; only entries below the folder, whatever a page links to."""
+    listed: list[dict[str, Any]] = (
+        listed_page(system, folder) if is_http(system) else attempted(lambda: system.ls(folder + "/", detail=True))
+    )
     found = {str(each["name"]).rstrip("/"): each for each in listed}
     return {name: each for name, each in found.items() if name.startswith(folder + "/")}

@@ -1,44 +1,43 @@
-"""Pictures of a folder and of those in it, and those that a pattern matches: never in a loop, none twice."""
+"""Pictures of a folder and its subfolders, and files that a pattern matches; without loops or duplicates."""
 
 import glob
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from dirdet.batch.entry import Entry, entry_name
 from dirdet.batch.errors import SourceError
 from dirdet.batch.listing.archives import ARCHIVE_SUFFIXES, ArchiveSource
-from dirdet.batch.listing.tally import Tally
+from dirdet.batch.listing.source import Tally
 from dirdet.batch.listing.videos import is_video, video_entries
+from dirdet.batch.source_picture import Entry, entry_name
 from dirdet.batch.video.timeline import FrameRate
-from dirdet.pictures import PICTURE_SUFFIXES
+from dirdet.pictures.formats import PICTURE_SUFFIXES
 
-FileId = tuple[int, int]  # device, inode
+FileId = tuple[int, int]  # device and inode
 
 
 class FolderSource:
-    """See `Source`. Hidden files and folders are passed over, as by a shell's `*`.
+    """A folder and its subfolders; hidden files and folders are skipped, as a shell's `*` skips them.
 
-    A symbolic link to a picture that the folder itself has is left out, any other is followed; hard links are files of
-    their own. Real folders come first, sorted; then those that links lead to.
+    A symbolic link to a picture that is in the folder itself is left out, any other link is followed; hard links are
+    separate files. Real folders come first, sorted; folders behind links follow.
     """
 
     kind = "folder"
 
     def __init__(self, folder: Path, *, all_files: bool, besides: Path | None, videos: FrameRate | None) -> None:
-        """Looks at nothing yet; without a rate, videos are passed over."""
+        """Reads nothing yet; without `videos`, videos are skipped."""
         self._videos = videos
         self._folder = os.fsencode(folder)
         self._all_files = all_files
         self._besides = None if besides is None else os.path.realpath(os.fsencode(besides))
 
     def entries(self, tally: Tally) -> Iterator[Entry]:
-        """See `Source.entries`."""
         linked = {_id(each) for each in self._files(None) if isinstance(each, os.DirEntry) and each.is_symlink()} - {
             None
         }
         taken: set[FileId] = set()
-        if linked:  # rare: otherwise no file's identity is kept, however many there are
+        if linked:  # Links are rare; without any, no file's identity is kept in memory.
             for each in self._files(None):
                 if isinstance(each, os.DirEntry) and not each.is_symlink() and (same := _id(each)) in linked and same:
                     taken.add(same)
@@ -48,7 +47,7 @@ class FolderSource:
                 continue
             if each.is_symlink() and (same := _id(each)) is not None:
                 if same in taken:
-                    tally.repeated += 1
+                    tally.repeat(self._name(each.path))
                     continue
                 taken.add(same)
             entry = _entry(each, self._name(each.path))
@@ -85,7 +84,7 @@ class FolderSource:
                 elif self._wanted(each.name):
                     yield each
                 elif tally is not None:
-                    tally.passed_over += 1
+                    tally.pass_over(each.name)
             waiting += reversed(below)
 
     def _wanted(self, name: bytes) -> bool:
@@ -94,19 +93,17 @@ class FolderSource:
 
 
 class GlobSource:
-    """See `Source`. What patterns match, each one's sorted: pictures, archives and, where wanted, videos.
+    """Files that patterns match, sorted for each pattern: pictures, archives and, if requested, videos.
 
-    `**` goes through folders.
+    `**` matches any number of folders.
     """
 
     kind = "pattern"
 
     def __init__(self, patterns: Sequence[str], *, all_files: bool, videos: FrameRate | None) -> None:
-        """Looks at nothing yet."""
         self._patterns, self._all_files, self._videos = patterns, all_files, videos
 
     def entries(self, tally: Tally) -> Iterator[Entry]:
-        """See `Source.entries`."""
         taken: set[str] = set()
         for name in self._matched():
             path = Path(name)
@@ -115,10 +112,10 @@ class GlobSource:
             suffix, real = path.suffix.lower(), os.path.realpath(path)
             is_wanted_video = self._videos is not None and is_video(name)
             if not (self._all_files or is_wanted_video or suffix in ARCHIVE_SUFFIXES or suffix in PICTURE_SUFFIXES):
-                tally.passed_over += 1
+                tally.pass_over(name)
                 continue
             if real in taken:
-                tally.repeated += 1
+                tally.repeat(name)
                 continue
             taken.add(real)
             called, at = entry_name(name), os.fsencode(name)
@@ -132,17 +129,17 @@ class GlobSource:
     def _matched(self) -> Iterator[str]:
         for pattern in self._patterns:
             found = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 - absolute patterns too
-            if not found and not glob.has_magic(pattern):  # a shard that braces name is not left out in silence
+            if not found and not glob.has_magic(pattern):  # A shard that braces name must not be left out silently.
                 raise SourceError(f"{pattern}: there is no such file")
             yield from found
 
 
 def file_entry(name: str, path: bytes, image_id: int | None = None) -> Entry:
-    """A picture that is a file, there or not."""
+    """A file as an entry, even if it does not exist."""
     try:
         size = os.stat(path).st_size  # noqa: PTH116 - bytes
     except (OSError, ValueError):
-        size = None  # reading it will say why
+        size = None  # Reading the file gives the error.
     return Entry(name, path, size=size, image_id=image_id)
 
 
@@ -157,7 +154,7 @@ def _entry(found: "os.DirEntry[bytes]", name: str) -> Entry:
 def _id(found: "os.DirEntry[bytes]") -> FileId | None:
     try:
         status = found.stat()
-    except OSError:  # a link that leads nowhere
+    except OSError:  # A link to nothing.
         return None
     return status.st_dev, status.st_ino
 
@@ -165,5 +162,5 @@ def _id(found: "os.DirEntry[bytes]") -> FileId | None:
 def _is_folder(found: "os.DirEntry[bytes]") -> bool:
     try:
         return found.is_dir()
-    except OSError:  # a link that leads to itself
+    except OSError:  # A link to itself.
         return False

@@ -1,25 +1,26 @@
-"""The frames of a video as entries, and a source that is a video."""
+"""Lists the frames of a video as entries; a video as a source."""
 
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from dirdet.batch.entry import Entry, entry_name
 from dirdet.batch.errors import SourceError
-from dirdet.batch.listing.tally import Tally
-from dirdet.batch.opening import open_file
+from dirdet.batch.listing.source import Tally
+from dirdet.batch.remote import open_file
+from dirdet.batch.source_picture import Entry, entry_name
 from dirdet.batch.video.opening import VIDEO_SUFFIXES
-from dirdet.batch.video.timeline import FrameRate, selected, timeline_of
+from dirdet.batch.video.probe import probe
+from dirdet.batch.video.timeline import FrameRate, selected
 from dirdet.errors import PictureError, UnreachedError
 
 
 def is_video(name: str | bytes) -> bool:
-    """Whether a file is called as videos are."""
+    """Whether a file has a video's suffix."""
     return os.path.splitext(os.fsdecode(name))[1].lower() in VIDEO_SUFFIXES  # noqa: PTH122 - names of any kind
 
 
 def video_entries(name: str, path: bytes, size: int | None, rate: FrameRate) -> Iterator[Entry]:
-    """The wanted frames, as `NAME@12.400s`; what cannot be read is an entry that says so.
+    """The selected frames, named `NAME@12.400s`; an entry with a fault stands for what cannot be read.
 
     Raises:
         SourceError: its address does not answer.
@@ -27,7 +28,7 @@ def video_entries(name: str, path: bytes, size: int | None, rate: FrameRate) -> 
     """
     try:
         with open_file(path) as file:
-            timeline = timeline_of(file)
+            timeline = probe(file)
     except UnreachedError as exc:
         raise SourceError(f"{name}: {exc}") from exc
     except PictureError as exc:
@@ -39,7 +40,7 @@ def video_entries(name: str, path: bytes, size: int | None, rate: FrameRate) -> 
     before = called = ""
     for pts, seconds in selected(timeline, rate):
         called = f"{name}@{float(seconds):.3f}s"
-        if called == before:  # more than one in a millisecond
+        if called == before:  # Several frames in one millisecond.
             called = f"{name}@{float(seconds):.6f}s"
         else:
             before = called
@@ -49,16 +50,12 @@ def video_entries(name: str, path: bytes, size: int | None, rate: FrameRate) -> 
 
 
 class VideoSource:
-    """See `Source`. One video."""
-
     kind = "video"
 
     def __init__(self, path: Path, rate: FrameRate) -> None:
-        """Reads nothing yet."""
         self._path, self._rate = path, rate
 
     def entries(self, tally: Tally) -> Iterator[Entry]:  # noqa: ARG002 - nothing of a video is passed over
-        """See `Source.entries`."""
         return video_entries(
             entry_name(self._path.name), os.fsencode(self._path), self._path.stat().st_size, self._rate
         )

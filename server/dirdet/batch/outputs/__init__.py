@@ -1,1 +1,1 @@
-"""A job's results in other tools' formats, written picture by picture from its Parquet parts."""
+"""Writes a job's results in other tools' formats, picture by picture from its Parquet parts."""

@@ -1,61 +1,61 @@
-"""What every format is written from, and what is told of it afterwards."""
+"""Input of every format's writer, and the counts that it returns."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dirdet.batch.job import Job
-from dirdet.batch.outputs.ask import Of, OutputsAsk
+from dirdet.batch.job_record import Job
+from dirdet.batch.outputs.request import Of, OutputsRequest
 from dirdet.batch.outputs.results import JobPicture, pictures_of, selected
 from dirdet.batch.progress import Progress
+from dirdet.detector.options import Described
 from dirdet.errors import PictureError
-from dirdet.options import Described
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """A finished job, and what is asked for.
+    """A finished job and the requested outputs.
 
     Attributes:
         folder: of the results.
-        job: as job.json has it.
+        job: as in job.json.
         manifest: of the detector.
-        ask: the formats and what belongs to them.
+        request: the formats and their options.
     """
 
     folder: Path
     job: Job
     manifest: Described
-    ask: OutputsAsk
+    request: OutputsRequest
 
     def pictures(self, of: Of) -> Iterator[JobPicture]:
-        """The pictures that were read, with the boxes that are wanted, in the job's order."""
+        """The pictures that could be read, with the selected boxes, in the job's order."""
         return selected(self.everything(), of)
 
     def everything(self) -> Iterator[JobPicture]:
-        """Every picture; standard error tells how far it is, if it takes long."""
-        progress = Progress(self.job.identity.source.pictures, before=0, quiet=self.ask.quiet)
-        found = pictures_of(self.folder, self.job, keep=self.ask.keep, review=self.ask.review)
+        """Every picture; reports progress on standard error if it takes long."""
+        progress = Progress(self.job.identity.source.pictures, before=0, quiet=self.request.quiet)
+        found = pictures_of(self.folder, self.job, keep=self.request.keep, review=self.request.review)
         number = 0
         try:
             for number, each in enumerate(found, start=1):
                 progress.show(number, 0)
                 yield each
         finally:
-            if progress.told:  # a bar's line is to be ended
+            if progress.printed:  # ends the bar's line
                 progress.show(number, 0, last=True)
 
 
 @dataclass(slots=True)
 class Written:
-    """What a format was written of.
+    """Counts of a written format.
 
     Attributes:
-        of: which boxes.
-        pictures: how many.
-        boxes: in them.
-        lost: of the first picture that could not be had any more, its name and why.
-        losses: how many could not.
+        of: the selection of boxes.
+        pictures: number of pictures.
+        boxes: number of boxes in them.
+        lost: name and error of the first picture that can no longer be read.
+        losses: number of such pictures.
     """
 
     of: Of
@@ -65,11 +65,11 @@ class Written:
     lost: str | None = field(default=None)
 
     def add(self, picture: JobPicture) -> None:
-        """Counts a picture that was written."""
+        """Counts a written picture."""
         self.pictures += 1
         self.boxes += len(picture.result)
 
     def lose(self, picture: JobPicture, error: PictureError) -> None:
-        """Counts a picture that was left out because it is not to be had any more."""
+        """Counts a picture that was left out because it can no longer be read."""
         self.losses += 1
         self.lost = self.lost or f"{picture.result.name}: {error}"

@@ -1,4 +1,4 @@
-"""JSON that is written entry by entry: nothing but the entry at hand is held."""
+"""Writes JSON entry by entry, so that only one entry is in memory."""
 
 from collections.abc import Iterable, Mapping
 from json import JSONEncoder
@@ -8,7 +8,7 @@ _ENCODER = JSONEncoder(separators=(",", ":"), allow_nan=False)
 
 
 def write_list(file: IO[bytes], entries: Iterable[Any]) -> int:
-    """Writes `[`, the entries, one a line, and `]`; gives their number."""
+    """Writes a list with one entry per line; returns the number of entries."""
     number = 0
     for number, entry in enumerate(entries, start=1):
         file.write((b"[\n" if number == 1 else b",\n") + encoded(entry))
@@ -17,7 +17,7 @@ def write_list(file: IO[bytes], entries: Iterable[Any]) -> int:
 
 
 def write_object(file: IO[bytes], members: Mapping[str, Any], lists: Mapping[str, Iterable[Any]]) -> None:
-    """Writes an object of members and, after them, lists, one after the other."""
+    """Writes an object with plain members, followed by lists."""
     begin = b"{\n"
     for name, value in members.items():
         file.write(begin + encoded(name) + b": " + encoded(value))
@@ -30,5 +30,5 @@ def write_object(file: IO[bytes], members: Mapping[str, Any], lists: Mapping[str
 
 
 def encoded(value: Any) -> bytes:  # noqa: ANN401 - JSON
-    """A value as JSON, in ASCII: it holds whatever a name holds."""
+    """A value as ASCII JSON, so that a name may hold any characters."""
     return _ENCODER.encode(value).encode("ascii")

@@ -1,21 +1,17 @@
-"""A data set's own pictures: links to the files that they are, copies, or what an archive holds."""
+"""The pictures of a data set: links to files, copies, or members of archives."""
 
 import os
 from pathlib import Path, PurePosixPath
 
-from dirdet.batch.entry import Entry
-from dirdet.batch.outputs.ask import Media
 from dirdet.batch.outputs.places import create
+from dirdet.batch.outputs.request import Media
 from dirdet.batch.remote import is_address
-from dirdet.pictures import MAGIC
-
-# What every tool takes for pictures; a file of another name gets one of these.
-USUAL_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
-SUFFIX_OF_KIND = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp", "BMP": ".bmp", "TIFF": ".tif"}
+from dirdet.batch.source_picture import Entry
+from dirdet.pictures.formats import START_BYTES, USUAL_SUFFIXES, format_of
 
 
 def file_of(entry: Entry) -> Path | None:
-    """The file that a picture is; None of one in an archive, of a video's frame, and of one at an address."""
+    """The file of a picture; None for a member of an archive, a video's frame, and a remote file."""
     inside = (entry.member, entry.offset, entry.frame)
     if any(each is not None for each in inside) or is_address(entry.path):
         return None
@@ -23,24 +19,23 @@ def file_of(entry: Entry) -> Path | None:
 
 
 def with_usual_suffix(place: PurePosixPath, entry: Entry) -> PurePosixPath:
-    """The place of a copy or link that tools know for a picture: `scan` and `scan.jfif` get `.jpg` behind their names.
+    """Appends a suffix that tools know, if a picture's name has none: `scan` and `scan.jfif` get `.jpg`.
 
     Raises:
-        PictureError: it had to be looked into, and cannot be read any more.
+        PictureError: the picture must be opened for this, and can no longer be read.
     """
     if place.suffix.lower() in USUAL_SUFFIXES:
         return place
-    start = entry.open().read(64)
-    kind = next((name for name, magic in MAGIC.items() if magic.match(start)), None)
-    return place if kind is None else place.with_name(place.name + SUFFIX_OF_KIND[kind])
+    found = format_of(entry.open().read(START_BYTES))
+    return place if found is None else place.with_name(place.name + found.suffixes[0])
 
 
 def put(entry: Entry, target: Path, media: Media) -> None:
-    """Makes a picture be at `target`, where nothing is yet; one in an archive is never linked but copied.
+    """Puts a picture at the new path `target`; a member of an archive is copied, never linked.
 
     Raises:
-        FileExistsError: something is there.
-        PictureError: the picture cannot be read any more.
+        FileExistsError: the path exists.
+        PictureError: the picture can no longer be read.
     """
     file = file_of(entry)
     if file is not None and media == "link":
@@ -49,7 +44,7 @@ def put(entry: Entry, target: Path, media: Media) -> None:
             target.symlink_to(file)
         except FileExistsError:
             raise
-        except OSError:  # Windows lets only some people make links, and some disks have none
+        except OSError:  # Windows restricts links to some users, and some disks do not support links.
             pass
         else:
             return

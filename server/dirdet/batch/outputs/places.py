@@ -1,21 +1,21 @@
-"""Where a picture's files go below a folder: as its name says, safe on any disk, and no two in one place."""
+"""Chooses a picture's path below a folder: from its name, safe on any file system, and unique."""
 
 import hashlib
-import re
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 
-# File systems take 255 bytes for a name; suffixes and marks are added to it.
+from dirdet.pictures.formats import PICTURE_SUFFIXES
+from dirdet.untrusted_text import portable
+
+# File systems limit a name to 255 bytes; suffixes and marks are added to it.
 LONGEST_BYTES = 200
-# And some thousand for a path, of which the folder of the results needs its own.
+# They limit a path to some thousand bytes, including the folder of the results.
 LONGEST_PATH_BYTES = 2000
-# What no name of a file may have, or what breaks the line of a list.
-_UNSAFE = re.compile(r"[\x00-\x1f\x7f\u0085\u2028\u2029]")
 _CLASH = (FileExistsError, IsADirectoryError, NotADirectoryError)
 
 
 def place_of(name: str) -> PurePosixPath:
-    """A picture's name as a relative path that leads nowhere else: `/a.jpg` is `a.jpg`, `../a.jpg` is `__/a.jpg`."""
+    """A picture's name as a relative path within the folder: `/a.jpg` is `a.jpg`, `../a.jpg` is `__/a.jpg`."""
     parts = [_safe(part) for part in name.split("/") if part not in ("", ".")]
     place = PurePosixPath(*parts) if parts else PurePosixPath("_")
     if len(str(place).encode("utf-8", "replace")) > LONGEST_PATH_BYTES:
@@ -24,18 +24,19 @@ def place_of(name: str) -> PurePosixPath:
 
 
 def claim(name: str, position: int, make: Callable[[PurePosixPath], None]) -> PurePosixPath:
-    """The place that a picture gets, where `make` could create its files.
+    """Returns the path at which `make` could create a picture's files.
 
-    Of pictures whose files would be the same, `a.jpg` and `a.png`, the first has its name and others a number more.
+    If several pictures would have the same files, such as `a.jpg` and `a.png`, the first keeps its name, and the others
+    get a number.
 
     Args:
         name: the picture's.
-        position: in the job; makes other places, that no other picture has.
-        make: creates a file that is not there yet; FileExistsError, IsADirectoryError and NotADirectoryError lead on to
-            the next place.
+        position: in the job; it makes the other candidates unique.
+        make: creates a new file; after FileExistsError, IsADirectoryError and NotADirectoryError the next candidate is
+            tried.
 
     Raises:
-        OSError: it cannot be created anywhere.
+        OSError: it cannot be created at any candidate.
     """
     *others, last = _candidates(place_of(name), position + 1)
     for place in others:
@@ -48,11 +49,21 @@ def claim(name: str, position: int, make: Callable[[PurePosixPath], None]) -> Pu
     return last
 
 
+def with_suffix(place: PurePosixPath, suffix: str) -> PurePosixPath:
+    """The path with another suffix in place of a picture's; other dots belong to the name: `film.mp4@0.200s`."""
+    return place.with_name(stem_of(place) + suffix)
+
+
+def stem_of(place: PurePosixPath) -> str:
+    """The name without a picture's suffix."""
+    return place.stem if place.suffix.lower() in PICTURE_SUFFIXES else place.name
+
+
 def create(path: Path, data: bytes) -> None:
-    """Writes a file that is not there yet.
+    """Writes a new file.
 
     Raises:
-        FileExistsError: it is, or a folder above it is a file.
+        FileExistsError: it exists, or a folder above it is a file.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("xb") as file:
@@ -61,7 +72,8 @@ def create(path: Path, data: bytes) -> None:
 
 def _candidates(place: PurePosixPath, number: int) -> Iterator[PurePosixPath]:
     yield place
-    marked = f"{place.stem}~{number}{place.suffix}"
+    stem = stem_of(place)
+    marked = f"{stem}~{number}{place.name.removeprefix(stem)}"
     yield place.with_name(marked)
     yield PurePosixPath(marked)
     yield PurePosixPath(f"~{number}") / marked
@@ -70,7 +82,7 @@ def _candidates(place: PurePosixPath, number: int) -> Iterator[PurePosixPath]:
 def _safe(part: str) -> str:
     if part == "..":
         return "__"
-    part = _UNSAFE.sub(lambda found: f"\\x{ord(found[0]):02x}", part)
+    part = portable(part)
     data = part.encode("utf-8", "replace")
     if len(data) <= LONGEST_BYTES:
         return part

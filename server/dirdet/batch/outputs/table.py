@@ -1,19 +1,19 @@
-"""CSV: a row to a detection, and one to a picture that could not be read."""
+"""CSV: a row for each detection, and a row for each picture that could not be read."""
 
 from collections.abc import Iterator
 from io import TextIOWrapper
 from typing import IO
 
-from dirdet.batch.outputs.ask import Of
 from dirdet.batch.outputs.context import Context, Written
+from dirdet.batch.outputs.request import Of
 from dirdet.batch.outputs.results import selected
-from dirdet.client.results import ImageResult
+from dirdet.convert.image_result import ImageResult
 from dirdet.convert.table import to_csv
 from dirdet.files import write_whole
 
 
 def write_csv(context: Context, of: Of) -> Written:
-    """`detections.csv`, in UTF-8."""
+    """Writes `detections.csv`, in UTF-8."""
     written = Written(of)
 
     def results() -> Iterator[ImageResult]:

@@ -1,1 +1,1 @@
-"""report.html of a job: what was found, how sure the detector is, what failed, how fast it went."""
+"""A job's report.html: detections, the detector's confidence, failures, speed."""

@@ -1,4 +1,4 @@
-"""Boxes as small pictures: cut out of their picture with what is around them, as JPEG of a bounded size."""
+"""Cuts boxes with a margin out of their pictures, as JPEG of a bounded size."""
 
 from collections.abc import Iterable
 from io import BytesIO
@@ -6,12 +6,12 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw
 
-from dirdet.batch.plan import read_plan
+from dirdet.batch.picture_plan import read_plan
 from dirdet.batch.report.extremes import Box
 from dirdet.errors import DirdetError
-from dirdet.pictures import read_picture
+from dirdet.pictures.reading import read_picture
 
-# Pixels of a cut-out's longer side, and what of the box's longer side is shown around it.
+# Longer side of a cut-out in pixels, and the margin in parts of the box's longer side.
 SIDE = 220
 AROUND = 0.25
 MAX_BYTES = 16_384
@@ -19,11 +19,11 @@ QUALITIES = (85, 60, 30)
 
 
 def cut_out(plan: Path, boxes: Iterable[Box]) -> dict[Box, bytes | str]:
-    """A JPEG of each box, or why there is none: its picture is read again, and may be gone.
+    """Reads the pictures again; returns a JPEG of each box, or why there is none.
 
     Args:
         plan: of the job.
-        boxes: few; no picture is read twice.
+        boxes: few; each picture is read once.
     """
     by_position: dict[int, list[Box]] = {}
     for box in boxes:
@@ -36,7 +36,7 @@ def cut_out(plan: Path, boxes: Iterable[Box]) -> dict[Box, bytes | str]:
             found |= dict.fromkeys(members, "the picture is not in the plan")
         except DirdetError as exc:
             found |= dict.fromkeys(members, str(exc))
-        except Exception as exc:  # a decoder on a picture that has changed since
+        except Exception as exc:  # A decoder may fail on a picture that has changed since.
             found |= dict.fromkeys(members, f"cannot be decoded: {type(exc).__name__}")
         else:
             found |= {box: jpeg(picture, box.xyxy) for box in members}
@@ -44,11 +44,11 @@ def cut_out(plan: Path, boxes: Iterable[Box]) -> dict[Box, bytes | str]:
 
 
 def jpeg(picture: Image.Image, box_xyxy: tuple[float, float, float, float]) -> bytes:
-    """The box with its outline and what is around it.
+    """Draws the box with its outline and a margin.
 
     Args:
         picture: upright, RGB.
-        box_xyxy: in its pixels; what lies outside the picture is left out.
+        box_xyxy: in its pixels; the part outside the picture is cut off.
     """
     x1, y1, x2, y2 = box_xyxy
     margin = max(8.0, AROUND * max(x2 - x1, y2 - y1))
@@ -60,7 +60,7 @@ def jpeg(picture: Image.Image, box_xyxy: tuple[float, float, float, float]) -> b
     cut = cut.resize((max(1, round(cut.width * scale)), max(1, round(cut.height * scale))), Image.Resampling.BICUBIC)
     brush = ImageDraw.Draw(cut)
     corners = [(x1 - left) * scale, (y1 - top) * scale, (x2 - left) * scale - 1, (y2 - top) * scale - 1]
-    # Light on dark: seen on any ground.
+    # Light on dark, visible on any background.
     for inset, colour in ((0, "black"), (1, "white")):
         x, y = (min(max(0, corner), limit - 1) + inset for corner, limit in zip(corners[:2], cut.size, strict=True))
         ends = (min(max(0, corner), limit - 1) - inset for corner, limit in zip(corners[2:], cut.size, strict=True))

@@ -1,25 +1,31 @@
-"""The most and the least certain boxes of a job, a bounded number of each."""
+"""The boxes that a report shows: the most and the least certain, and the first to review; a bounded number of each."""
 
+from collections import Counter
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from dirdet.batch.arrow import parquet
+from dirdet.batch.review_queue import REASON
 from dirdet.quality.arrays import Floats, Ints
 
-COLUMNS = ("position", "picture", "x1", "y1", "x2", "y2", "label", "score", "purity", "integrity", "iou", "confidence")
-# Of one picture among the most, and among the least certain: else a picture of a crowd would be all there is to see.
+FIGURES = ("score_calibrated", "iou_calibrated", "score", "purity", "integrity", "iou", "confidence")
+COLUMNS = ("position", "picture", "x1", "y1", "x2", "y2", "label", *FIGURES)
+# Most boxes of one picture in each list; otherwise one picture of a crowd could fill it.
 OF_A_PICTURE = 2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Box:
-    """A detection that is shown.
+    """A detection in the report.
 
     Attributes:
         position: of its picture in the plan.
         xyxy: in the picture's pixels.
-        figures: score, purity, integrity, iou and confidence; None where the detector does not tell it.
+        figures: by the names of FIGURES; None if the detector does not report it.
+        reason: why a person should review it; None of the others.
     """
 
     position: int
@@ -27,10 +33,11 @@ class Box:
     xyxy: tuple[float, float, float, float]
     label: str
     figures: dict[str, float | None]
+    reason: str | None = None
 
 
 class Extremes:
-    """Grows by tables of detections, whose rows stand by picture, the most confident first.
+    """Collects boxes from tables of detections, whose rows are grouped by picture, the most confident first.
 
     Attributes:
         most: by falling confidence.
@@ -38,13 +45,12 @@ class Extremes:
     """
 
     def __init__(self, wanted: int) -> None:
-        """So many of each."""
         self._wanted = wanted
         self.most: list[Box] = []
         self.least: list[Box] = []
 
     def add(self, table: Any) -> None:  # noqa: ANN401 - pyarrow says no types
-        """Detections with `COLUMNS`."""
+        """Adds a table of detections with `COLUMNS`."""
         if not table.num_rows:
             return
         position: Ints = table["position"].to_numpy()  # [N]
@@ -61,14 +67,14 @@ class Extremes:
         *,
         sign: int,
     ) -> list[Box]:
-        """The best of what was known and of a table's rows, which stand with the best of each picture first."""
+        """The best of the known boxes and a table's rows, which list the best of each picture first."""
         rows = np.arange(len(position))
         first = np.flatnonzero(np.r_[True, position[1:] != position[:-1]])
-        within = rows - np.repeat(first, np.diff(np.r_[first, len(position)]))  # [N], place within the picture
+        within = rows - np.repeat(first, np.diff(np.r_[first, len(position)]))  # [N], rank within the picture
         candidates = rows[within < OF_A_PICTURE]
         order = np.lexsort((position[candidates], sign * confidence[candidates]))[: self._wanted]
         chosen = candidates[order]
-        # A table read backwards counts its rows backwards.
+        # The rows of a reversed table are numbered from its end.
         places = chosen if sign < 0 else len(position) - 1 - chosen
         found = [_box(row) for row in table.select(list(COLUMNS)).take(places).to_pylist()]
         return sorted([*known, *found], key=lambda box: (sign * (box.figures["confidence"] or 0), box.position))[
@@ -76,6 +82,22 @@ class Extremes:
         ]
 
 
+def first_to_review(path: Path, wanted: int) -> list[Box]:
+    """The first boxes of review.parquet, of each picture at most `OF_A_PICTURE`."""
+    found: list[Box] = []
+    of_picture: Counter[int] = Counter()
+    with parquet().ParquetFile(path) as file:
+        for batch in file.iter_batches(batch_size=1024, columns=[*COLUMNS, REASON]):
+            for row in batch.to_pylist():
+                of_picture[row["position"]] += 1
+                if of_picture[row["position"]] <= OF_A_PICTURE:
+                    found.append(_box(row))
+                if len(found) == wanted:
+                    return found
+    return found
+
+
 def _box(row: dict[str, Any]) -> Box:
-    figures = {name: row[name] for name in ("score", "purity", "integrity", "iou", "confidence")}
-    return Box(row["position"], row["picture"], (row["x1"], row["y1"], row["x2"], row["y2"]), row["label"], figures)
+    figures = {name: row[name] for name in FIGURES}
+    sides = (row["x1"], row["y1"], row["x2"], row["y2"])
+    return Box(row["position"], row["picture"], sides, row["label"], figures, row.get(REASON))

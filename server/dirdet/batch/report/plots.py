@@ -1,23 +1,29 @@
-"""The report's plots: how a figure is distributed, and score against iou."""
+"""The report's plots: the distribution of a figure, and score against iou."""
 
 from typing import Any
 
 import numpy as np
 
 from dirdet.quality.arrays import Ints
-from dirdet.quality.extra import library
-from dirdet.quality.plots import COLOURS, INK, plot_svg
+from dirdet.quality.optional_libraries import library
+from dirdet.quality.plots import COLOURS, plot_svg
+
+LINES = ("-", "--", ":")
 
 
-def distribution_plot(name: str, histogram: Ints, *, median: float | None) -> str:
-    """How many detections have a figure in each part of 0..1 [B]; a dotted line at the median."""
+def distribution_plot(name: str, histogram: Ints, *, cuts: dict[str, tuple[float, ...]]) -> str:
+    """Number of detections by a figure's value in 0..1, [B]; lines mark the cuts of each option."""
     bars = histogram.reshape(-1, 2).sum(axis=1)  # [B / 2]
 
     def draw(axes: Any) -> None:  # noqa: ANN401
         edges = np.linspace(0, 1, len(bars) + 1)
         axes.stairs(bars, edges, fill=True, color=COLOURS[0], alpha=0.85)
-        if median is not None:
-            axes.axvline(median, color=INK, linewidth=1, linestyle=":")
+        for number, (option, values) in enumerate(cuts.items()):
+            label = f"{option} {', '.join(f'{each:g}' for each in values)}"
+            look = {"colors": COLOURS[1 + number % 3], "linestyles": LINES[number % len(LINES)], "linewidth": 2}
+            axes.vlines(values, 0, 1, transform=axes.get_xaxis_transform(), label=label, **look)
+        if cuts:
+            axes.legend(loc="best")
         axes.set(xlabel=name, ylabel="detections", xlim=(0, 1))
         axes.set_ylim(bottom=0)
         axes.yaxis.set_major_locator(library("matplotlib.ticker").MaxNLocator(nbins=5, integer=True))
@@ -27,7 +33,7 @@ def distribution_plot(name: str, histogram: Ints, *, median: float | None) -> st
 
 
 def plane_plot(plane: Ints) -> str:
-    """How many detections have that score and that iou [B, B]: the stronger the colour, the more."""
+    """Number of detections by score and iou, [B, B]: the stronger the colour, the more."""
 
     def draw(axes: Any) -> None:  # noqa: ANN401
         colours = library("matplotlib.colors")

@@ -1,35 +1,34 @@
-"""How good a job's detections are, where the objects on its pictures are known."""
+"""Measures a job's detections against known objects on its pictures."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
 
 import numpy as np
 
 from dirdet.batch.arrow import parquet
-from dirdet.batch.job import Job
-from dirdet.batch.output import part_files
-from dirdet.batch.rows import BOX
-from dirdet.errors import ResultsError
+from dirdet.batch.errors import SourceError
+from dirdet.batch.job_record import Job
+from dirdet.batch.output_folder import part_files
+from dirdet.detection.rows import SIDES
+from dirdet.errors import ResultsError, counted
 from dirdet.quality.arrays import Floats, Ints
+from dirdet.quality.detections_file import CALIBRATED, LOCALIZATION, Results, endings, ids_by_name
 from dirdet.quality.ground_truth import GroundTruth, read_ground_truth
 from dirdet.quality.measure import Quality, measure
-from dirdet.quality.results import CALIBRATED, LOCALIZATION, Results, endings, ids_by_name
 
-# About 1 GB while they are measured; of more, so many on pictures drawn at random.
+# Measuring these takes about 1 GB; a larger job is measured on a random sample of its pictures.
 MAX_DETECTIONS = 500_000
-# Of the draw: a multiplier that scatters neighbours (Knuth's, 2^32 over the golden ratio).
+# Multiplier of the random sample, which scatters neighbours (Knuth's, 2^32 over the golden ratio).
 SCATTER = 2_654_435_761
 
 
 @dataclass(frozen=True)
 class Measured:
-    """Figures and what they are of.
+    """Measured figures and notes on them.
 
     Attributes:
         quality: as `dirdet quality` measures it.
-        notes: what was left out, in sentences.
+        notes: sentences on what was left out.
     """
 
     quality: Quality
@@ -37,25 +36,24 @@ class Measured:
 
 
 def known_objects(coco: Path) -> GroundTruth | None:
-    """The objects of a COCO file that is a source; None where it lists pictures alone.
+    """The objects of a COCO source; None if it lists only pictures.
 
     Raises:
-        ResultsError: it has annotations that cannot be read.
+        ResultsError: its annotations cannot be read.
     """
+    from dirdet.batch.coco_file import read_coco_file  # imports msgspec, which only the extra [batch] brings
+
     try:
-        told: Any = json.loads(coco.read_bytes())
-    except (OSError, ValueError) as exc:
-        raise ResultsError(f"{coco} cannot be read: {exc}") from exc
-    if not isinstance(told, dict) or not cast(dict[str, Any], told).get("annotations"):
-        return None
-    return read_ground_truth(coco)
+        return read_ground_truth(coco) if read_coco_file(coco).has_objects else None
+    except SourceError as exc:
+        raise ResultsError(str(exc)) from exc
 
 
 def measure_job(folder: Path, job: Job, truth: GroundTruth) -> Measured:
-    """Measures a job's detections on the objects of its pictures, found by their names' endings.
+    """Measures a job's detections against the objects of its pictures, matched by the endings of their names.
 
     Raises:
-        ResultsError: no picture, or no class, is of both.
+        ResultsError: the job and the ground truth share no picture, or no class.
         MissingExtraError: a library of the extra [quality] is not installed.
     """
     image_ids, unknown = _image_ids(folder, job, truth)
@@ -65,16 +63,16 @@ def measure_job(folder: Path, job: Job, truth: GroundTruth) -> Measured:
     if found > MAX_DETECTIONS:
         every = 2**32 * MAX_DETECTIONS // found
         kept = {each: id_ for each, id_ in image_ids.items() if each * SCATTER % 2**32 < every}
-        notes.append(f"Measured on {len(kept)} of {len(image_ids)} pictures, drawn at random.")
+        notes.append(f"Measured on {len(kept):,} of {counted(len(image_ids), 'picture')}, drawn at random.")
         image_ids = kept
     results, foreign = _results(folder, job, truth, image_ids)
     if foreign:
-        notes.append(f"Left out are the classes that {truth.path.name} has not: {', '.join(sorted(foreign))}.")
+        notes.append(f"Classes that are not in {truth.path.name} are left out: {', '.join(sorted(foreign))}.")
     return Measured(measure(results, truth, nms_iou_threshold=job.identity.settings.nms_iou_threshold), notes)
 
 
 def _image_ids(folder: Path, job: Job, truth: GroundTruth) -> tuple[dict[int, int], int]:
-    """The ground truth's id by position, of pictures that were read and that it has; and how many it has not."""
+    """The ground truth's image ids by position, and the number of pictures that it does not have."""
     by_name = ids_by_name(truth)
     found: dict[int, int] = {}
     taken: set[int] = set()
@@ -86,7 +84,7 @@ def _image_ids(folder: Path, job: Job, truth: GroundTruth) -> tuple[dict[int, in
             if error is not None:
                 continue
             ids = next((by_name[each] for each in endings(name) if each in by_name), list[int]())
-            # Of two pictures of one name, the data set's own number tells.
+            # The data set's own id decides between two pictures of one name.
             own = image_id if image_id in ids else ids[0] if len(ids) == 1 else None
             if own is None or own in taken:
                 unknown += 1
@@ -99,10 +97,10 @@ def _image_ids(folder: Path, job: Job, truth: GroundTruth) -> tuple[dict[int, in
 
 
 def _results(folder: Path, job: Job, truth: GroundTruth, image_ids: dict[int, int]) -> tuple[Results, set[str]]:
-    """The detections on those pictures, and the classes that the ground truth has not; classes go by their names."""
+    """The detections on those pictures, with classes matched by name, and the classes missing in the ground truth."""
     categories = {name: id_ for id_, name in truth.categories.items()}
     wanted = ["score", "confidence", *LOCALIZATION, *CALIBRATED]
-    columns: dict[str, list[Floats]] = {name: [] for name in (*BOX, *wanted)}
+    columns: dict[str, list[Floats]] = {name: [] for name in (*SIDES, *wanted)}
     pictures: list[Ints] = []
     category_ids: list[Ints] = []
     foreign: set[str] = set()
@@ -118,16 +116,16 @@ def _results(folder: Path, job: Job, truth: GroundTruth, image_ids: dict[int, in
                 for name, values in columns.items():
                     values.append(np.asarray(batch[name].to_numpy(zero_copy_only=False), np.float64)[rows])
     if foreign and not any(map(len, category_ids)):
-        raise ResultsError(f"{truth.path} has none of the classes that were found: {', '.join(sorted(foreign))}")
+        raise ResultsError(f"{truth.path} has none of the detected classes: {', '.join(sorted(foreign))}")
     joined = {name: np.concatenate([np.zeros(0), *values]) for name, values in columns.items()}
-    told = {name: joined[name] for name in wanted if not np.isnan(joined[name]).any()}
+    predictions = {name: joined[name] for name in wanted if not np.isnan(joined[name]).any()}
     count = len(joined["score"])
     results = Results(
         looked_at=sorted(image_ids.values()),
         picture_id=np.concatenate([np.zeros(0, np.int64), *pictures]),
         category_id=np.concatenate([np.zeros(0, np.int64), *category_ids]),
-        boxes_xyxy=np.stack([joined[side] for side in BOX], axis=1),
+        boxes_xyxy=np.stack([joined[side] for side in SIDES], axis=1),
         kept=np.ones(count, np.bool_),
-        predictions=told,
+        predictions=predictions,
     )
     return results, foreign

@@ -1,1 +1,1 @@
-"""Frames of videos as pictures: which there are, told by their timestamps, and each one read again by its own."""
+"""Frames of videos as pictures: lists them by timestamp, and reads each by its timestamp."""

@@ -1,20 +1,26 @@
-"""Which frames a video has, by its packets' timestamps, and which of them a rate chooses: nothing is decoded."""
+"""Lists a video's frames by its packets' timestamps, and selects frames by a rate; decodes nothing."""
 
-from collections.abc import Iterator, Sequence
+from array import array
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import IO, Any
 
-from dirdet.batch.video.opening import opened, told
+import numpy as np
+
+from dirdet.batch.video.opening import open_video, video_errors
 from dirdet.errors import BrokenPictureError, ParameterError
 
-# Containers, by FFmpeg's first name of each, whose header tells how long they are.
+# FFmpeg's first names of the containers whose header states their duration.
 HEADED = frozenset({"mov", "matroska"})
+
+# Most frames of one video: 77 hours at 30 per second.
+MOST_FRAMES = 2**23
 
 
 @dataclass(frozen=True, slots=True)
 class FrameRate:
-    """How many frames of a second are wanted; None: every one."""
+    """Frames to take from each second; None takes every frame."""
 
     per_second: Fraction | None = None
 
@@ -24,21 +30,21 @@ class Timeline:
     """A video's frames.
 
     Attributes:
-        pts: presentation timestamps, rising, in units of `time_base` seconds.
-        time_base: see above.
-        fault: why there are no more of them; None where the video's end was reached.
+        pts: presentation timestamps, rising, 64 bits, in units of `time_base` seconds.
+        time_base: seconds in one unit of `pts`.
+        fault: why the listing ended early; None if it reached the video's end.
     """
 
-    pts: Sequence[int]
+    pts: "array[int]"
     time_base: Fraction
     fault: str | None = None
 
 
 def parse_rate(text: str) -> FrameRate:
-    """What `--fps` says.
+    """Parses `--fps`.
 
     Raises:
-        ParameterError: neither a number above 0 nor `all`.
+        ParameterError: it is neither a number above 0 nor `all`.
     """
     if text == "all":
         return FrameRate()
@@ -52,34 +58,37 @@ def parse_rate(text: str) -> FrameRate:
 
 
 def timeline_of(file: IO[bytes]) -> Timeline:
-    """A video's frames; one that breaks off gives those before.
+    """Lists a video's frames; a truncated video gives the frames before its fault.
 
     Raises:
         PictureError: it has none.
         MissingExtraError: PyAV is not installed.
     """
-    found: set[int] = set()
+    found = array("q")
     end_s = 0.0
     fault: str | None = None
-    with opened(file) as container:
+    with open_video(file) as container:
         stream = container.streams.video[0]
         try:
-            with told():
+            with video_errors():
                 for packet in container.demux():
                     if packet.pts is None or packet.is_discard:
                         continue
                     end_s = max(end_s, float((packet.pts + (packet.duration or 0)) * packet.time_base))
                     if packet.stream_index == stream.index:
-                        found.add(packet.pts)
+                        found.append(packet.pts)
+                        if len(found) == MOST_FRAMES:
+                            raise BrokenPictureError(f"it has more than {MOST_FRAMES} frames")
         except BrokenPictureError as exc:
             fault = str(exc)
         if not found:
             raise BrokenPictureError(fault or "the video has no frame with a timestamp")
-        return Timeline(sorted(found), Fraction(stream.time_base), fault or _cut_off(container, end_s))
+        rising = array("q", np.unique(np.frombuffer(found, np.int64)).tobytes())
+        return Timeline(rising, Fraction(stream.time_base), fault or _cut_off(container, end_s))
 
 
 def _cut_off(container: Any, end_s: float) -> str | None:  # noqa: ANN401 - PyAV's types are its own
-    """Whether it ends long before its header says: FFmpeg takes what is missing for the end."""
+    """The fault of a video that ends long before its header states; FFmpeg takes missing data for the end."""
     if container.format.name.partition(",")[0] not in HEADED or container.duration is None:
         return None
     whole_s = (container.duration + (container.start_time or 0)) / 1e6
@@ -89,10 +98,10 @@ def _cut_off(container: Any, end_s: float) -> str | None:  # noqa: ANN401 - PyAV
 
 
 def selected(timeline: Timeline, rate: FrameRate) -> Iterator[tuple[int, Fraction]]:
-    """The wanted frames' timestamps, and the seconds since the first frame.
+    """The selected frames' timestamps, and the seconds since the first frame.
 
-    Of each interval of 1/rate seconds the first frame is taken. Containers round timestamps, so a frame counts for the
-    interval that begins within one unit of time after it.
+    The first frame of each interval of 1/rate seconds is selected. Containers round timestamps, so a frame also belongs
+    to an interval that begins within one unit of time after it.
     """
     begin = timeline.pts[0]
     last: int | None = None

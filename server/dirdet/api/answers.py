@@ -1,0 +1,71 @@
+"""The API's answers: JSON objects, and the response to POST /detect."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic_core import to_json
+from starlette.responses import Response
+
+from dirdet.api.problems import ImageFailure, no_good_picture, problem_of, problem_response
+from dirdet.bundle.bundle import Manifest
+from dirdet.detection import Found
+from dirdet.errors import PictureError
+
+
+@dataclass(frozen=True, slots=True)
+class PictureAnswer:
+    """The detections of one picture; width and height are in pixels, EXIF-upright."""
+
+    name: str
+    width: int
+    height: int
+    found: Found
+
+
+@dataclass(frozen=True, slots=True)
+class PictureFailure:
+    """The error of a picture that could not be read."""
+
+    name: str
+    error: PictureError
+
+
+def detector_name(manifest: Manifest) -> dict[str, Any]:
+    """The detector that answered; schema `DetectorName`."""
+    return {
+        "name": manifest.name,
+        "architecture": manifest.architecture,
+        "localization_confidence": manifest.localization_confidence,
+        "checkpoint_sha256": manifest.provenance.checkpoint_sha256,
+    }
+
+
+def image_answer(answer: PictureAnswer | PictureFailure) -> dict[str, Any]:
+    """The entry of one picture; schema `ImageDetections` or `ImageFailure`."""
+    if isinstance(answer, PictureFailure):
+        return {"name": answer.name, "error": problem_of(answer.error).to_json()}
+    candidates = answer.found.candidates
+    return {
+        "name": answer.name,
+        "width": answer.width,
+        "height": answer.height,
+        "detections": [detection.to_json() for detection in answer.found.detections],
+        "candidates": None if candidates is None else [candidate.to_json() for candidate in candidates],
+    }
+
+
+def detect_answer(manifest: Manifest, answers: Sequence[PictureAnswer | PictureFailure]) -> dict[str, Any]:
+    """The answer to POST /detect; schema `DetectAnswer`."""
+    return {"detector": detector_name(manifest), "images": [image_answer(answer) for answer in answers]}
+
+
+def response_of(manifest: Manifest, answers: Sequence[PictureAnswer | PictureFailure]) -> Response:
+    """The response to POST /detect; a problem when none of the request's pictures (at least one) can be read."""
+    failures = [answer for answer in answers if isinstance(answer, PictureFailure)]
+    if len(failures) < len(answers):
+        return Response(to_json(detect_answer(manifest, answers)), media_type="application/json")
+    if len(failures) == 1:
+        return problem_response(problem_of(failures[0].error))
+    told = [ImageFailure(name=each.name, error=problem_of(each.error)) for each in failures]
+    return problem_response(no_good_picture(told))

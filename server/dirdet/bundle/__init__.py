@@ -1,0 +1,1 @@
+"""The exported detector: reading, checking and copying bundles."""

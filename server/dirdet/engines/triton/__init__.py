@@ -1,0 +1,1 @@
+"""The engine on NVIDIA Triton, and the model repository for it."""

@@ -1,0 +1,1 @@
+"""Writes a bundle as a Triton model repository."""

@@ -1,0 +1,1 @@
+"""The Python models for Triton's Python backend."""

@@ -1,0 +1,1 @@
+"""Keys, rate limits, TLS, CORS and security headers."""

@@ -1,0 +1,1 @@
+"""HTTP: uploads, parameters, errors, the OpenAPI document, graceful shutdown."""

@@ -1,0 +1,1 @@
+"""A request from admission through decoding and the engine to its answer."""

@@ -1,0 +1,1 @@
+"""Metrics, one log line per request, and traces."""

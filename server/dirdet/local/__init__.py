@@ -1,0 +1,1 @@
+"""The detector in this process, with a client's calls: `dirdet.load`."""

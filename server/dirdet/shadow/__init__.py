@@ -1,1 +1,0 @@
-"""Shadow traffic: a candidate computes some of what was answered already, and its differences are counted."""

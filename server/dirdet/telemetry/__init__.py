@@ -1,1 +1,0 @@
-"""What the gateway tells of itself: metrics, one log line a request, traces."""
