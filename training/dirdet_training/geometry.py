@@ -1,4 +1,4 @@
-"""Purity, integrity and IoU of box pairs, and the identity that joins them: pure functions on tensors."""
+"""Purity, integrity and IoU of pairs of boxes, and the identity that relates them: pure functions on tensors."""
 
 import torch
 from torch import Tensor
@@ -6,7 +6,7 @@ from torch.nn import functional
 
 
 def areas(boxes_xyxy: Tensor) -> Tensor:
-    """Areas of boxes; an inverted box has none.
+    """Areas of boxes; the area of an inverted box is 0.
 
     Args:
         boxes_xyxy: [..., 4], pixels.
@@ -40,7 +40,7 @@ def _ratio(part: Tensor, whole: Tensor) -> Tensor:
 
 
 def purity(boxes_xyxy: Tensor, objects_xyxy: Tensor) -> Tensor:
-    """How much of each box is object: overlap / area of the box (Eq. 3).
+    """The share of each box that the object covers: overlap / area of the box (Eq. 3).
 
     Args:
         boxes_xyxy: [..., 4], pixels.
@@ -54,7 +54,7 @@ def purity(boxes_xyxy: Tensor, objects_xyxy: Tensor) -> Tensor:
 
 
 def integrity(boxes_xyxy: Tensor, objects_xyxy: Tensor) -> Tensor:
-    """How much of each object is in the box: overlap / area of the object (Eq. 4).
+    """The share of each object that the box covers: overlap / area of the object (Eq. 4).
 
     Args:
         boxes_xyxy: [..., 4], pixels.
@@ -83,9 +83,9 @@ def iou(boxes_xyxy: Tensor, objects_xyxy: Tensor) -> Tensor:
 def combine(purities: Tensor, integrities: Tensor) -> Tensor:
     """IoU from purity and integrity: 1 / (1/p + 1/i - 1) (Eq. 5), written as p*i / (p + i*(1 - p)).
 
-    The product form has no division by a purity or integrity of 0 and keeps finite gradients there; its own
-    denominator is 0 only where both are, and there the IoU is 0 with gradient 0. In this order of operations
-    rounding cannot lift the result above 1, so that no clamp cuts the gradient off where both are 1.
+    The product form does not divide by a purity or integrity of 0, so gradients stay finite there. Its denominator is
+    0 only if both are 0; the IoU and its gradient are then 0. With this order of operations rounding cannot make the
+    result larger than 1. No clamp is needed, which would set the gradient to 0 where both are 1.
 
     Args:
         purities: [...] in [0, 1].
@@ -110,7 +110,7 @@ def combine_logits(purity_logits: Tensor, integrity_logits: Tensor) -> Tensor:
     Returns:
         [...].
     """
-    # -logaddexp(-x, -y), spelled with softplus, which ONNX has.
+    # -logaddexp(-x, -y), written with softplus, which ONNX has.
     smaller = torch.minimum(purity_logits, integrity_logits)
     larger = torch.maximum(purity_logits, integrity_logits)
     return smaller - functional.softplus(smaller - larger)

@@ -1,11 +1,37 @@
-"""Heads that look at a box's features and say how well it fits: DIR's two branches, and one branch for comparison."""
+"""Heads that predict from a box's features how well it fits: DIR's two branches, and one branch for comparison."""
 
 import torch
 from torch import Tensor, nn
 
 
-def branch(in_features: int, fc_channels: int, out_features: int = 1) -> nn.Sequential:
-    """FC-ReLU, FC-ReLU, FC (section 3.4); the sigmoid belongs to the loss and to inference."""
+class ReLUDropout(nn.ReLU):
+    """ReLU and, in training, dropout; one module, so that a branch's weights keep their names, and exported as ReLU."""
+
+    def __init__(self, dropout: float) -> None:
+        """Stores the part that is left out.
+
+        Raises:
+            ValueError: it is not in [0, 1).
+        """
+        if not 0 <= dropout < 1:
+            raise ValueError(f"dropout must be in [0, 1), not {dropout}")
+        super().__init__(inplace=True)
+        self.dropout = dropout
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Returns values of the input's shape."""
+        return nn.functional.dropout(super().forward(input), self.dropout, self.training)
+
+
+def branch(in_features: int, fc_channels: int, out_features: int = 1, dropout: float = 0.0) -> nn.Sequential:
+    """FC-ReLU, FC-ReLU, FC (section 3.4); the sigmoid belongs to the loss and to inference.
+
+    Args:
+        in_features: number of features of a box.
+        fc_channels: width of the two hidden layers.
+        out_features: number of logits.
+        dropout: the part of the hidden values that is left out in training.
+    """
     first, second = nn.Linear(in_features, fc_channels), nn.Linear(fc_channels, fc_channels)
     last = nn.Linear(fc_channels, out_features)
     for layer in (first, second):
@@ -13,24 +39,26 @@ def branch(in_features: int, fc_channels: int, out_features: int = 1) -> nn.Sequ
         nn.init.zeros_(layer.bias)
     nn.init.normal_(last.weight, std=0.001)
     nn.init.zeros_(last.bias)
-    return nn.Sequential(first, nn.ReLU(inplace=True), second, nn.ReLU(inplace=True), last)
+    return nn.Sequential(first, ReLUDropout(dropout), second, ReLUDropout(dropout), last)
 
 
 class DIRHead(nn.Module):
     """Predicts purity and integrity of boxes from RoI features (section 3.4, Figure 3)."""
 
-    def __init__(self, in_channels: int, roi_size: int = 7, fc_channels: int = 1024) -> None:
+    def __init__(self, in_channels: int, roi_size: int = 7, fc_channels: int = 1024, dropout: float = 0.0) -> None:
         """Two branches of three fully-connected layers each.
 
         Args:
             in_channels: channels of the RoI features.
             roi_size: side of the pooled square.
             fc_channels: width of the two hidden layers.
+            dropout: the part of the hidden values that is left out in training; none in the paper. A head that is added
+                to a detector of few pictures overfits without it.
         """
         super().__init__()
         in_features = in_channels * roi_size * roi_size
-        self.purity = branch(in_features, fc_channels)
-        self.integrity = branch(in_features, fc_channels)
+        self.purity = branch(in_features, fc_channels, dropout=dropout)
+        self.integrity = branch(in_features, fc_channels, dropout=dropout)
 
     def forward(self, roi_features: Tensor) -> tuple[Tensor, Tensor]:
         """Logits of purity and of integrity, [N] each, for RoI features [N, C, roi_size, roi_size]."""

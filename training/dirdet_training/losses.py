@@ -19,7 +19,8 @@ class DIRLosses(NamedTuple):
 def dir_losses(purity_logits: Tensor, integrity_logits: Tensor, boxes_xyxy: Tensor, objects_xyxy: Tensor) -> DIRLosses:
     """Mean losses over the boxes that positive proposals regress to (Eq. 9).
 
-    No gradient flows through the boxes: the paper is silent, and a box must not move to be easier to judge.
+    No gradient flows through the boxes: the paper does not specify it, and a box must not move to become easier to
+    judge.
 
     Args:
         purity_logits: [N].

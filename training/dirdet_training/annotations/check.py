@@ -1,74 +1,65 @@
-"""Checks a COCO file: everything that would break training, or that MMDetection would leave out without a word."""
+"""Checks a COCO file for errors that would break training, and for entries that MMDetection silently leaves out."""
 
-from collections.abc import Sequence
+import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from dirdet.files import path_below
 from dirdet_training.annotations import boxes
-from dirdet_training.annotations.boxes import Bools
-from dirdet_training.annotations.classes import require_classes
+from dirdet_training.annotations.boxes import Bools, Floats
+from dirdet_training.annotations.classes import order_of
 from dirdet_training.annotations.columns import Objects, Pictures, object_columns, picture_columns
+from dirdet_training.annotations.config_use import ALL_BOXES, Use
 from dirdet_training.annotations.errors import AnnotationError
 from dirdet_training.annotations.findings import Finding, Kind, Report
 from dirdet_training.annotations.pictures import are_there, size_wh
 from dirdet_training.annotations.records import CocoFile, read_coco
+from dirdet_training.annotations.segmentations import Segmentation, segmentation_states
 
 
-def check_file(
-    path: Path,
-    pictures: Path | None,
-    *,
-    classes: Sequence[str] | None = None,
-    min_size: int = 0,
-    open_pictures: bool = False,
-) -> Report:
-    """What is broken in a COCO JSON file, and what is worth knowing.
+def check_file(path: Path, pictures: Path | None, use: Use = ALL_BOXES, *, open_pictures: bool = False) -> Report:
+    """Reports the broken entries of a COCO JSON file, and notes on its other entries.
 
     Args:
         path: the file.
-        pictures: what its file names are relative to; None leaves the picture files alone.
-        classes: the config's; None takes all of the file's.
-        min_size: training leaves out pictures with a side below this, pixels.
-        open_pictures: compare stated sizes with those of the files.
+        pictures: the folder that its file names are relative to; None skips the check of the picture files.
+        use: what is taken from the file.
+        open_pictures: compare the stated sizes with those of the picture files.
 
     Raises:
-        AnnotationError: the file is no COCO JSON, or does not fit the classes.
+        AnnotationError: the file is not COCO JSON, or does not fit the classes.
     """
-    return check(read_coco(path), path, pictures, classes=classes, min_size=min_size, open_pictures=open_pictures)
+    return check(read_coco(path), path, pictures, use, open_pictures=open_pictures)
 
 
 def check(
-    content: CocoFile,
-    path: Path,
-    pictures: Path | None,
-    *,
-    classes: Sequence[str] | None = None,
-    min_size: int = 0,
-    open_pictures: bool = False,
+    content: CocoFile, path: Path, pictures: Path | None, use: Use = ALL_BOXES, *, open_pictures: bool = False
 ) -> Report:
-    """`check_file` of a file that has been read."""
-    if classes is not None:
-        require_classes(path, [category.name for category in content.categories], classes)
+    """Checks a file that has been read, as `check_file` does; only masks are read from the path."""
+    names = [category.name for category in content.categories]
+    order = None if use.classes is None else order_of(path, names, use.classes)
     rows = picture_columns(content.images)
     found = _Found()
     sound = _check_pictures(found, content, rows, pictures, open_pictures=open_pictures)
     columns = object_columns(content, rows)
-    with np.errstate(invalid="ignore", over="ignore"):  # sums of boxes that are not finite
-        kept = _check_objects(found, content, rows, columns, sound)
-    _note(found, content, rows, columns, sound, kept, classes, min_size)
-    return Report(path, len(content.images), len(content.annotations), tuple(found.findings))
+    with np.errstate(invalid="ignore", over="ignore"):  # the sums of boxes that are not finite
+        kept, learned = _check_objects(found, content, rows, columns, sound)
+        if use.masks:
+            kept, learned = _check_masks(found, content, columns, _sizes_of(rows, columns), path, use, kept, learned)
+    used = _note(found, content, rows, columns, sound, kept, learned, use)
+    return Report(path, len(content.images), len(content.annotations), tuple(found.findings), used, order)
 
 
 class _Found:
-    """Collects findings; entries that an earlier breakage took are left out of later ones."""
+    """Collects findings; an entry that is in one broken kind is left out of later kinds."""
 
     def __init__(self) -> None:
         self.findings: list[Finding] = []
 
     def add(self, kind: Kind, mask: Bools, alive: Bools, words: Any) -> Bools:  # noqa: ANN401
-        """Adds the entries in a mask that are still alive; returns those alive afterwards."""
+        """Adds the entries of a mask that are alive, in no broken kind yet; returns which are alive afterwards."""
         chosen = mask & alive
         if chosen.any():
             self.findings.append(Finding(kind, np.flatnonzero(chosen), words))
@@ -78,7 +69,7 @@ class _Found:
 def _check_pictures(
     found: _Found, content: CocoFile, rows: Pictures, folder: Path | None, *, open_pictures: bool
 ) -> Bools:
-    """Adds broken pictures; returns which are sound [P]."""
+    """Adds broken pictures; returns the mask of sound pictures [P]."""
     images = content.images
 
     def name(row: int) -> str:
@@ -94,9 +85,18 @@ def _check_pictures(
     alive = found.add(Kind.DUPLICATE_PICTURE, rows.repeated, alive, name)
     if folder is None:
         return alive
-    there = np.zeros(len(images), bool)
     usable = np.flatnonzero(rows.usable)
-    there[usable] = are_there(folder, [images[row].file_name for row in usable.tolist()])
+    paths = [path_below(folder, images[row].file_name) for row in usable.tolist()]
+    elsewhere, there, again = np.zeros((3, len(images)), bool)
+    elsewhere[usable] = [path is None for path in paths]
+    seen: set[str] = set()
+    for row, path in zip(usable.tolist(), paths, strict=True):
+        same = os.path.normpath(path or "")  # a name can be written in several ways
+        again[row] = path is not None and same in seen
+        seen.add(same)
+    there[usable] = are_there(path or "" for path in paths)
+    alive = found.add(Kind.PICTURE_ELSEWHERE, elsewhere, alive, lambda row: f"{name(row)} is not below {folder}")
+    found.add(Kind.SAME_FILE, again, alive, name)
     alive = found.add(Kind.MISSING_PICTURE, ~there, alive, lambda row: f"{name(row)} is not in {folder}")
     if not open_pictures:
         return alive
@@ -117,10 +117,17 @@ def _check_pictures(
     return found.add(Kind.PICTURE_SIZE, other, alive, wrong.__getitem__)
 
 
-def _check_objects(found: _Found, content: CocoFile, rows: Pictures, columns: Objects, sound: Bools) -> Bools:
-    """Adds broken annotations; returns which are sound [N]."""
+def _sizes_of(rows: Pictures, columns: Objects) -> Floats:
+    """Returns the size of each annotation's picture, arbitrary where the file lacks that picture: [N, 2]."""
+    return rows.sizes_wh[columns.picture_rows] if len(rows.sizes_wh) else np.full((len(columns.usable), 2), np.nan)
+
+
+def _check_objects(
+    found: _Found, content: CocoFile, rows: Pictures, columns: Objects, sound: Bools
+) -> tuple[Bools, Bools]:
+    """Adds broken annotations; returns the masks of sound annotations and of those that are learned [N]."""
     records, xywh = content.annotations, columns.boxes_xywh
-    sizes = rows.sizes_wh[columns.picture_rows] if len(rows.sizes_wh) else np.full((len(records), 2), np.nan)
+    sizes = _sizes_of(rows, columns)
 
     def name(row: int) -> str:
         return f"annotation {records[row].id!r} (picture {records[row].image_id!r})"
@@ -158,7 +165,44 @@ def _check_objects(found: _Found, content: CocoFile, rows: Pictures, columns: Ob
     found.add(Kind.THIN, boxes.thin(xywh), alive, box)
     found.add(Kind.IGNORED, columns.ignored, alive, name)
     found.add(Kind.CROWD, columns.crowd & ~columns.ignored, alive, name)
-    return alive
+    return alive, alive & ~boxes.thin(xywh) & ~columns.ignored & ~columns.crowd
+
+
+def _check_masks(
+    found: _Found,
+    content: CocoFile,
+    columns: Objects,
+    sizes_wh: Floats,
+    path: Path,
+    use: Use,
+    kept: Bools,
+    learned: Bools,
+) -> tuple[Bools, Bools]:
+    """Adds annotations whose masks cannot be read or are ignored; returns the masks of `_check_objects` after it."""
+    records = content.annotations
+    states = segmentation_states(path, sizes_wh, polygons_alone=use.polygons_alone)
+    names = np.array([use.classes is None or category.name in use.classes for category in content.categories], bool)
+    # MMDetection leaves these out before it looks at masks.
+    looked_at = kept & ~boxes.thin(columns.boxes_xywh) & ~columns.ignored
+    looked_at[looked_at] = names[columns.category_rows[looked_at]]
+
+    def name(row: int) -> str:
+        return f"annotation {records[row].id!r} (picture {records[row].image_id!r})"
+
+    for state, kind in _MASK_KINDS.items():
+        chosen = looked_at & (states == state)
+        found.add(kind, chosen, kept, name)
+        learned = learned & ~chosen
+        if kind.broken:
+            kept = kept & ~chosen
+    return kept, learned
+
+
+_MASK_KINDS = {
+    Segmentation.ABSENT: Kind.NO_SEGMENTATION,
+    Segmentation.UNREADABLE: Kind.UNREADABLE_SEGMENTATION,
+    Segmentation.IGNORED: Kind.IGNORED_SEGMENTATION,
+}
 
 
 def _note(
@@ -168,12 +212,16 @@ def _note(
     columns: Objects,
     sound: Bools,
     kept: Bools,
-    classes: Sequence[str] | None,
-    min_size: int,
-) -> None:
-    """Adds what is legitimate and left out: classes that nobody asked for, pictures without objects, small ones."""
+    learned: Bools,
+    use: Use,
+) -> tuple[int, int]:
+    """Adds valid entries that training leaves out: classes not requested, pictures without objects, small pictures.
+
+    Returns:
+        The numbers of pictures and objects that are learned from.
+    """
     names = [category.name for category in content.categories]
-    wanted = np.array([classes is None or name in classes for name in names], bool)
+    wanted = np.array([use.classes is None or name in use.classes for name in names], bool)
     of_class = kept.copy()
     of_class[kept] = wanted[columns.category_rows[kept]]
     records, images = content.annotations, content.images
@@ -193,5 +241,12 @@ def _note(
 
     found.add(Kind.EMPTY_PICTURE, ~full, sound, name)
     small = np.zeros(len(images), bool)
-    small[rows.usable] = rows.sizes_wh[rows.usable].min(axis=1) < min_size
+    small[rows.usable] = rows.sizes_wh[rows.usable].min(axis=1) < use.min_size
     found.add(Kind.SMALL_PICTURE, small, sound, name)
+    present = np.zeros(len(names), bool)
+    present[columns.category_rows[of_class]] = True
+    found.add(Kind.EMPTY_CATEGORY, ~present, wanted, lambda row: repr(names[row]))
+    used = sound & ~small & (full | (not use.drops_empty))
+    in_used = learned & of_class
+    in_used[in_used] = used[columns.picture_rows[in_used]]
+    return int(used.sum()), int(in_used.sum())

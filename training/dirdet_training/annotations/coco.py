@@ -1,19 +1,20 @@
-"""COCO to COCO: fills in what can be known, keeps everything else."""
+"""Converts COCO to COCO: fills in missing fields that can be derived, and keeps all others."""
 
 from pathlib import Path
 from typing import Any
 
+from dirdet.errors import counted
 from dirdet_training.annotations.records import read_coco, read_whole
 
 
 def completed(path: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """A COCO file's content with the fields that training and measuring need, and words for what was filled in.
+    """Returns a COCO file's content with the fields that training and measuring need, and texts on the filled fields.
 
-    A missing `iscrowd` is 0, a missing `area` the box's, and the annotation 0 gets the next free id, because
-    pycocotools takes 0 for "not found".
+    A missing `iscrowd` is set to 0, a missing `area` to the box's area. The annotation with id 0 gets the next free id,
+    because pycocotools takes 0 for "not found".
 
     Raises:
-        AnnotationError: the file is no COCO JSON.
+        AnnotationError: the file is not COCO JSON.
     """
     records = read_coco(path).annotations
     content = read_whole(path)
@@ -29,7 +30,7 @@ def completed(path: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
         if type(record.id) is int and record.id == 0:
             entry["id"], free = free, free + 1
             counts["id"] += 1
-    filled = (f"{number:,} annotations got their {key}" for key, number in counts.items() if number)
+    filled = (f"{key} added to {counted(number, 'annotation')}" for key, number in counts.items() if number)
     return content, tuple(filled)
 
 

@@ -1,4 +1,4 @@
-"""A file's records as arrays: one row to a record, with a mask of those that have what they need."""
+"""A file's records as arrays: one row for each record, with a mask of the records that have all needed fields."""
 
 import dataclasses
 from collections.abc import Hashable, Sequence
@@ -19,10 +19,10 @@ class Pictures:
     """P pictures.
 
     Attributes:
-        usable: has a file name, an id, and a size of whole pixels: [P].
-        repeated: has the id of an earlier one: [P].
-        sizes_wh: pixels, nan where not usable: [P, 2].
-        row_of: each id's first row.
+        usable: whether the record has a file name, an id, and a size of whole pixels: [P].
+        repeated: whether an earlier record has the same id: [P].
+        sizes_wh: pixels, nan if not usable: [P, 2].
+        row_of: the first row of each id.
     """
 
     usable: Bools
@@ -36,13 +36,13 @@ class Objects:
     """N annotations.
 
     Attributes:
-        usable: has everything, of the right type: [N].
-        repeated: has the id of an earlier one: [N].
-        boxes_xywh: pixels, nan where not usable: [N, 4].
-        areas: square pixels, nan where not usable: [N].
-        picture_rows: rows of their pictures, -1 where the file has none: [N].
-        category_rows: rows of their categories, -1 where the file has none: [N].
-        crowd, ignored: marks: [N].
+        usable: whether the record has all needed fields with the right types: [N].
+        repeated: whether an earlier record has the same id: [N].
+        boxes_xywh: pixels, nan if not usable: [N, 4].
+        areas: square pixels, nan if not usable: [N].
+        picture_rows: rows of their pictures, -1 if the file has no such picture: [N].
+        category_rows: rows of their categories, -1 if the file has no such category: [N].
+        crowd, ignored: whether the annotation is marked so: [N].
     """
 
     usable: Bools
@@ -56,7 +56,7 @@ class Objects:
 
 
 def picture_columns(pictures: Sequence[PictureRecord]) -> Pictures:
-    """The columns of a file's pictures."""
+    """Makes the columns of a file's pictures."""
     usable = np.array([_is_picture(picture) for picture in pictures], bool)
     sizes = [
         (picture.width, picture.height) if good else (np.nan, np.nan)
@@ -70,7 +70,7 @@ def picture_columns(pictures: Sequence[PictureRecord]) -> Pictures:
 
 
 def object_columns(content: CocoFile, pictures: Pictures) -> Objects:
-    """The columns of a file's annotations."""
+    """Makes the columns of a file's annotations."""
     records = content.annotations
     usable = np.array([_is_object(record) for record in records], bool)
     flags = usable.tolist()
@@ -106,7 +106,7 @@ def object_columns(content: CocoFile, pictures: Pictures) -> Objects:
 
 
 def _floats(values: Sequence[Any]) -> Floats:
-    """An array of numbers; whole numbers beyond a float's range become infinite."""
+    """Makes an array of numbers; integers beyond a float's range become infinite."""
     try:
         return np.array(values, np.float64)
     except OverflowError:
@@ -137,7 +137,7 @@ def _is_picture(picture: PictureRecord) -> bool:
 
 
 def _is_object(record: ObjectRecord) -> bool:
-    """COCO's own tools fail, or leave the object out, where one of these is absent."""
+    """Checks the fields without which COCO's own tools fail or leave the object out."""
     box = record.bbox
     return (
         type(record.id) is int

@@ -4,8 +4,8 @@ from dirdet.errors import DirdetError
 
 
 class AnnotationError(DirdetError):
-    """Annotations that cannot be read or that are broken."""
+    """The annotations cannot be read or are broken."""
 
 
 class ClassesError(AnnotationError):
-    """Annotations whose classes are not those that were asked for."""
+    """The annotations' classes differ from the requested classes."""

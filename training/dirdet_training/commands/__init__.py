@@ -1,1 +1,1 @@
-"""Subcommands of `dirdet`: one module each, whose first line is its help."""
+"""Subcommands of `dirdet`, one module each; the first line of its docstring is its help."""

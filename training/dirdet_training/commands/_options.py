@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
@@ -12,10 +13,24 @@ trust_checkpoint = click.option(
     help="Allow a checkpoint to hold pickled objects, which can run any code when it is read.",
 )
 
+ema = click.option(
+    "--ema/--no-ema",
+    "averaged",
+    default=True,
+    show_default=True,
+    help="Use the averaged weights of a checkpoint whose training averaged them, or those of its last step.",
+)
+
 skip_broken = click.option(
     "--skip-broken",
     is_flag=True,
     help="Leave broken annotations out, listed in the work directory, instead of refusing the file.",
+)
+
+classes_from = click.option(
+    "--classes-from",
+    type=click.Path(path_type=Path),
+    help="The classes of this COCO JSON, or of a text file with one to a line [the config's].",
 )
 
 

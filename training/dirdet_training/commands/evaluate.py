@@ -1,4 +1,4 @@
-"""Measure a checkpoint: AP under each NMS, and how well its confidences tell the true IoU."""
+"""Measure a checkpoint: AP under each NMS, and how well its confidences predict the true IoU."""
 
 import contextlib
 import json
@@ -9,42 +9,62 @@ from typing import Any
 
 import click
 
-from dirdet_training.commands._options import cfg_options, skip_broken, trust_checkpoint
+from dirdet_training.annotations.classes import class_names
+from dirdet_training.commands._options import cfg_options, classes_from, ema, skip_broken, trust_checkpoint
 from dirdet_training.mm.configs import read_config
-from dirdet_training.mm.running import evaluate, point_at_data
-from dirdet_training.suppression import SUPPRESSIONS
+from dirdet_training.mm.data import only_dataset
+from dirdet_training.mm.overrides import override
+from dirdet_training.mm.own_data import point_at_data, set_classes, set_pictures
+from dirdet_training.mm.runner import evaluate
+from dirdet_training.rivals import SUPPRESSIONS
 
-# What is measured unless told: the plain detector, DIR and the ceiling.
+# The default: the plain detector, DIR and the ceiling.
 DEFAULT_RANKS = ("score", "dir", "oracle")
 
 
 @click.command()
 @click.argument("config")
 @click.argument("checkpoint", type=click.Path(path_type=Path))
-@click.option("--data", type=click.Path(path_type=Path), help="Where the data set is [the config's data_root].")
+@click.option("--data", type=click.Path(path_type=Path), help="Folder of the data set [the config's data_root].")
+@click.option("--pictures", help="Folder of the pictures, below the data set's folder [the config's].")
 @click.option("--ann", multiple=True, help="COCO JSON below the data set's folder [the config's]; repeatable.")
+@classes_from
 @click.option(
-    "--rank", "ranks", multiple=True, type=click.Choice(list(SUPPRESSIONS)), help="Repeatable [score, dir, oracle]."
+    "--rank",
+    "ranks",
+    multiple=True,
+    type=click.Choice(list(SUPPRESSIONS)),
+    help="What NMS ranks by; repeatable [score, dir, oracle].",
 )
 @click.option(
     "--candidates", type=click.Path(path_type=Path),
     help="Write all candidates before NMS to this file, for `dirdet quality` and `dirdet calibrate`.",
 )  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
-@click.option("--work-dir", type=click.Path(path_type=Path), default=Path("work_dirs/evaluate"), show_default=True)
+@click.option(
+    "--work-dir",
+    type=click.Path(path_type=Path),
+    default=Path("work_dirs/evaluate"),
+    show_default=True,
+    help="For logs.",
+)
 @skip_broken
+@ema
 @trust_checkpoint
 @cfg_options
 def command(
     config: str,
     checkpoint: Path,
     data: Path | None,
+    pictures: str | None,
     ann: tuple[str, ...],
+    classes_from: Path | None,
     ranks: tuple[str, ...],
     candidates: Path | None,
     as_json: bool,
     work_dir: Path,
     skip_broken: bool,
+    averaged: bool,
     trust_checkpoint: bool,
     cfg_options: dict[str, Any],
 ) -> None:
@@ -52,19 +72,23 @@ def command(
     cfg = read_config(config)
     if data is not None:
         point_at_data(cfg, data)
-    cfg.merge_from_dict(cfg_options)
+    set_pictures(cfg, pictures)
+    if classes_from is not None:
+        set_classes(cfg, class_names(classes_from))
+    override(cfg, cfg_options)
     cfg.work_dir = str(work_dir)
     has_dir = "dir_head" in cfg.model.roi_head
     chosen = list(ranks) or [name for name in DEFAULT_RANKS if has_dir or name != "dir"]
     if "dir" in chosen and not has_dir:
         raise click.BadParameter(f"{config} has no DIR head, so rank 'dir' does not apply", param_hint="--rank")
-    root = Path(cfg.test_dataloader.dataset.get("data_root", "") or "")
-    files = ann or (cfg.test_dataloader.dataset.ann_file,)
+    dataset = only_dataset(cfg, "test")
+    root = Path(dataset.get("data_root") or "")
+    files = ann or (dataset.ann_file,)
     if candidates is not None and len(files) > 1:
-        raise click.BadParameter(f"holds one file's pictures, --ann names {len(files)}", param_hint="--candidates")
+        raise click.BadParameter(f"needs exactly one --ann, found {len(files)}", param_hint="--candidates")
     if candidates is not None and not candidates.parent.is_dir():
         raise click.BadParameter(f"there is no folder {candidates.parent}", param_hint="--candidates")
-    # MMEngine and pycocotools talk on standard output, which belongs to the figures.
+    # MMEngine and pycocotools print to standard output, which belongs to the table.
     with contextlib.redirect_stdout(sys.stderr):
         measured = {
             name: evaluate(
@@ -73,6 +97,7 @@ def command(
                 ann_file=root / name,
                 ranks=chosen,
                 trust_checkpoint=trust_checkpoint,
+                averaged=averaged,
                 skip_broken=skip_broken,
                 candidates_out=candidates,
             )
@@ -82,18 +107,22 @@ def command(
 
 
 def without_nan(measured: dict[str, dict[str, float]]) -> dict[str, dict[str, float | None]]:
-    """What could not be measured becomes null: JSON has no NaN."""
+    """Replaces NaN by None, since JSON has no NaN."""
     return {
         name: {key: None if math.isnan(value) else value for key, value in figures.items()}
         for name, figures in measured.items()
     }
 
 
+FITS = (
+    "mean", "lowest", "pearson", "pearson_fitting", "kendall", "kendall_fitting", "regret", "regret_fitting",
+    "auroc_fitting",
+)  # fmt: skip
 COLUMNS = ("AP", "AP50", "AP75", "AP90", "AP_agnostic", "AP_small", "AP_medium", "AP_large")
 
 
 def table(measured: dict[str, dict[str, float]], ranks: list[str]) -> str:
-    """Markdown: a row for each file and rank, and the correlations below."""
+    """A Markdown table with a row for each file and rank, and a table of correlations."""
     lines = ["| pictures | ranked by | " + " | ".join(COLUMNS) + " |", "|---" * (len(COLUMNS) + 2) + "|"]
     for name, figures in measured.items():
         for rank in ranks:
@@ -103,4 +132,10 @@ def table(measured: dict[str, dict[str, float]], ranks: list[str]) -> str:
     for name, figures in measured.items():
         score, iou, boxes = (figures[f"pearson/{key}"] for key in ("score", "iou", "boxes"))
         lines.append(f"| {name} | {score:.3f} | {iou:.3f} | {boxes:.0f} |")
+    lines += ["", "| pictures, each box once | predicted | " + " | ".join(FITS) + " |", "|---" * (len(FITS) + 2) + "|"]
+    for name, figures in measured.items():
+        for said in ("score", "iou"):
+            if f"distinct/{said}/mean" in figures:
+                cells = (f"{figures[f'distinct/{said}/{column}']:.3f}" for column in FITS)
+                lines.append(f"| {name} | {said} | " + " | ".join(cells) + " |")
     return "\n".join(lines)

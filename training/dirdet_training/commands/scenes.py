@@ -1,4 +1,4 @@
-"""Composes the scenes data set from cut-outs and photographs that Debian packages install."""
+"""Compose the scenes data set from cut-outs and photographs that Debian packages install."""
 
 import sys
 from pathlib import Path
@@ -16,8 +16,8 @@ _FOLDER = click.Path(path_type=Path)
 
 
 @click.command("scenes")
-@click.option("--out", type=_FOLDER, required=True, help="The folder to make; absent or empty.")
-@click.option("--seed", type=_COUNT, default=Plan.seed, show_default=True)
+@click.option("--out", type=_FOLDER, required=True, help="Folder of the data set; it must be empty or not exist.")
+@click.option("--seed", type=_COUNT, default=Plan.seed, show_default=True, help="Random seed.")
 @click.option("--train", type=_COUNT, default=Plan.train, show_default=True, help="Scenes of each difficulty.")
 @click.option("--val", type=_COUNT, default=Plan.val, show_default=True, help="Scenes of each difficulty.")
 @click.option("--test", type=_COUNT, default=Plan.test, show_default=True, help="Scenes of each difficulty.")
@@ -35,7 +35,7 @@ _FOLDER = click.Path(path_type=Path)
     type=click.IntRange(min=1),
     default=2,
     show_default=True,
-    help="At work at once; the result does not depend on it.",
+    help="Number of processes; it does not change the result.",
 )
 def command(
     out: Path,
@@ -47,19 +47,19 @@ def command(
     backgrounds: tuple[Path, ...],
     processes: int,
 ) -> None:
-    """Composes the scenes data set: COCO-format pictures of twelve kinds of cut-outs, easy and hard.
+    """Compose the scenes data set: COCO-format pictures of twelve kinds of cut-outs, easy and hard.
 
     The same seed gives the same bytes. Needs the Debian packages tuxpaint-stamps-default, plasma-workspace-wallpapers
     and mate-backgrounds.
     """
     plan = Plan(seed=seed, train=train, val=val, test=test)
     total = len(plan.jobs())
-    click.echo(f"{out}: {total} scenes; cut-outs and photographs are read first", err=True)
+    click.echo(f"{out}: {total} scenes; reading cut-outs and photographs first", err=True)
     with click.progressbar(length=total, label="scenes", show_pos=True, file=sys.stderr) as progress:
 
         def advance() -> None:
             progress.update(1)
-            if not sys.stderr.isatty() and progress.pos % max(total // 20, 1) == 0:  # where there is no bar
+            if not sys.stderr.isatty() and progress.pos % max(total // 20, 1) == 0:  # no bar is shown
                 click.echo(f"{progress.pos} of {total} scenes", err=True)
 
         built = build_scenes(

@@ -10,10 +10,10 @@ import click
 from dirdet.errors import ParameterError
 from dirdet_training.commands._options import skip_broken, trust_checkpoint
 from dirdet_training.mm.checkpoints import read_checkpoint
-from dirdet_training.study.conduct import STAGES, Study
 from dirdet_training.study.estimate import shown
 from dirdet_training.study.plan import Plan, use_checkpoints
 from dirdet_training.study.presets import PRESETS, narrowed
+from dirdet_training.study.stages import STAGES, Study
 
 T = TypeVar("T")
 
@@ -27,29 +27,39 @@ def _pairs(option: str, texts: tuple[str, ...]) -> list[tuple[str, str]]:
 
 
 @click.command()
-@click.option("--preset", type=click.Choice(list(PRESETS)), default="scenes-cpu", show_default=True)
-@click.option("--work-dir", type=click.Path(path_type=Path), default=Path("work_dirs/study"), show_default=True)
-@click.option("--data", type=click.Path(path_type=Path), help="Where the data set is [the configs' data_root].")
+@click.option(
+    "--preset", type=click.Choice(list(PRESETS)), default="scenes-cpu", show_default=True, help="What is studied."
+)
+@click.option(
+    "--work-dir",
+    type=click.Path(path_type=Path),
+    default=Path("work_dirs/study"),
+    show_default=True,
+    help="For checkpoints, measurements and the report.",
+)
+@click.option("--data", type=click.Path(path_type=Path), help="Folder of the data set [the configs' data_root].")
 @click.option("--tune-ann", help="COCO JSON to choose settings on, below the data set's folder [the preset's].")
 @click.option("--ann", help="COCO JSON to report, below the data set's folder [the preset's].")
 @click.option(
     "--detector", "detectors", multiple=True, metavar="ROLE[=CONFIG]",
-    help="Study only this detector of the preset, with another config where one is named; repeatable.",
+    help="Study only this detector of the preset, by another config if one is named; repeatable.",
 )  # fmt: skip
 @click.option(
-    "--seeds", type=click.IntRange(min=1), help="Trainings of each detector, of seeds 0, 1, ... [the preset's]."
+    "--seeds",
+    type=click.IntRange(min=1),
+    help="Number of trainings of each detector, with seeds 0, 1, ... [the preset's].",
 )
 @click.option(
     "--use", "uses", multiple=True, metavar="CONFIG=CHECKPOINT",
-    help="Use a checkpoint trained elsewhere instead of training that detector; repeatable, remembered.",
+    help="Use a checkpoint trained elsewhere in place of training; repeatable, kept in the work directory.",
 )  # fmt: skip
 @click.option(
     "--start", type=click.Path(path_type=Path),
-    help="Weights to begin with, of a detector trained before; others begin with what the study trained.",
+    help="Checkpoint of a trained detector from which the first training begins.",
 )  # fmt: skip
 @click.option("--only", "only", multiple=True, type=click.Choice(STAGES), help="Only this stage; repeatable.")
-@click.option("--outlines", is_flag=True, help="Draw Figure 5 on white instead of the data set's pictures.")
-@click.option("--dry-run", is_flag=True, help="Say how long it will take here, and stop.")
+@click.option("--outlines", is_flag=True, help="Draw Figure 5 on a white background instead of the pictures.")
+@click.option("--dry-run", is_flag=True, help="Estimate how long it takes on this machine, and stop.")
 @skip_broken
 @trust_checkpoint
 def command(
@@ -70,8 +80,8 @@ def command(
 ) -> None:
     """Regenerate the paper's Tables 1-6 and Figures 2, 4 and 5.
 
-    Whatever is done already is left out, so a study that was stopped goes on with the same command. It writes
-    study.md, study.json and figure_*.svg into the work directory; figure_5_*.png show the data set's own pictures.
+    A study that was stopped continues with the same command: finished steps are skipped. It writes study.md,
+    study.json and figure_*.svg into the work directory; figure_5_*.png show pictures of the data set.
     """
     chosen = PRESETS[preset]
     if detectors:
@@ -113,13 +123,12 @@ def _conduct(study: Study, stages: Sequence[str], *, outlines: bool) -> None:
 
 
 def _progress(items: Sequence[T], label: str) -> Iterator[T]:
-    """The items with a progress bar on standard error."""
+    """Yields the items and shows a progress bar on standard error."""
     with click.progressbar(items, label=label, file=sys.stderr, show_pos=True) as bar:
         yield from bar
 
 
 def _data_root(plan: Plan) -> Path:
-    """The data set's folder."""
     detector = next(iter(plan.preset.detectors.values()))
     cfg = plan.config(detector)
     return Path(cfg.test_dataloader.dataset.get("data_root") or cfg.get("data_root", ""))

@@ -1,15 +1,8 @@
 # HTC with its semantic branch (COCO's stuff maps), with DIR.
-_base_ = ["mmdet::htc/htc_r50_fpn_1x_coco.py"]
-custom_imports = dict(imports=["dirdet_training.mm"], allow_failed_imports=False)
+_base_ = ["mmdet::htc/htc_r50_fpn_1x_coco.py", "_paper.py"]
 
 model = dict(
-    roi_head=dict(
-        type="DIRHybridTaskCascadeRoIHead",
-        dir_head=dict(type="DIRHead", in_channels=256, roi_size=7, fc_channels=1024),
-    ),
-    test_cfg=dict(rcnn=dict(max_candidates=300, iou_weight=0.5)),
+    roi_head=dict(type="DIRHybridTaskCascadeRoIHead", dir_head=_base_.paper_dir_head),
+    test_cfg=_base_.paper_test_cfg,
 )
-param_scheduler = [
-    dict(type="LinearLR", start_factor=0.33, by_epoch=False, begin=0, end=500),
-    dict(type="MultiStepLR", begin=0, end=12, by_epoch=True, milestones=[8, 11], gamma=0.1),
-]
+param_scheduler = _base_.paper_schedule

@@ -3,11 +3,15 @@
 import contextlib
 import importlib
 import io
+import os
 import warnings
 
+from dirdet.pictures.reading import DEFAULT_LIMITS
 from dirdet_training.mm import ops
-from dirdet_training.yapf_cache import load_yapf
+from dirdet_training.mm.yapf_cache import load_yapf
 
+# Before OpenCV is imported, which reads the pictures of MMDetection's pipelines: its own limit is a gigapixel.
+os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(DEFAULT_LIMITS.max_pixels))
 ops.install()
 load_yapf()
 
@@ -23,11 +27,13 @@ from dirdet_training.mm import (  # noqa: E402
     backbone,
     cached_training,
     candidates_file,
+    loading,
     metric,
     retrofit,
     roi_heads,
     semantic,
     study_metric,
+    tiles,
     tsd_head,
 )
 
@@ -35,11 +41,13 @@ __all__ = [
     "backbone",
     "cached_training",
     "candidates_file",
+    "loading",
     "metric",
     "ops",
     "retrofit",
     "roi_heads",
     "semantic",
     "study_metric",
+    "tiles",
     "tsd_head",
 ]

@@ -1,4 +1,4 @@
-"""RoIAlign whose bins can be moved, and which tells how a move changes what they see."""
+"""RoIAlign whose bins can be moved, with gradients of the moves."""
 
 import torch
 from torch import Tensor
@@ -10,22 +10,22 @@ def pool_moved_bins(
 ) -> Tensor:
     """Averages bilinear samples of one picture's feature map over moved bins (deformable RoI pooling).
 
-    RoIAlign (aligned) where no bin moves and all samples lie within the map; torchvision's operator would
-    give no gradient of the boxes. Samples beyond the map's edge take its border's value.
+    The result equals RoIAlign (aligned) where no bin moves and all samples lie within the map. torchvision's operator
+    gives no gradient of the boxes. Samples beyond the map's edge take the value at its border.
 
     Args:
         features: [C, H, W].
         boxes_xyxy: [N, 4], pixels of the canvas.
         moves_xy: [N, output_size, output_size, 2] or, for whole boxes, [N, 1, 1, 2]: pixels of the canvas.
-        stride: of the features, pixels of the canvas.
+        stride: the features' stride, pixels of the canvas.
         output_size: side of the pooled square.
-        samples: per side of a bin.
+        samples: samples per side of a bin.
 
     Returns:
         [N, C, output_size, output_size], with gradients in features, boxes and moves.
     """
     count, side = len(boxes_xyxy), output_size * samples
-    # Middles of a regular grid over the box, in [0, 1].
+    # The cell centres of a regular grid over the box, in [0, 1].
     steps = (torch.arange(side, device=features.device, dtype=features.dtype) + 0.5) / side  # [S]
     sizes_wh = boxes_xyxy[:, 2:] - boxes_xyxy[:, :2]  # [N, 2]
     xs = boxes_xyxy[:, :1] + sizes_wh[:, :1] * steps  # [N, S]

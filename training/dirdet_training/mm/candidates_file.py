@@ -1,4 +1,4 @@
-"""An MMEngine metric that measures nothing: it writes every candidate, and whether NMS keeps it, to a file."""
+"""An MMEngine metric that writes every candidate, and whether NMS keeps it, to a file; it computes no measure."""
 
 import json
 from pathlib import Path
@@ -10,9 +10,9 @@ from faster_coco_eval import COCO
 from mmdet.registry import METRICS
 from mmengine.evaluator import BaseMetric
 
-from dirdet_training.nms import confidence, ranked_nms
+from dirdet_training.nms import Selection, confidence, ranked_nms
 
-# Enough to tell any two apart that an NMS would.
+# Enough digits to keep apart any two values that an NMS distinguishes.
 DECIMALS = 6
 
 
@@ -20,8 +20,8 @@ DECIMALS = 6
 class CandidatesFile(BaseMetric):
     """COCO results with extra keys, as `dirdet quality` and `dirdet calibrate` read them.
 
-    An entry has image_id, category_id, bbox (x, y, width, height, pixels), score, confidence, kept and, from a
-    detector with DIR, purity, integrity and iou. As for RankingMetric the detector must suppress nothing itself.
+    An entry has image_id, category_id, bbox (x, y, width, height, pixels), score, confidence, kept and, from a detector
+    with DIR, purity, integrity and iou. As for RankingMetric, the detector must suppress nothing itself.
     """
 
     default_prefix = "candidates"
@@ -31,31 +31,32 @@ class CandidatesFile(BaseMetric):
         *,
         ann_file: str,
         out: str,
-        iou_weight: float,
+        selection: dict[str, Any],
         nms_iou_threshold: float,
         max_detections: int,
         collect_device: str = "cpu",
     ) -> None:
-        """Reads which category each class is.
+        """Reads the category of each class from the annotation file.
 
         Args:
             ann_file: COCO JSON.
             out: the file to write.
-            iou_weight: w of the confidence that leads NMS.
-            nms_iou_threshold: of that NMS.
-            max_detections: kept a picture.
+            selection: the settings of the ranked NMS (Selection). A kept entry has the candidate's own box, also if
+                boxes vote.
+            nms_iou_threshold: the IoU threshold of that NMS.
+            max_detections: the most detections kept in a picture.
             collect_device: where MMEngine gathers results of several processes.
         """
         super().__init__(collect_device=collect_device)
         self.out = Path(out)
-        self.iou_weight = iou_weight
+        self.selection = Selection.of(selection)
         self.nms_iou_threshold = nms_iou_threshold
         self.max_detections = max_detections
         coco = COCO(ann_file)
         self._category_of_name = {item["name"]: item["id"] for item in coco.loadCats(coco.getCatIds())}
 
     def process(self, data_batch: Any, data_samples: list[dict[str, Any]]) -> None:  # noqa: ANN401, ARG002
-        """Keeps the entries of each picture."""
+        """Adds the entries of each picture to the results."""
         names = (self.dataset_meta or {})["classes"]
         for sample in data_samples:
             found = sample["pred_instances"]
@@ -76,21 +77,27 @@ class CandidatesFile(BaseMetric):
             )
 
     def _columns(self, found: dict[str, torch.Tensor]) -> dict[str, list[float] | list[bool]]:
-        """Everything but the box and its class, [N] each."""
+        """Makes the columns of the entries except box and class, [N] each."""
         scores = found.get("class_scores", found["scores"]).cpu()
         ious = found["ious"].cpu() if "ious" in found else None
-        rank = scores if ious is None else confidence(scores, ious, self.iou_weight)
-        kept = ranked_nms(found["bboxes"].cpu(), rank, found["labels"].cpu(), iou_threshold=self.nms_iou_threshold)[
-            : self.max_detections
-        ]
-        told = {"score": scores, "confidence": rank}
+        boxes, class_ids = found["bboxes"].cpu(), found["labels"].cpu()
+        if ious is None:
+            reported = scores
+            kept = ranked_nms(boxes, scores, class_ids, iou_threshold=self.nms_iou_threshold)
+        else:
+            reported = confidence(scores, ious, self.selection.iou_weight)
+            selected = self.selection(boxes, scores, ious, class_ids, iou_threshold=self.nms_iou_threshold)
+            kept = selected.indices
+            reported[kept] = selected.confidences
+        kept = kept[: self.max_detections]
+        told = {"score": scores, "confidence": reported}
         if ious is not None:
             told |= {"purity": found["purity"], "integrity": found["integrity"], "iou": ious}
         is_kept = np.isin(np.arange(len(scores)), kept.numpy())
         return {name: _rounded(values) for name, values in told.items()} | {"kept": is_kept.tolist()}
 
     def compute_metrics(self, results: list[list[dict[str, Any]]]) -> dict[str, float]:
-        """Writes the file, in the order of the pictures; tells how many candidates it holds."""
+        """Writes the file in the order of the pictures and returns the number of candidates in it."""
         entries = [entry for picture in results for entry in picture]
         self.out.write_text(json.dumps(entries), encoding="utf-8")
         return {"number": float(len(entries))}

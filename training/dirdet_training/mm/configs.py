@@ -1,4 +1,4 @@
-"""Reading MMDetection configs by path or by the name of one that dirdet ships."""
+"""Reads MMDetection configs by path, or by the name of a config that dirdet ships."""
 
 import copy
 from importlib import resources
@@ -11,26 +11,30 @@ from mmengine.config import Config
 
 import dirdet_training.mm  # noqa: F401  # pyright: ignore[reportUnusedImport] - registers the plug-in
 from dirdet.errors import DirdetError
+from dirdet_training.mm.zoo import config_folder, zoo_name
 
 
 class ConfigError(DirdetError):
-    """A config that is missing or that MMEngine cannot read."""
+    """The config is missing, or MMEngine cannot read it."""
 
 
 def shipped_configs() -> dict[str, Path]:
-    """The configs in this package, by name without .py; files whose name begins with _ are their parts."""
+    """Lists the configs in this package by name without .py; files whose names begin with _ are parts of configs."""
     folder = Path(str(resources.files("dirdet_training"))) / "configs"
     return {path.stem: path for path in sorted(folder.glob("[!_]*.py"))}
 
 
 def read_config(config: str | Path) -> Config:
-    """The config at a path, or the shipped one of that name.
+    """Reads the config at a path, the shipped config of that name, or MMDetection's own as `mmdet::FOLDER/NAME`.
 
     Raises:
-        ConfigError: there is no such file and no such name, or MMEngine cannot read it.
+        ConfigError: there is no such file or shipped config, or MMEngine cannot read it.
     """
     shipped = shipped_configs()
-    path = shipped.get(str(config), Path(config))
+    own = zoo_name(str(config))
+    if own is not None and not (config_folder() / f"{own}.py").is_file():
+        raise ConfigError(f"MMDetection has no config {own!r}; `dirdet supported` lists those of two-stage detectors")
+    path = shipped.get(str(config), Path(config)) if own is None else config_folder() / f"{own}.py"
     if not path.is_file():
         raise ConfigError(f"config {config}: no such file; shipped configs are {', '.join(shipped)}")
     try:
@@ -38,8 +42,10 @@ def read_config(config: str | Path) -> Config:
     except ModuleNotFoundError as exc:
         raise ConfigError(f"config {path} imports '{exc.name}' (custom_imports), which is not installed") from exc
     except ImportError as exc:
-        raise ConfigError(f"config {path}: its custom_imports failed: {exc}") from exc
-    except Exception as exc:  # MMEngine executes the file: anything may come.
+        # MMEngine adds sys.path, a line for each entry.
+        reason = str(exc).partition(", the current sys.path")[0]
+        raise ConfigError(f"config {path}: its custom_imports failed: {reason}") from exc
+    except Exception as exc:  # MMEngine executes the file, which may raise any exception.
         raise ConfigError(f"config {path} cannot be read: {type(exc).__name__}: {exc}") from exc
     if "model" not in cfg:
         raise ConfigError(f"config {path} has no 'model'")
@@ -47,11 +53,27 @@ def read_config(config: str | Path) -> Config:
 
 
 def build_model(cfg: Config) -> torch.nn.Module:
-    """The config's detector with random weights: none are fetched, since a checkpoint follows."""
+    """Builds the config's detector with random weights: nothing is downloaded, since a checkpoint is loaded later."""
     register_all_modules(init_default_scope=True)
     model = copy.deepcopy(cfg.model)
     drop_pretrained(model)
+    keep_norms_local(model)
     return MODELS.build(model)
+
+
+def keep_norms_local(node: object) -> None:
+    """Replaces batch norms over processes by BN below a config node, in place; in one process they are the same.
+
+    mmcv's cannot be built without a process group, and torch's does not train on the CPU.
+    """
+    if isinstance(node, dict):
+        if node.get("type") in ("SyncBN", "MMSyncBN"):
+            node["type"] = "BN"
+        for value in node.values():
+            keep_norms_local(value)
+    elif isinstance(node, list | tuple):
+        for value in node:
+            keep_norms_local(value)
 
 
 def drop_pretrained(node: object) -> None:

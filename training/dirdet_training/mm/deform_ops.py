@@ -1,4 +1,4 @@
-"""mmcv's deformable convolutions, plain (v1) and modulated (v2), on torchvision's operator."""
+"""Implements mmcv's deformable convolutions, plain (v1) and modulated (v2), by torchvision's operator."""
 
 import torch
 from torch import Tensor
@@ -8,7 +8,7 @@ _backward = torch.ops.torchvision._deform_conv2d_backward
 
 
 def _v1_geometry(sizes: dict[str, int]) -> tuple[int, ...]:
-    """Stride, padding, dilation (height before width), groups and offset groups, as torchvision orders them."""
+    """Returns stride, padding, dilation (height before width), groups and offset groups in torchvision's order."""
     names = ("dH", "dW", "padH", "padW", "dilationH", "dilationW", "group", "deformable_group")
     return tuple(sizes[name] for name in names)
 
@@ -19,12 +19,12 @@ def _v2_geometry(sizes: dict[str, int]) -> tuple[int, ...]:
 
 
 def _no_bias(weight: Tensor) -> Tensor:
-    """What torchvision wants in a bias's place, [channels]."""
+    """Makes the placeholder that torchvision expects instead of a bias, [channels]."""
     return weight.new_zeros(len(weight))
 
 
 def _no_mask(features: Tensor) -> Tensor:
-    """What torchvision wants in a mask's place, [B, 1]."""
+    """Makes the placeholder that torchvision expects instead of a mask, [B, 1]."""
     return features.new_zeros(len(features), 1)
 
 
@@ -80,7 +80,7 @@ def modulated_deform_conv_forward(
     with_bias: bool,
     **sizes: int,
 ) -> None:
-    """Fills output [B, C', H', W'], each sample weighed by the mask [B, groups * kh * kw, H', W']."""
+    """Fills output [B, C', H', W']; the mask [B, groups * kh * kw, H', W'] weighs each sample."""
     bias = bias if with_bias else _no_bias(weight)
     output.copy_(_forward(features, weight, offset, mask, bias, *_v2_geometry(sizes), True))
 

@@ -1,40 +1,42 @@
-"""DIR for any of MMDetection's two-stage RoI heads: what judges learn from, what they judge, and the ranked NMS."""
+"""Adds DIR to MMDetection's two-stage RoI heads: training the judges, judging candidates, and the ranked NMS."""
 
-# The mixin calls what the head beside it brings, and torch's modules type their parts as Tensor | Module.
+# The mixin calls methods of the head it is combined with, and torch types a module's parts as Tensor | Module.
 # pyright: reportAttributeAccessIssue=false, reportCallIssue=false
 
 from itertools import accumulate
 from typing import Any, NamedTuple
 
 import torch
-from mmdet.structures.bbox import bbox2roi, scale_boxes
+from mmdet.structures.bbox import bbox2roi, get_box_tensor, scale_boxes
 from mmengine.config import ConfigDict
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
-from dirdet_training.combination import localization_confidence
+from dirdet_training.mm.examples import Examples, Refined, candidates_of, positives_of
+from dirdet_training.mm.head_samples import LearningError, LearnsFrom, Seen
 from dirdet_training.mm.judges import SEEN, SIGHTS, Sight, build_judges, judge_losses, kind_of
-from dirdet_training.mm.positives import Positives, positives_of
-from dirdet_training.nms import confidence, ranked_nms
+from dirdet_training.nms import Selection, SelectionError
+from dirdet_training.nms.combination import localization_confidence
 
 Pyramid = tuple[Tensor, ...]
 
-# M where a config does not say.
+# M of a config that does not set it.
 DEFAULT_MAX_CANDIDATES = 300
 
 
 class DIRMixin:
-    """Adds the DIR head, and on demand further judges, to a two-stage detector's RoI head.
+    """Adds the DIR head, and optionally further judges, to a two-stage detector's RoI head.
 
-    A detector brings what truly differs: it calls `remember` from its `bbox_loss` and `rank` from its `predict_bbox`,
-    and pools `box_features` where its own box head would.
+    A subclass calls `remember` from its `bbox_loss` and `rank` from its `predict_bbox`, and overrides `box_features` if
+    its box head pools features in another way.
 
     Settings in test_cfg beside the detector's own:
-        max_candidates: M, the best scored pairs of box and class that are judged; 300 unless told.
-        iou_weight: w of the confidence; 0.5 unless told, 0 is the plain detector.
-        combination: what of purity and integrity stands for the iou in the confidence (Table 5); "iou" (Eq. 5).
-        all_judges: give what every judge says at both sights, as `NAME/SIGHT/FIELD`; "dir" is the head that ranks.
-            Each detection then has `proposals` too, the box that it was regressed from.
+        max_candidates: M, the number of pairs of box and class with the highest scores that are judged; 300 by default.
+        iou_weight, cluster_by, representative, voting, report_by: the ranked NMS (Selection); the paper's by default.
+        combination: the function of purity and integrity that replaces the iou in the confidence (Table 5); "iou" by
+            default (Eq. 5).
+        all_judges: return the predictions of every judge at both sights, as `NAME/SIGHT/FIELD`; "dir" is the head that
+            ranks. Each detection then also has `proposals`, the box that it was regressed from.
     """
 
     def __init__(
@@ -43,26 +45,41 @@ class DIRMixin:
         dir_head: dict[str, Any],
         sights: dict[str, Sight] | None = None,
         judges: dict[str, dict[str, Any]] | None = None,
+        learns_from: str | dict[str, Any] | None = None,
         **settings: Any,  # noqa: ANN401
     ) -> None:
-        """Builds the detector's own head from its settings, and the judges beside it.
+        """Builds the detector's own head from its settings, and the judges.
 
         Args:
             dir_head: the head that ranks, trained end to end with the detector (section 3.4).
-            sights: where it looks in training and in inference; on the refined boxes unless told (Table 4).
-            judges: further heads by name, each with optional `sights` of its own; they learn from the same positives
-                on features that send no gradient back, so that the detector is the same with and without them.
-            **settings: the detector's.
+            sights: the boxes on which it pools features in training and in inference; the refined boxes by default
+                (Table 4).
+            judges: further heads by name, each with optional `sights` of its own; they are trained on the same boxes,
+                and send no gradient back into the features. The trained detector still differs slightly from one
+                without them, because their gradients are part of the norm that is clipped, and because they draw from
+                the random generator.
+            learns_from: the boxes that train the head that ranks and the judges (LearnsFrom); positives by default.
+            **settings: the detector's settings.
+
+        Raises:
+            LearningError: the mixture is unknown, or a judge cannot be trained on it.
         """
         super().__init__(**settings)
         self.dir_head, self.judges, self.sights = build_judges(dir_head, sights, judges)
+        self.learns_from = LearnsFrom.of(learns_from)
+        if not self.learns_from.is_paper:
+            jittered = [name for name, sights in self.sights.items() if sights.training == "jittered"]
+            if jittered:
+                raise LearningError(
+                    f"judge {jittered[0]!r} jitters the objects of positives (IoU-Net); learns_from must be positives"
+                )
 
     def box_features(self, x: Pyramid, boxes_xyxy: list[Tensor]) -> Tensor:
-        """Features pooled on boxes: on refined ones, hindsight (section 3.3).
+        """Pools features on boxes; on refined boxes this is hindsight (section 3.3).
 
         Args:
             x: pyramid of [B, C, H_l, W_l].
-            boxes_xyxy: one [N_b, 4] a picture, pixels of the canvas.
+            boxes_xyxy: one [N_b, 4] for each picture, pixels of the canvas.
 
         Returns:
             [sum N_b, C, roi_size, roi_size].
@@ -70,33 +87,102 @@ class DIRMixin:
         features = self.bbox_roi_extractor(x[: self.bbox_roi_extractor.num_inputs], bbox2roi(boxes_xyxy))
         return self.shared_head(features) if self.with_shared_head else features
 
-    def remember(self, bbox_head: nn.Module, sampling_results: list[Any], bbox_preds: Tensor) -> None:
-        """Takes note of the last boxes that a training step regressed, for the judges to learn from."""
-        self._positives = positives_of(bbox_head, sampling_results, bbox_preds, self._picture_hws)
+    def remember(self, bbox_head: nn.Module, sampling_results: list[Any], predicted: dict[str, Tensor]) -> None:
+        """Stores the last boxes that a training step regressed; the judges are trained on them.
+
+        Args:
+            bbox_head: the head that made the predictions.
+            sampling_results: one for each picture.
+            predicted: `bbox_pred` and `cls_score` of all sampled proposals, one picture after another.
+        """
+        deltas = predicted["bbox_pred"]
+        self._positives = positives_of(bbox_head, sampling_results, deltas, self._picture_hws)
+        if self.learns_from.candidates:
+            self._candidates = candidates_of(
+                bbox_head,
+                sampling_results,
+                predicted["cls_score"],
+                deltas,
+                self._picture_hws,
+                score_threshold=self.test_cfg.score_thr,
+            )
 
     def loss(self, x: Pyramid, rpn_results_list: list[InstanceData], batch_data_samples: list[Any]) -> dict[str, Any]:
-        """The detector's losses and the three of Eq. 9."""
-        losses, positives = self.detector_losses(x, rpn_results_list, batch_data_samples)
-        return {**losses, **self._judge_losses(x, positives)}
+        """Computes the detector's losses and the three losses of Eq. 9."""
+        losses, seen = self.detector_losses(x, rpn_results_list, batch_data_samples)
+        return {**losses, **self.judge_losses(x, self.learns_from.draw(seen))}
 
     def detector_losses(
         self, x: Pyramid, rpn_results_list: list[InstanceData], batch_data_samples: list[Any]
-    ) -> tuple[dict[str, Any], Positives]:
-        """The losses of the detector without DIR, and the positives that judges learn from."""
-        # bbox_loss, which knows the sampled boxes, is not told where the pictures end.
+    ) -> tuple[dict[str, Any], Seen]:
+        """Computes the losses of the detector without DIR, and collects the boxes that judges may be trained on."""
+        # bbox_loss has the sampled boxes but not the sizes of the pictures, so they are stored here.
         self._picture_hws = [sample.img_shape for sample in batch_data_samples]
-        self._positives = Positives.none(len(batch_data_samples), x[0])
-        losses, positives = super().loss(x, rpn_results_list, batch_data_samples), self._positives
-        del self._positives, self._picture_hws
-        return losses, positives
+        self._positives = Examples.none(len(batch_data_samples), x[0])
+        nothing = x[0].new_zeros(0, 4)
+        self._candidates = [Refined(nothing, nothing)] * len(batch_data_samples)
+        losses = super().loss(x, rpn_results_list, batch_data_samples)
+        objects: list[Tensor] = [get_box_tensor(sample.gt_instances.bboxes) for sample in batch_data_samples]
+        positives = self._positives
+        if all("whole_boxes" in sample.gt_instances for sample in batch_data_samples):
+            # Tiles were cut (mm/tiles.py): the judges learn from the whole objects.
+            objects = [sample.gt_instances.whole_boxes for sample in batch_data_samples]
+            positives = positives.of_objects(objects)
+        seen = Seen(
+            positives=positives,
+            candidates=self._candidates,
+            objects_xyxy=objects,
+            class_ids=[sample.gt_instances.labels for sample in batch_data_samples],
+            ignored_xyxy=[
+                get_box_tensor(sample.ignored_instances.bboxes) if "ignored_instances" in sample else nothing
+                for sample in batch_data_samples
+            ],
+            picture_hws=self._picture_hws,
+        )
+        del self._positives, self._candidates, self._picture_hws
+        return losses, seen
 
-    def _judge_losses(self, x: Pyramid, positives: Positives) -> dict[str, Tensor]:
-        """loss_purity, loss_integrity, loss_iou of the DIR head and NAME.loss_FIELD of every further judge."""
+    def judge_losses(self, x: Pyramid, examples: Examples) -> dict[str, Tensor]:
+        """Computes loss_purity, loss_integrity, loss_iou of the DIR head and NAME.loss_FIELD of every further judge."""
         wanted = {sights.training for sights in self.sights.values()}
         if "jittered" in wanted:
-            positives = positives.jittered()
-        features = {sight: self.box_features(x, getattr(positives, SEEN[sight])) for sight in SEEN if sight in wanted}
-        return judge_losses(self._all_judges(), self.sights, features, positives)
+            examples = examples.jittered()
+        features = {sight: self.box_features(x, getattr(examples, SEEN[sight])) for sight in SEEN if sight in wanted}
+        return judge_losses(self._all_judges(), self.sights, features, examples)
+
+    @property
+    def positive_iou(self) -> float:
+        """The IoU with an object from which on the last stage's boxes are positives in training."""
+        assigners = self.bbox_assigner
+        return float((assigners[-1] if isinstance(assigners, list) else assigners).pos_iou_thr)
+
+    def candidates_in(self, raw: InstanceData, proposals_xyxy: Tensor, rcnn_test_cfg: ConfigDict) -> InstanceData:
+        """Selects the M pairs of refined box and class with the highest scores above the threshold, highest first.
+
+        An iou_weight of 0 is the plain detector, for which there is no M.
+
+        Args:
+            raw: a picture's boxes and probabilities, as in `rank`.
+            proposals_xyxy: [R, 4], the boxes that they were regressed from.
+            rcnn_test_cfg: has score_thr and max_candidates.
+        """
+        scores = raw.scores[:, :-1]  # [R, classes]
+        classes = scores.shape[1]
+        flat = scores.flatten()  # [R * classes]
+        count = int((flat > rcnn_test_cfg.score_thr).sum())
+        if rcnn_test_cfg.get("iou_weight", Selection.iou_weight) > 0:
+            count = min(count, rcnn_test_cfg.get("max_candidates", DEFAULT_MAX_CANDIDATES))
+        best, index = flat.topk(count)
+        boxes = raw.bboxes.view(len(scores), raw.bboxes.shape[1] // 4, 4)  # [R, 1 or classes, 4]
+        columns = index % classes
+        rows = index // classes
+        return InstanceData(
+            bboxes=boxes[rows, columns if boxes.shape[1] > 1 else 0],
+            proposals=proposals_xyxy[rows],
+            box_ids=rows if boxes.shape[1] == 1 else index,
+            labels=columns,
+            class_scores=best.float(),
+        )
 
     def _all_judges(self) -> dict[str, nn.Module]:
         return {"dir": self.dir_head, **self.judges}
@@ -111,25 +197,36 @@ class DIRMixin:
         *,
         rescale: bool,
     ) -> list[InstanceData]:
-        """Judges the best candidates of every picture and suppresses by confidence.
+        """Judges the best candidates of every picture and applies the ranked NMS to them.
 
         Args:
             x: pyramid of [B, C, H_l, W_l].
             raw: a picture's refined boxes [R, 4] or, class-specific, [R, 4 * classes] in pixels of the canvas, and
-                probabilities [R, classes + 1], the last the background's.
-            proposals_xyxy: what they were regressed from, one [R, 4] a picture.
-            batch_img_metas: MMDetection's facts about each picture.
+                probabilities [R, classes + 1], of which the last is the background's.
+            proposals_xyxy: the boxes that they were regressed from, one [R, 4] for each picture.
+            batch_img_metas: MMDetection's metadata of each picture.
             rcnn_test_cfg: score_thr, nms.iou_threshold, max_per_img, and the mixin's own settings.
-            rescale: give boxes in the picture's own pixels.
+            rescale: return boxes in the picture's own pixels.
 
         Returns:
-            A picture's bboxes [D, 4], labels [D] and scores [D] (the confidence), highest first, with class_scores,
-            ious and, from a DIR head, purity and integrity [D].
+            For each picture bboxes [D, 4], labels [D] and scores [D] (the reported confidences), highest first, with
+            class_scores, ious and, from a DIR head, purity and integrity [D]. Where boxes vote, these are the values of
+            the kept candidate.
+
+        Raises:
+            SelectionError: a setting of the ranked NMS is invalid.
         """
         candidates = [
-            _candidates(result, proposals, rcnn_test_cfg) for result, proposals in zip(raw, proposals_xyxy, strict=True)
+            self.candidates_in(result, proposals, rcnn_test_cfg)
+            for result, proposals in zip(raw, proposals_xyxy, strict=True)
         ]
         everything = rcnn_test_cfg.get("all_judges", False)
+        selection = Selection.of(rcnn_test_cfg)
+        if rcnn_test_cfg.nms.get("type", "nms") != "nms":
+            raise SelectionError(f"test_cfg.rcnn.nms.type is {rcnn_test_cfg.nms.type!r}; the ranked NMS has 'nms' only")
+        over_classes = rcnn_test_cfg.nms.get("class_agnostic", False)
+        limits = [limit for limit in (rcnn_test_cfg.max_per_img, rcnn_test_cfg.nms.get("max_num", -1)) if limit > 0]
+        most = min(limits, default=None)
         self._judge(x, candidates, everything=everything)
         results: list[InstanceData] = []
         for result, meta in zip(candidates, batch_img_metas, strict=True):
@@ -139,22 +236,28 @@ class DIRMixin:
             rated = localization_confidence(
                 rcnn_test_cfg.get("combination", "iou"), result.ious, result.get("purity"), result.get("integrity")
             )
-            result.scores = confidence(result.class_scores, rated, rcnn_test_cfg.get("iou_weight", 0.5))
             if rescale and len(result):
                 factors = [1 / factor for factor in meta["scale_factor"]]
                 result.bboxes = scale_boxes(result.bboxes, factors)
                 if everything:
                     result.proposals = scale_boxes(result.proposals, factors)
-            kept = ranked_nms(
-                result.bboxes, result.scores, result.labels, iou_threshold=rcnn_test_cfg.nms.iou_threshold
+            kept = selection(
+                result.bboxes,
+                result.class_scores,
+                rated,
+                torch.zeros_like(result.labels) if over_classes else result.labels,
+                iou_threshold=rcnn_test_cfg.nms.iou_threshold,
             )
-            results.append(result[kept[: rcnn_test_cfg.max_per_img]])
+            result = result[kept.indices[:most]]
+            result.scores = kept.confidences[:most]
+            result.bboxes = kept.boxes_xyxy[:most]
+            results.append(result)
         return results
 
     def _judge(self, x: Pyramid, candidates: list[InstanceData], *, everything: bool) -> None:
-        """Adds to candidates what the DIR head says of them; with everything, also every judge at every sight.
+        """Adds the DIR head's predictions to candidates; with everything, also those of every judge at every sight.
 
-        Candidates of several classes may share a box, which is looked at once.
+        Candidates of several classes may share a box, whose features are pooled once.
         """
         boxes = [distinct(result.box_ids) for result in candidates]
         seen: dict[Sight, list[Tensor]] = {
@@ -180,33 +283,12 @@ class DIRMixin:
                             result.set_field(part, f"{name}/{sight}/{field}")
 
 
-def _candidates(raw: InstanceData, proposals_xyxy: Tensor, rcnn_test_cfg: ConfigDict) -> InstanceData:
-    """The M best scored pairs of refined box and class above the threshold, best first."""
-    scores = raw.scores[:, :-1]  # [R, classes]
-    classes = scores.shape[1]
-    flat = scores.flatten()  # [R * classes]
-    count = min(
-        rcnn_test_cfg.get("max_candidates", DEFAULT_MAX_CANDIDATES), int((flat > rcnn_test_cfg.score_thr).sum())
-    )
-    best, index = flat.topk(count)
-    boxes = raw.bboxes.view(len(scores), raw.bboxes.shape[1] // 4, 4)  # [R, 1 or classes, 4]
-    columns = index % classes
-    rows = index // classes
-    return InstanceData(
-        bboxes=boxes[rows, columns if boxes.shape[1] > 1 else 0],
-        proposals=proposals_xyxy[rows],
-        box_ids=rows if boxes.shape[1] == 1 else index,
-        labels=columns,
-        class_scores=best.float(),
-    )
-
-
 class Distinct(NamedTuple):
     """Distinct values among N.
 
     Attributes:
-        first: [U], an index of each, where it stands.
-        places: [N], which of the U each is.
+        first: [U], for each distinct value an index in [0, N) at which it occurs.
+        places: [N], for each value its index among the U distinct values.
     """
 
     first: Tensor
@@ -214,7 +296,7 @@ class Distinct(NamedTuple):
 
 
 def distinct(values: Tensor) -> Distinct:
-    """The distinct ones among integers [N]."""
+    """Finds the distinct values among integers [N]."""
     found, places = values.unique(return_inverse=True)
     order = torch.arange(len(values), device=values.device)
     return Distinct(order.new_zeros(len(found)).scatter_(0, places, order), places)

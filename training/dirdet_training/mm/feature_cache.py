@@ -1,4 +1,4 @@
-"""What judges learn from, pooled once from a frozen detector and kept on disk."""
+"""Features that judges are trained on, pooled once from a frozen detector and stored on disk."""
 
 import json
 import shutil
@@ -14,67 +14,62 @@ from mmengine.registry import FUNCTIONS
 from torch import Tensor, nn
 
 from dirdet.errors import DirdetError
+from dirdet_training.mm.examples import Examples
+from dirdet_training.mm.frozen import predicted
 from dirdet_training.mm.judges import SEEN, Sight
-from dirdet_training.mm.positives import Positives
 
-# Positives' boxes and numbers, beside their features.
+# The tables of the examples' boxes and numbers, stored with the features.
 TABLES = ("proposals_xyxy", "refined_xyxy", "objects_xyxy", "class_ids", "object_ids")
-# A table too where judges look at jittered boxes.
+# Also a table where judges are trained on jittered boxes.
 JITTERED = "jittered_xyxy"
 
 
 class CacheError(DirdetError):
-    """Features that cannot be kept, or are not of this detector."""
+    """The features cannot be stored, or belong to another detector."""
 
 
 @dataclass(frozen=True)
 class CacheKey:
-    """What cached features depend on.
+    """The settings that cached features depend on.
 
     Attributes:
-        checkpoint_sha256: of the frozen detector.
-        config_sha256: of its config's text.
-        boxes_per_picture: positives kept of each picture.
-        sights: where features are pooled.
+        checkpoint_sha256: the sha256 of the frozen detector's checkpoint.
+        config_sha256: the sha256 of its config's text.
+        boxes_per_picture: boxes kept of each picture and pass.
+        passes: the number of passes over the pictures.
+        sights: the kinds of boxes on which features are pooled.
     """
 
     checkpoint_sha256: str
     config_sha256: str
     boxes_per_picture: int
+    passes: int
     sights: tuple[Sight, ...]
 
 
 def is_cached(folder: Path, key: CacheKey) -> bool:
-    """Whether a folder holds the whole of what a key names."""
+    """Checks whether a folder holds a complete cache with this key."""
     path = folder / "cache.json"
     return path.is_file() and json.loads(path.read_text(encoding="utf-8"))["key"] == json.loads(json.dumps(asdict(key)))
 
 
-def some_of(positives: Positives, count: int) -> Positives:
-    """At most so many positives of each picture, drawn without replacement by torch's generator."""
-    drawn = [torch.randperm(len(boxes), device=boxes.device)[:count].sort().values for boxes in positives.refined_xyxy]
-    return Positives(
-        *([rows[index] for rows, index in zip(getattr(positives, name), drawn, strict=True)] for name in TABLES)
-    )
-
-
 @torch.no_grad()
 def gather(model: Any, batches: Iterable[dict[str, Any]], folder: Path, key: CacheKey, *, pictures: int) -> int:  # noqa: ANN401
-    """Pools the positives of every picture and writes them below a folder; what stood there is replaced.
+    """Pools the features that judges are trained on and writes them to a folder, whose content is replaced.
 
     Args:
         model: a frozen two-stage detector with DIR, in evaluation mode.
-        batches: training pictures, as the data loader gives them.
-        folder: gets `SIGHT.f16` (features [P, C, S, S]), a table of P rows for each of TABLES, how many rows are each
-            picture's, and cache.json, written last.
-        key: what is to be written down beside them.
-        pictures: how many the batches hold, for the estimate.
+        batches: training pictures as the data loader returns them.
+        folder: receives `SIGHT.f16` (features [P, C, S, S]), a table of P rows for each of TABLES, the number of rows
+            of each picture, and cache.json, which is written last.
+        key: the key that is stored with them.
+        pictures: the number of pictures in the batches, for the estimate of disk space.
 
     Returns:
-        P, the positives kept.
+        P, the number of boxes kept.
 
     Raises:
-        CacheError: the disk is too small for what is to come.
+        CacheError: the disk has too little space for the cache.
     """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -84,14 +79,14 @@ def gather(model: Any, batches: Iterable[dict[str, Any]], folder: Path, key: Cac
     files = {sight: (folder / f"{sight}.f16").open("wb") for sight in key.sights}
     try:
         for batch in batches:
-            positives, features = _pool(model, batch, key)
+            examples, features = _pool(model, batch, key)
             for sight, pooled in features.items():
                 if not shape:
                     shape = tuple(pooled.shape[1:])
                     _require_space(folder, pictures * key.boxes_per_picture * len(files) * 2 * int(np.prod(shape)))
                 files[sight].write(pooled.half().cpu().numpy().tobytes())
             for name, parts in tables.items():
-                parts += [rows.cpu() for rows in getattr(positives, name)]
+                parts += [rows.cpu() for rows in getattr(examples, name)]
     finally:
         for file in files.values():
             file.close()
@@ -100,23 +95,19 @@ def gather(model: Any, batches: Iterable[dict[str, Any]], folder: Path, key: Cac
     for name, parts in tables.items():
         np.save(folder / f"{name}.npy", torch.cat(parts).numpy() if parts else np.zeros(0))
     count = int(counts.sum())
-    described = {"key": asdict(key), "shape": shape, "positives": count}
+    described = {"key": asdict(key), "shape": shape, "boxes": count}
     (folder / "cache.json").write_text(json.dumps(described, indent=2), encoding="utf-8")
     return count
 
 
-def _pool(model: Any, batch: dict[str, Any], key: CacheKey) -> tuple[Positives, dict[Sight, Tensor]]:  # noqa: ANN401
-    """Positives of a batch, and their features [P, C, S, S] at each sight."""
+def _pool(model: Any, batch: dict[str, Any], key: CacheKey) -> tuple[Examples, dict[Sight, Tensor]]:  # noqa: ANN401
+    """Makes the examples of a batch, and pools their features [P, C, S, S] at each sight."""
     data = model.data_preprocessor(batch, training=True)
-    x = model.extract_feat(data["inputs"])
-    proposal_cfg = model.train_cfg.get("rpn_proposal", model.test_cfg.rpn)
-    samples = data["data_samples"]
-    _, proposals = model.rpn_head.loss_and_predict(x, samples, proposal_cfg=proposal_cfg)
-    _, found = model.roi_head.detector_losses(x, proposals, samples)
-    positives = some_of(found, key.boxes_per_picture)
+    x, seen = predicted(model, data["inputs"], data["data_samples"])
+    examples = model.roi_head.learns_from.draw(seen, key.boxes_per_picture)
     if "jittered" in key.sights:
-        positives = positives.jittered()
-    return positives, {sight: model.roi_head.box_features(x, getattr(positives, SEEN[sight])) for sight in key.sights}
+        examples = examples.jittered()
+    return examples, {sight: model.roi_head.box_features(x, getattr(examples, SEEN[sight])) for sight in key.sights}
 
 
 def _require_space(folder: Path, needed: int) -> None:
@@ -129,11 +120,11 @@ def _require_space(folder: Path, needed: int) -> None:
 
 
 @DATASETS.register_module()
-class CachedPositives(torch.utils.data.Dataset[dict[str, Tensor]]):
-    """Positives whose features are on disk, a picture's an item."""
+class CachedExamples(torch.utils.data.Dataset[dict[str, Tensor]]):
+    """Boxes whose features are on disk; an item holds the boxes of one picture."""
 
     def __init__(self, folder: Path | str) -> None:
-        """Opens what `gather` wrote.
+        """Opens a cache that `gather` wrote.
 
         Raises:
             CacheError: the folder holds no complete cache.
@@ -142,9 +133,9 @@ class CachedPositives(torch.utils.data.Dataset[dict[str, Tensor]]):
         if not (folder / "cache.json").is_file():
             raise CacheError(f"{folder} holds no complete cache of features")
         described = json.loads((folder / "cache.json").read_text(encoding="utf-8"))
-        count = described["positives"]
+        count = described["boxes"]
         if count == 0:
-            raise CacheError(f"{folder}: the detector has no positive proposal on the training pictures")
+            raise CacheError(f"{folder}: the detector has no box to learn from on the training pictures")
         shape = (count, *described["shape"])
         counts = np.load(folder / "counts.npy")
         ends = counts.cumsum()
@@ -157,30 +148,30 @@ class CachedPositives(torch.utils.data.Dataset[dict[str, Tensor]]):
         self.metainfo: dict[str, Any] = {}
 
     def __len__(self) -> int:
-        """The pictures with a positive."""
+        """Returns the number of pictures with at least one box."""
         return len(self.rows)
 
     def __getitem__(self, index: int) -> dict[str, Tensor]:
-        """Features [P, C, S, S] by sight as `SIGHT_features`, and P rows of each table."""
+        """Reads the features [P, C, S, S] of each sight as `SIGHT_features`, and P rows of each table."""
         return {name: torch.from_numpy(np.array(column[self.rows[index]])) for name, column in self.columns.items()}
 
 
 @FUNCTIONS.register_module()
 def join_pictures(items: list[dict[str, Tensor]]) -> dict[str, Tensor]:
-    """A batch of several pictures' positives, whose objects stay apart."""
+    """Joins the boxes of several pictures into a batch; ids of objects stay distinct."""
     batch = {name: torch.cat([item[name] for item in items]) for name in items[0]}
     numbers = [torch.full_like(item["object_ids"], number) for number, item in enumerate(items)]
     batch["object_ids"] = batch["object_ids"] * len(items) + torch.cat(numbers)
     return batch
 
 
-def as_positives(batch: dict[str, Tensor]) -> Positives:
-    """The positives of a batch, as those of one picture; which they came from no longer matters."""
+def as_examples(batch: dict[str, Tensor]) -> Examples:
+    """Returns the boxes of a batch as examples of one picture; the losses do not depend on the picture of a box."""
     jittered = [batch[JITTERED]] if JITTERED in batch else []
-    return Positives(*([batch[name]] for name in TABLES), jittered_xyxy=jittered)
+    return Examples(*([batch[name]] for name in TABLES), jittered_xyxy=jittered)
 
 
 def heads_of(state: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
-    """The trained heads' weights, under the names that a detector gives them."""
+    """Returns the trained heads' weights under the names that they have in a detector."""
     known = model.state_dict()
     return {f"roi_head.{name}": value for name, value in state.items() if f"roi_head.{name}" in known}

@@ -1,6 +1,7 @@
-"""An MMEngine metric that ranks the same candidates in several ways and measures each."""
+"""An MMEngine metric that ranks the same candidates in several ways and measures each way."""
 
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,22 +12,22 @@ from mmengine.evaluator import BaseMetric
 
 from dirdet.quality import pearson
 from dirdet.quality.average_precision import average_precisions
-from dirdet_training.ranking import Candidates
-from dirdet_training.suppression import SUPPRESSIONS
+from dirdet_training.annotations.records import read_whole
+from dirdet_training.mm.fit_measures import distinct_boxes, fit_figures, joined
+from dirdet_training.nms.ranks import Candidates
+from dirdet_training.rivals import COLUMNS, SUPPRESSIONS
 
-# The boxes that the correlations are measured on: Figure 4, as this project defines it.
+# The limits of the boxes over which correlations are measured (Figure 4, as this project defines it).
 PEARSON_MIN_SCORE = 0.05
 PEARSON_MIN_IOU = 0.5
-# Columns of candidates that only a detector with a rival's head gives.
-RIVALS = ("single_ious", "rank_scores", "fitness")
 
 
 @METRICS.register_module()
 class RankingMetric(BaseMetric):
     """AP of one detector's candidates under each rank, and how well score and iou agree with the true IoU.
 
-    The detector must give candidates that nothing has suppressed: test_cfg.rcnn.nms.iou_threshold = 1, and a
-    max_per_img that keeps them all.
+    The detector must return candidates without suppression: test_cfg.rcnn.nms.iou_threshold = 1, and a max_per_img that
+    keeps them all.
     """
 
     default_prefix = "ranking"
@@ -44,44 +45,65 @@ class RankingMetric(BaseMetric):
 
         Args:
             ann_file: COCO JSON.
-            ranks: names from `dirdet_training.suppression.SUPPRESSIONS`.
-            nms_iou_threshold: of each NMS.
-            max_detections: kept a picture.
+            ranks: names from `dirdet_training.rivals.SUPPRESSIONS`.
+            nms_iou_threshold: the IoU threshold of each NMS.
+            max_detections: the most detections kept in a picture.
             collect_device: where MMEngine gathers results of several processes.
         """
         super().__init__(collect_device=collect_device)
-        self.coco = COCO(ann_file)
+        self.content = read_whole(Path(ann_file))
         self.ranks = ranks
         self.nms_iou_threshold = nms_iou_threshold
         self.max_detections = max_detections
 
-    def _objects(self, picture_id: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Boxes [G, 4] and class ids [G] of a picture's objects, crowds left out."""
-        found = self.coco.loadAnns(self.coco.getAnnIds(imgIds=[picture_id], iscrowd=False))
+    @cached_property
+    def coco(self) -> Any:  # noqa: ANN401
+        """Returns the ground truth of the detector's classes: it is not blamed for objects that it never learned."""
+        names = set((self.dataset_meta or {})["classes"])
+        categories = [item for item in self.content["categories"] if item["name"] in names]
+        ids = {item["id"] for item in categories}
+        images = [{**item, "id": self.numbers[item["id"]]} for item in self.content["images"]]
+        annotations = [
+            {**item, "image_id": self.numbers[item["image_id"]]}
+            for item in self.content["annotations"]
+            if item["category_id"] in ids
+        ]
+        return COCO({**self.content, "images": images, "categories": categories, "annotations": annotations})
+
+    @cached_property
+    def numbers(self) -> dict[int | str, int]:
+        """Returns the number of each picture's id for COCO's tools, which know whole numbers only."""
+        ids: list[Any] = [item["id"] for item in self.content["images"]]
+        return dict(zip(ids, ids if all(type(each) is int for each in ids) else range(1, len(ids) + 1), strict=True))
+
+    def _objects(self, picture_id: int | str) -> tuple[torch.Tensor, torch.Tensor]:
+        """Returns the boxes [G, 4] and class ids [G] of a picture's objects without crowds."""
+        found = self.coco.loadAnns(self.coco.getAnnIds(imgIds=[self.numbers[picture_id]], iscrowd=False))
         boxes = torch.tensor([item["bbox"] for item in found], dtype=torch.float32).view(-1, 4)
         boxes[:, 2:] += boxes[:, :2]  # xywh to xyxy
         return boxes, torch.tensor([self.category_ids.index(item["category_id"]) for item in found], dtype=torch.long)
 
     @cached_property
     def category_ids(self) -> list[int]:
-        """The data set's category id of each class id."""
+        """Returns the data set's category id of each class id."""
         by_name = {item["name"]: item["id"] for item in self.coco.loadCats(self.coco.getCatIds())}
         return [by_name[name] for name in (self.dataset_meta or {})["classes"] if name in by_name]
 
     def process(self, data_batch: Any, data_samples: list[dict[str, Any]]) -> None:  # noqa: ANN401, ARG002
-        """Ranks and suppresses each picture's candidates, and keeps what is left and the pairs to correlate."""
+        """Ranks and suppresses each picture's candidates, and stores the kept detections and the pairs to correlate."""
         for sample in data_samples:
             candidates = self.candidates(sample)
             self.results.append(
                 {
-                    "picture_id": sample["img_id"],
+                    "picture_id": self.numbers[sample["img_id"]],
                     "kept": {name: self._suppress(candidates, name) for name in self.ranks},
                     "pairs": _pairs(candidates),
+                    "distinct": distinct_boxes(candidates),
                 }
             )
 
     def candidates(self, sample: dict[str, Any]) -> Candidates:
-        """One picture's candidates and the objects that are there, on the CPU."""
+        """Returns one picture's candidates and objects on the CPU."""
         found = sample["pred_instances"]
         objects_xyxy, object_class_ids = self._objects(sample["img_id"])
         return Candidates(
@@ -91,23 +113,23 @@ class RankingMetric(BaseMetric):
             ious=found["ious"].cpu() if "ious" in found else None,
             objects_xyxy=objects_xyxy,
             object_class_ids=object_class_ids,
-            **{name: found[name].cpu() for name in RIVALS if name in found},
+            learnt={name: found[name].cpu() for name in COLUMNS if name in found},
             proposals_xyxy=found["proposals"].cpu() if "proposals" in found else None,
             judgements={name: said.cpu() for name, said in found.items() if name.count("/") == 2},
         )
 
     def _suppress(self, candidates: Candidates, rank: str) -> np.ndarray:
-        """What one NMS keeps: rows of x1, y1, x2, y2, confidence, class id."""
-        kept = SUPPRESSIONS[rank](candidates, self.nms_iou_threshold)
-        chosen = kept.indices[: self.max_detections]
-        confidences = kept.confidences[: self.max_detections, None]
-        columns = (candidates.boxes_xyxy[chosen], confidences, candidates.class_ids[chosen, None])
+        """Applies one NMS; returns rows of x1, y1, x2, y2, confidence, class id."""
+        kept = SUPPRESSIONS[rank](candidates, self.nms_iou_threshold).first(self.max_detections)
+        class_ids = candidates.class_ids[kept.indices, None]
+        columns = (kept.boxes_of(candidates), kept.confidences[:, None], class_ids)
         return torch.cat([column.double() for column in columns], dim=1).numpy()  # [K, 6]
 
     def compute_metrics(self, results: list[dict[str, Any]]) -> dict[str, float]:
-        """Figures by name: RANK/AP and so on, pearson/score, pearson/iou and the number of boxes behind them.
+        """Computes figures by name: RANK/AP and so on, pearson/score, pearson/iou and the number of boxes behind them.
 
-        Where rivals' heads predict something, its Pearson too, under the name of the column.
+        For predictions of rivals' heads, their Pearson is included under the name of the column. The figures of
+        `fit_figures` are included under distinct/.
         """
         figures: dict[str, float] = {}
         picture_ids = [result["picture_id"] for result in results]
@@ -127,20 +149,21 @@ class RankingMetric(BaseMetric):
         pairs = np.concatenate([result["pairs"] for result in results])  # [P, 6]
         figures["pearson/score"] = pearson(pairs[:, 1], pairs[:, 0])
         figures["pearson/iou"] = pearson(pairs[:, 2], pairs[:, 0])
-        for column, name in enumerate(RIVALS, start=3):
+        for column, name in enumerate(COLUMNS, start=3):
             if not np.isnan(pairs[:, column]).all():
                 figures[f"pearson/{name}"] = pearson(pairs[:, column], pairs[:, 0])
         figures["pearson/boxes"] = float(len(pairs))
-        return figures
+        distinct = fit_figures(joined([result["distinct"] for result in results]))
+        return figures | {f"distinct/{name}": value for name, value in distinct.items()}
 
 
 def _pairs(candidates: Candidates) -> np.ndarray:
-    """The boxes that correlations are measured on: rows of true IoU, score, predicted IoU and what RIVALS names.
+    """Returns rows of true IoU, score, predicted IoU and the COLUMNS of the boxes that correlations are measured over.
 
-    NaN stands where the detector predicts nothing.
+    A value is NaN where the detector has no prediction.
     """
     true = candidates.true_ious(same_class=False)
     chosen = (true >= PEARSON_MIN_IOU) & (candidates.scores > PEARSON_MIN_SCORE)
-    predicted = (candidates.ious, candidates.single_ious, candidates.rank_scores, candidates.fitness)
+    predicted = (candidates.ious, *(candidates.learnt.get(name) for name in COLUMNS))
     columns = (torch.full_like(true, float("nan")) if column is None else column for column in predicted)
     return torch.stack([true, candidates.scores, *columns], dim=1)[chosen].double().numpy()

@@ -1,4 +1,4 @@
-"""What a modulated deformable convolution needs to begin as the plain one whose weights it takes."""
+"""Initial weights with which a modulated deformable convolution equals the plain convolution it replaces."""
 
 from collections.abc import Iterator, Mapping
 
@@ -7,11 +7,11 @@ from torch import Tensor, nn
 
 
 def untrained_modulations(model: nn.Module, there: Mapping[str, Tensor]) -> Iterator[str]:
-    """Names of the weights to double: an untrained modulation is the sigmoid of 0, and halves what they give.
+    """Finds the names of the weights to double: an untrained modulation is the sigmoid of 0 and halves their output.
 
     Args:
-        model: with deformable convolutions.
-        there: weights that the model begins with, of plain convolutions where it has new ones.
+        model: a model with deformable convolutions.
+        there: the weights that the model starts from, those of plain convolutions where the model has modulated ones.
     """
     for name, module in model.named_modules():
         new = f"{name}.weight" in there and f"{name}.conv_offset.weight" not in there

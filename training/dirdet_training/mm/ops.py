@@ -1,4 +1,4 @@
-"""mmcv's compiled operators on torchvision's, for an mmcv that pip installed without compiling them."""
+"""Implements mmcv's compiled operators by torchvision's, for an mmcv that was installed without compiling them."""
 
 import importlib
 import sys
@@ -6,28 +6,46 @@ from collections.abc import Callable
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
 from types import ModuleType
-from typing import NoReturn
+from typing import NoReturn, TypedDict, Unpack
 
 import torch
 import torchvision
 from torch import Tensor
 
+from dirdet.errors import DirdetError
 from dirdet_training.mm import deform_ops
-from dirdet_training.roi_align import Pooling, roi_align
+from dirdet_training.mm.roi_align import Pooling, roi_align
 
 EXTENSION = "mmcv._ext"
 
 
+class MissingOperatorError(DirdetError, NotImplementedError):
+    """A detector needs one of mmcv's compiled operators that torchvision has no counterpart of."""
+
+
 def _nms(boxes: Tensor, scores: Tensor, *, iou_threshold: float, offset: int) -> Tensor:
-    """Indices of the boxes that survive, best first."""
+    """Returns the indices of the boxes that survive, highest score first."""
     if offset:
         raise NotImplementedError(f"nms: offset must be 0 on torchvision's operators, not {offset}")
     return torchvision.ops.nms(boxes, scores, iou_threshold)
 
 
-def _require_average(pool_mode: int) -> None:
-    if pool_mode != 1:
+class _MmcvPooling(TypedDict):
+    """The fields of `Pooling` under the names that mmcv's callers use."""
+
+    aligned_height: int
+    aligned_width: int
+    spatial_scale: float
+    sampling_ratio: int
+    pool_mode: int
+    aligned: bool
+
+
+def _average(pooling: _MmcvPooling) -> Pooling:
+    if pooling["pool_mode"] != 1:
         raise NotImplementedError("roi_align: only average pooling exists on torchvision's operators")
+    size_hw = pooling["aligned_height"], pooling["aligned_width"]
+    return Pooling(size_hw, pooling["spatial_scale"], pooling["sampling_ratio"], pooling["aligned"])
 
 
 def _roi_align_forward(
@@ -36,21 +54,11 @@ def _roi_align_forward(
     output: Tensor,
     _argmax_y: Tensor,
     _argmax_x: Tensor,
-    *,
-    aligned_height: int,
-    aligned_width: int,
-    spatial_scale: float,
-    sampling_ratio: int,
-    pool_mode: int,
-    aligned: bool,
+    **pooling: Unpack[_MmcvPooling],
 ) -> None:
     """Pools rois [N, 5] (picture, x1, y1, x2, y2) from features [B, C, H, W] into output, in place."""
-    _require_average(pool_mode)
-    output.copy_(
-        torchvision.ops.roi_align(
-            features, rois, (aligned_height, aligned_width), spatial_scale, sampling_ratio, aligned=aligned
-        )
-    )
+    size_hw, scale, sampling_ratio, aligned = _average(pooling)
+    output.copy_(torchvision.ops.roi_align(features, rois, size_hw, scale, sampling_ratio, aligned=aligned))
 
 
 def _roi_align_backward(
@@ -59,33 +67,20 @@ def _roi_align_backward(
     _argmax_y: Tensor,
     _argmax_x: Tensor,
     grad_input: Tensor,
-    *,
-    aligned_height: int,
-    aligned_width: int,
-    spatial_scale: float,
-    sampling_ratio: int,
-    pool_mode: int,
-    aligned: bool,
+    **pooling: Unpack[_MmcvPooling],
 ) -> None:
-    """Adds to grad_input [B, C, H, W] what grad_output [N, C, h, w] sends back, in place."""
-    _require_average(pool_mode)
+    """Adds the gradient from grad_output [N, C, h, w] to grad_input [B, C, H, W], in place."""
+    size_hw, scale, sampling_ratio, aligned = _average(pooling)
     grad_input.add_(
         torch.ops.torchvision._roi_align_backward(
-            grad_output,
-            rois,
-            spatial_scale,
-            aligned_height,
-            aligned_width,
-            *grad_input.shape,
-            sampling_ratio,
-            aligned,
+            grad_output, rois, scale, *size_hw, *grad_input.shape, sampling_ratio, aligned
         )
     )
 
 
 def _missing(name: str) -> Callable[..., NoReturn]:
     def call(*_args: object, **_kwargs: object) -> NoReturn:
-        raise NotImplementedError(
+        raise MissingOperatorError(
             f"mmcv's operator '{name}' is not available: this mmcv was installed without its compiled operators, "
             "and dirdet gives only nms, roi_align and deformable convolutions on torchvision's"
         )
@@ -94,7 +89,7 @@ def _missing(name: str) -> Callable[..., NoReturn]:
 
 
 class _TorchvisionExtension(ModuleType):
-    """Stands at `mmcv._ext`; every operator that it lacks raises when it is called, not when it is imported."""
+    """Replaces `mmcv._ext`; a missing operator raises an error when it is called, not when it is imported."""
 
     nms = staticmethod(_nms)
     roi_align_forward = staticmethod(_roi_align_forward)
@@ -106,30 +101,30 @@ class _TorchvisionExtension(ModuleType):
     modulated_deform_conv_backward = staticmethod(deform_ops.modulated_deform_conv_backward)
 
     def __getattr__(self, name: str) -> Callable[..., NoReturn]:
-        # Import machinery and inspection ask for dunders that a module may lack.
+        # The import machinery and inspection look up dunder names that a module may lack.
         if name.startswith("__"):
             raise AttributeError(name)
         return _missing(name)
 
 
 def install() -> None:
-    """Puts torchvision's operators at `mmcv._ext`, unless a compiled mmcv is installed; before mmcv.ops is imported."""
+    """Installs torchvision's operators at `mmcv._ext`, unless mmcv is compiled; call it before mmcv.ops is imported."""
     if EXTENSION in sys.modules or find_spec(EXTENSION) is not None:
         return
     extension = _TorchvisionExtension(EXTENSION)
-    # mmcv looks for the spec to learn whether it has operators.
+    # mmcv looks up the spec to find out whether it has operators.
     extension.__spec__ = ModuleSpec(EXTENSION, loader=None)
     sys.modules[EXTENSION] = extension
-    # mmdet's masks do without an operator that was missing when they were imported.
+    # mmdet's masks do not use an operator that was missing when they were imported, so it is set here.
     masks = sys.modules.get("mmdet.structures.mask.structures")
     if masks is not None:
         vars(masks)["roi_align"] = importlib.import_module("mmcv.ops.roi_align").roi_align
 
 
 def pool_over_threads() -> None:
-    """Has mmcv's RoIAlign pool on the CPU by dirdet's loops; once mmcv.ops can be imported.
+    """Makes mmcv's RoIAlign pool on the CPU by dirdet's loops; call it after mmcv.ops can be imported.
 
-    Maximum pooling, other devices and types stay mmcv's own.
+    Maximum pooling, other devices and other types still use mmcv's own operator.
     """
     module = importlib.import_module("mmcv.ops.roi_align")
     mmcvs = module.RoIAlignFunction.apply
@@ -152,12 +147,12 @@ def pool_over_threads() -> None:
 
 
 def lacks(name: str) -> bool:
-    """Whether nothing stands for one of mmcv's operators; after `install`."""
+    """Checks whether one of mmcv's operators has no implementation; call it after `install`."""
     extension = sys.modules.get(EXTENSION)
     return isinstance(extension, _TorchvisionExtension) and name not in dir(extension)
 
 
 def provide(name: str, operator: Callable[..., object]) -> None:
-    """Puts an operator where there is none; after `install`."""
+    """Sets a missing operator; call it after `install`."""
     if lacks(name):
         vars(sys.modules[EXTENSION])[name] = operator

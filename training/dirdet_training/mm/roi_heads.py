@@ -1,10 +1,16 @@
-"""MMDetection's RoI heads with DIR: a class line for each, and what truly differs."""
+"""MMDetection's RoI heads with DIR: one class for each, with the parts in which it differs from DIRMixin."""
 
 # pyright: reportAttributeAccessIssue=false, reportCallIssue=false, reportIndexIssue=false, reportArgumentType=false
 
 from typing import Any
 
-from mmdet.models.roi_heads import CascadeRoIHead, DoubleHeadRoIHead, HybridTaskCascadeRoIHead, StandardRoIHead
+from mmdet.models.roi_heads import (
+    CascadeRoIHead,
+    DoubleHeadRoIHead,
+    HybridTaskCascadeRoIHead,
+    MaskScoringRoIHead,
+    StandardRoIHead,
+)
 from mmdet.registry import MODELS
 from mmdet.structures.bbox import bbox2roi
 from mmengine.config import ConfigDict
@@ -17,16 +23,16 @@ from dirdet_training.mm.tsd import TSDRoIHead
 
 
 class _OneStage(DIRMixin):
-    """DIR where boxes are refined once."""
+    """DIR for heads that refine boxes once."""
 
     def bbox_loss(self, x: Pyramid, sampling_results: list[Any]) -> dict[str, Any]:
-        """The box head's losses; DIR learns from the boxes it regressed."""
+        """Computes the box head's losses; DIR is trained on the boxes that it regressed."""
         results = super().bbox_loss(x, sampling_results)
-        self.remember(self.bbox_head, sampling_results, results["bbox_pred"])
+        self.remember(self.bbox_head, sampling_results, results)
         return results
 
     def starts_xyxy(self, rpn_results_list: list[InstanceData]) -> list[Tensor]:
-        """What the last boxes that were predicted started from, one [R, 4] a picture."""
+        """Returns the boxes that the last predicted boxes were regressed from, one [R, 4] for each picture."""
         return [result.bboxes for result in rpn_results_list]
 
     def predict_bbox(
@@ -37,21 +43,50 @@ class _OneStage(DIRMixin):
         rcnn_test_cfg: ConfigDict | None,
         rescale: bool = False,
     ) -> list[InstanceData]:
-        """Detections ranked by confidence; raw boxes and scores where no test_cfg is given, as MMDetection has it."""
+        """Predicts detections ranked by confidence; without a test_cfg returns raw boxes and scores, as MMDetection."""
         if rcnn_test_cfg is None:
             return super().predict_bbox(x, batch_img_metas, rpn_results_list, None, rescale=rescale)
+        raw, starts = self.raw_boxes(x, batch_img_metas, rpn_results_list)
+        return self.rank(x, raw, starts, batch_img_metas, rcnn_test_cfg, rescale=rescale)
+
+    def raw_boxes(
+        self, x: Pyramid, batch_img_metas: list[dict[str, Any]], rpn_results_list: list[InstanceData]
+    ) -> tuple[list[InstanceData], list[Tensor]]:
+        """Predicts boxes and probabilities without NMS, and the boxes [R, 4] that they were regressed from."""
         raw = super().predict_bbox(x, batch_img_metas, rpn_results_list, None, rescale=False)
-        return self.rank(x, raw, self.starts_xyxy(rpn_results_list), batch_img_metas, rcnn_test_cfg, rescale=rescale)
+        return raw, self.starts_xyxy(rpn_results_list)
 
 
 @MODELS.register_module()
 class DIRStandardRoIHead(_OneStage, StandardRoIHead):
-    """The RoI head of Faster R-CNN, Mask R-CNN and their deformable siblings, with DIR (section 3.4)."""
+    """The RoI head of Faster R-CNN, Mask R-CNN and their deformable variants, with DIR (section 3.4)."""
+
+
+@MODELS.register_module()
+class DIRMaskScoringRoIHead(_OneStage, MaskScoringRoIHead):
+    """The RoI head of Mask Scoring R-CNN with DIR."""
+
+
+@MODELS.register_module()
+class DIRTridentRoIHead(DIRStandardRoIHead):
+    """The RoI head of TridentNet with DIR, for inference with one branch."""
+
+    def __init__(self, *, num_branch: int, test_branch_idx: int, **settings: Any) -> None:  # noqa: ANN401
+        """Builds the head.
+
+        Raises:
+            ValueError: inference uses all branches, whose detections are merged by another NMS.
+        """
+        if test_branch_idx == -1:
+            raise ValueError("DIR needs a TridentNet with one branch in inference: test_branch_idx must not be -1")
+        super().__init__(**settings)
+        self.num_branch = num_branch
+        self.test_branch_idx = test_branch_idx
 
 
 @MODELS.register_module()
 class DIRDoubleHeadRoIHead(_OneStage, DoubleHeadRoIHead):
-    """Double-Head's RoI head with DIR, which looks at what its classifier sees: the box as it is, not enlarged."""
+    """Double-Head's RoI head with DIR, which uses the classifier's features, pooled on the box without enlarging it."""
 
 
 @MODELS.register_module()
@@ -59,21 +94,21 @@ class DIRTSDRoIHead(_OneStage, TSDRoIHead):
     """TSD's RoI head with DIR: it judges the boxes of the disentangled head, which start from shifted proposals."""
 
     def bbox_loss(self, x: Pyramid, sampling_results: list[Any]) -> dict[str, Any]:
-        """TSD's losses; DIR learns from the boxes that the disentangled head regressed."""
+        """Computes TSD's losses; DIR is trained on the boxes that the disentangled head regressed."""
         results = TSDRoIHead.bbox_loss(self, x, sampling_results)
-        self.remember(self.tsd_head, results["decoded_from"], results["bbox_pred"])
+        self.remember(self.tsd_head, results["decoded_from"], results)
         return results
 
     def starts_xyxy(self, rpn_results_list: list[InstanceData]) -> list[Tensor]:  # noqa: ARG002
-        """The shifted proposals, one [R, 4] a picture."""
+        """Returns the shifted proposals, one [R, 4] for each picture."""
         return self.decoded_from
 
 
 class _Stages(DIRMixin):
-    """DIR where boxes are refined in several stages: it looks at the last ones."""
+    """DIR for heads that refine boxes in several stages; it uses the boxes of the last stage."""
 
     def box_features(self, x: Pyramid, boxes_xyxy: list[Tensor]) -> Tensor:
-        """Features pooled as the last stage pools them, [sum N_b, C, roi_size, roi_size]."""
+        """Pools features as the last stage does, [sum N_b, C, roi_size, roi_size]."""
         extractor = self.bbox_roi_extractor[-1]
         return extractor(x[: extractor.num_inputs], bbox2roi(boxes_xyxy))
 
@@ -84,10 +119,10 @@ class _Stages(DIRMixin):
         sampling_results: list[Any],
         **settings: Any,  # noqa: ANN401
     ) -> dict[str, Any]:
-        """A stage's losses; DIR learns from the boxes that the last one regressed."""
+        """Computes a stage's losses; DIR is trained on the boxes that the last stage regressed."""
         results = super().bbox_loss(stage, x, sampling_results, **settings)
         if stage == self.num_stages - 1:
-            self.remember(self.bbox_head[stage], sampling_results, results["bbox_pred"])
+            self.remember(self.bbox_head[stage], sampling_results, results)
         return results
 
     def _refine_roi(self, *args: Any, **settings: Any) -> tuple[Any, ...]:  # noqa: ANN401
@@ -104,28 +139,39 @@ class _Stages(DIRMixin):
         rescale: bool = False,
         **settings: Any,  # noqa: ANN401
     ) -> list[InstanceData]:
-        """Detections ranked by confidence; raw boxes and scores where no test_cfg is given, as MMDetection has it."""
+        """Predicts detections ranked by confidence; without a test_cfg returns raw boxes and scores, as MMDetection."""
         if rcnn_test_cfg is None:
             return super().predict_bbox(x, batch_img_metas, rpn_results_list, None, rescale=rescale, **settings)
-        # Where there is no proposal at all, no stage runs.
+        raw, starts = self.raw_boxes(x, batch_img_metas, rpn_results_list, **settings)
+        return self.rank(x, raw, starts, batch_img_metas, rcnn_test_cfg, rescale=rescale)
+
+    def raw_boxes(
+        self,
+        x: Pyramid,
+        batch_img_metas: list[dict[str, Any]],
+        rpn_results_list: list[InstanceData],
+        **settings: Any,  # noqa: ANN401
+    ) -> tuple[list[InstanceData], list[Tensor]]:
+        """Predicts boxes and probabilities without NMS, and the last stage's boxes [R, 4] that they start from."""
+        # If there is no proposal at all, no stage runs.
         self._last_rois = [x[0].new_zeros(0, 5) for _ in batch_img_metas]
         raw = super().predict_bbox(x, batch_img_metas, rpn_results_list, None, rescale=False, **settings)
-        proposals = [rois[:, 1:] for rois in self._last_rois]
+        starts = [rois[:, 1:] for rois in self._last_rois]
         del self._last_rois
-        return self.rank(x, raw, proposals, batch_img_metas, rcnn_test_cfg, rescale=rescale)
+        return raw, starts
 
 
 @MODELS.register_module()
 class DIRCascadeRoIHead(_Stages, CascadeRoIHead):
-    """Cascade R-CNN's RoI head with DIR. DIR's losses are not among those that `stage_loss_weights` scales."""
+    """Cascade R-CNN's RoI head with DIR; `stage_loss_weights` does not scale DIR's losses."""
 
 
 @MODELS.register_module()
 class DIRHybridTaskCascadeRoIHead(_Stages, HybridTaskCascadeRoIHead):
-    """HTC's RoI head with DIR, which sees the semantic branch's features where the box heads do."""
+    """HTC's RoI head with DIR; DIR uses the semantic branch's features if the box heads do."""
 
     def box_features(self, x: Pyramid, boxes_xyxy: list[Tensor]) -> Tensor:
-        """The last stage's features, with the semantic ones added, [sum N_b, C, roi_size, roi_size]."""
+        """Pools the last stage's features and adds the semantic features, [sum N_b, C, roi_size, roi_size]."""
         features = super().box_features(x, boxes_xyxy)
         if not self.with_semantic or "bbox" not in self.semantic_fusion:
             return features
@@ -133,6 +179,20 @@ class DIRHybridTaskCascadeRoIHead(_Stages, HybridTaskCascadeRoIHead):
         if semantic.shape[-2:] != features.shape[-2:]:
             semantic = adaptive_avg_pool2d(semantic, features.shape[-2:])
         return features + semantic
+
+    def raw_boxes(
+        self,
+        x: Pyramid,
+        batch_img_metas: list[dict[str, Any]],
+        rpn_results_list: list[InstanceData],
+        **settings: Any,  # noqa: ANN401
+    ) -> tuple[list[InstanceData], list[Tensor]]:
+        """As in Cascade R-CNN; computes the semantic features unless they are given."""
+        if self.with_semantic:
+            settings.setdefault("semantic_feat", None)
+            if settings["semantic_feat"] is None:
+                settings["semantic_feat"] = self.semantic_head(x)[1]
+        return super().raw_boxes(x, batch_img_metas, rpn_results_list, **settings)
 
     def _bbox_forward(
         self, stage: int, x: Pyramid, rois: Tensor, semantic_feat: Tensor | None = None

@@ -1,4 +1,4 @@
-"""A semantic map for HTC from the objects' own masks, where a data set has no map of stuff."""
+"""Makes HTC's semantic map from the objects' masks, for a data set without a map of stuff."""
 
 from typing import Any
 
@@ -9,21 +9,21 @@ from mmdet.registry import TRANSFORMS
 
 @TRANSFORMS.register_module()
 class SemanticFromMasks(BaseTransform):
-    """Adds `gt_seg_map` [H, W], uint8: each pixel's class id; where objects overlap, the smaller one's.
+    """Adds `gt_seg_map` [H, W], uint8: each pixel's class id, where objects overlap that of the smaller object.
 
-    Needs `gt_masks`, `gt_bboxes_labels` and `img_shape`; comes after what moves pixels.
+    It needs `gt_masks`, `gt_bboxes_labels` and `img_shape`, and must follow all transforms that move pixels.
     """
 
     def __init__(self, background: int) -> None:
-        """Sets what pixels without an object get.
+        """Sets the value of pixels without an object.
 
         Args:
-            background: the number of classes, unless 255 (ignored in training) is wanted.
+            background: the number of classes, or 255 for pixels that training ignores.
         """
         self.background = background
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Paints the largest object first."""
+        """Draws the objects, the largest first."""
         found = np.full(results["img_shape"][:2], self.background, dtype=np.uint8)
         masks = results["gt_masks"].to_ndarray().astype(bool)  # [G, H, W]
         for index in np.argsort(-masks.sum(axis=(1, 2)), kind="stable"):

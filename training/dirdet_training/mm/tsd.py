@@ -21,10 +21,11 @@ from dirdet_training.mm.dir_mixin import Pyramid
 
 @MODELS.register_module()
 class TSDRoIHead(StandardRoIHead):
-    """Two tasks, each looking where it sees best, beside the sibling head that they have to beat.
+    """Classification and localisation on features from separate places, with the sibling head that they must exceed.
 
-    `bbox_head` is the sibling head, trained but not used in prediction; `tsd_head` is what detects. Each part can be
-    left out: a margin of None leaves out its constraint, `shift` and `deform` False the moves.
+    `bbox_head` is the sibling head, which is trained but not used in prediction; `tsd_head` makes the detections. Each
+    part can be left out: a margin of None leaves out its constraint, and `shift` or `deform` set to False leaves out
+    the moves.
     """
 
     def __init__(
@@ -37,15 +38,15 @@ class TSDRoIHead(StandardRoIHead):
         reg_margin: float | None = 0.2,
         **settings: Any,  # noqa: ANN401
     ) -> None:
-        """Builds the sibling head from MMDetection's settings and the disentangled one beside it.
+        """Builds the sibling head from MMDetection's settings, and the disentangled head.
 
         Args:
             tsd_head: a TSDBBoxHead.
-            shift: localisation looks at a shifted box.
-            deform: classification looks at moved bins.
-            cls_margin: by how much the true class's probability should exceed the sibling's (Eq. 6).
-            reg_margin: by how much the box's IoU should exceed the sibling's (Eq. 7).
-            **settings: StandardRoIHead's.
+            shift: localisation uses the features of a shifted box.
+            deform: classification uses the features of moved bins.
+            cls_margin: the margin by which the true class's probability should exceed the sibling's (Eq. 6).
+            reg_margin: the margin by which the box's IoU should exceed the sibling's (Eq. 7).
+            **settings: StandardRoIHead's settings.
         """
         super().__init__(**settings)
         self.tsd_head = MODELS.build(tsd_head)
@@ -53,7 +54,7 @@ class TSDRoIHead(StandardRoIHead):
         self.margins = {"cls": cls_margin, "reg": reg_margin}
 
     def _tsd_forward(self, x: Pyramid, rois: Tensor, roi_features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Class logits, box deltas, and the rois [N, 5] that the deltas start from."""
+        """Returns class logits, box deltas, and the rois [N, 5] that the deltas are relative to."""
         shift, bins = self.tsd_head.moves(roi_features, rois[:, 1:])
         if not self.moves["shift"]:
             shift = torch.zeros_like(shift)
@@ -62,11 +63,11 @@ class TSDRoIHead(StandardRoIHead):
         reg_features = self._pool(x, rois, shift[:, None, None])
         cls_score, bbox_pred = self.tsd_head(self._pool(x, rois, bins), reg_features)
         shifted = rois[:, 1:] + shift.repeat(1, 2)  # [N, 4]
-        # Where to start from is judged by what was seen there, not by how easy it makes the deltas.
+        # The gradient of the shift is that of the features pooled there, not that of the deltas' start.
         return cls_score, bbox_pred, torch.cat([rois[:, :1], shifted.detach()], dim=1)
 
     def _pool(self, x: Pyramid, rois: Tensor, moves_xy: Tensor) -> Tensor:
-        """Features of moved bins, [N, C, roi_size, roi_size], each box on the level the extractor gives it."""
+        """Pools features of moved bins, [N, C, roi_size, roi_size], each box on the level given by the extractor."""
         extractor = self.bbox_roi_extractor
         levels = extractor.map_roi_levels(rois, extractor.num_inputs)
         size = self.tsd_head.roi_feat_size[0]
@@ -82,7 +83,7 @@ class TSDRoIHead(StandardRoIHead):
         return pooled
 
     def bbox_loss(self, x: Pyramid, sampling_results: list[Any]) -> dict[str, Any]:
-        """The sibling head's losses, the disentangled head's, and the progressive constraint's."""
+        """Computes the losses of the sibling head, of the disentangled head, and of the progressive constraint."""
         sibling = super().bbox_loss(x, sampling_results)
         rois = bbox2roi([result.priors for result in sampling_results])
         cls_score, bbox_pred, from_rois = self._tsd_forward(x, rois, sibling["bbox_feats"])
@@ -91,7 +92,13 @@ class TSDRoIHead(StandardRoIHead):
         losses = dict(sibling["loss_bbox"])
         losses.update({f"tsd.{name}": value for name, value in found["loss_bbox"].items()})
         losses.update(self._constraint(sibling, rois, cls_score, bbox_pred, from_rois, sampling_results))
-        return {**sibling, "loss_bbox": losses, "bbox_pred": bbox_pred, "decoded_from": shifted}
+        return {
+            **sibling,
+            "loss_bbox": losses,
+            "cls_score": cls_score,
+            "bbox_pred": bbox_pred,
+            "decoded_from": shifted,
+        }
 
     def _constraint(
         self,
@@ -140,7 +147,7 @@ class TSDRoIHead(StandardRoIHead):
         rcnn_test_cfg: ConfigDict | None,
         rescale: bool = False,
     ) -> list[InstanceData]:
-        """Detections of the disentangled head; raw boxes and scores where no test_cfg is given."""
+        """Predicts the detections of the disentangled head; returns raw boxes and scores without a test_cfg."""
         proposals = [result.bboxes for result in rpn_results_list]
         rois = bbox2roi(proposals)
         head = self.tsd_head
@@ -169,7 +176,7 @@ class TSDRoIHead(StandardRoIHead):
 
 
 def _with_priors(sampling_results: list[Any], boxes_xyxy: Tensor) -> list[Any]:
-    """The same samples, on boxes that were moved: [R, 4] of all pictures, one after another."""
+    """Returns the same samples with moved boxes, [R, 4] of all pictures, one after another."""
     moved: list[Any] = []
     for result, boxes in zip(
         sampling_results, boxes_xyxy.split([len(result.priors) for result in sampling_results]), strict=True

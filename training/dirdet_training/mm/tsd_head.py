@@ -1,4 +1,4 @@
-"""TSD's box head: classification and localisation look at features of their own (CVPR 2020, section 3)."""
+"""TSD's box head: classification and localisation use separate features (CVPR 2020, section 3)."""
 
 # pyright: reportAttributeAccessIssue=false, reportCallIssue=false
 
@@ -21,7 +21,7 @@ def _two_layers(in_features: int, width: int) -> nn.Sequential:
 
 @MODELS.register_module()
 class TSDBBoxHead(BBoxHead):
-    """Says where each task should look, and what it sees there."""
+    """Predicts where each task's features are pooled, and the task's output from these features."""
 
     def __init__(
         self,
@@ -33,15 +33,15 @@ class TSDBBoxHead(BBoxHead):
         offset_scale: float = 0.1,
         **settings: Any,  # noqa: ANN401
     ) -> None:
-        """Two towers of two fully-connected layers, and the layers that move what they look at.
+        """Builds two towers of two fully-connected layers, and the layers that predict the moves.
 
         Args:
             in_channels: channels of the RoI features.
             roi_feat_size: side of the pooled square.
             fc_out_channels: width of the towers.
             offset_channels: width of the layers that predict the moves.
-            offset_scale: of a prediction of 1, in sides of the proposal.
-            **settings: BBoxHead's.
+            offset_scale: the move for a prediction of 1, in sides of the proposal.
+            **settings: BBoxHead's settings.
         """
         super().__init__(in_channels=in_channels, roi_feat_size=roi_feat_size, **settings)
         inputs = in_channels * self.roi_feat_area
@@ -56,21 +56,21 @@ class TSDBBoxHead(BBoxHead):
     @staticmethod
     def _moves(width: int, outputs: int) -> nn.Sequential:
         last = nn.Linear(width, outputs)
-        # Training begins with both tasks looking where the proposal is.
+        # At the start of training, both tasks use the features of the proposal itself.
         nn.init.normal_(last.weight, std=0.001)
         nn.init.zeros_(last.bias)
         return nn.Sequential(nn.Linear(width, width), nn.ReLU(inplace=True), last)
 
     def moves(self, roi_features: Tensor, boxes_xyxy: Tensor) -> tuple[Tensor, Tensor]:
-        """Where localisation and classification should look instead (Eq. 2 to 5 of TSD).
+        """Predicts the moves of localisation and classification (Eq. 2 to 5 of TSD).
 
         Args:
             roi_features: [N, C, roi_feat_size, roi_feat_size], pooled on the proposals.
             boxes_xyxy: [N, 4], the proposals, pixels of the canvas.
 
         Returns:
-            The shift of each whole box [N, 2] and the move of each bin [N, roi_feat_size, roi_feat_size, 2], both
-            x, y in pixels of the canvas.
+            The shift of each whole box [N, 2] and the move of each bin [N, roi_feat_size, roi_feat_size, 2], both x, y
+            in pixels of the canvas.
         """
         shared = self.offset_shared(torch.flatten(roi_features, 1))
         sides_wh = self.offset_scale * (boxes_xyxy[:, 2:] - boxes_xyxy[:, :2])  # [N, 2]
@@ -79,6 +79,6 @@ class TSDBBoxHead(BBoxHead):
         return shift, bins * sides_wh[:, None, None]
 
     def forward(self, cls_features: Tensor, reg_features: Tensor) -> tuple[Tensor, Tensor]:  # pyright: ignore[reportIncompatibleMethodOverride] - each task has its own features
-        """Class logits [N, classes + 1] and box deltas [N, 4 or 4 * classes] from the two tasks' features."""
+        """Computes class logits [N, classes + 1] and box deltas [N, 4 or 4 * classes] from the two tasks' features."""
         cls_score = self.fc_cls(self.cls_tower(torch.flatten(cls_features, 1)))
         return cls_score, self.fc_reg(self.reg_tower(torch.flatten(reg_features, 1)))

@@ -1,7 +1,7 @@
-"""The loop of hard NMS, compiled by Numba: who of a class's boxes, best first, suppresses whom."""
+"""The loop of hard NMS, compiled by Numba: finds the survivor that suppresses each box of a class."""
 
-# As in `soft_kernel`, written for LLVM's vectoriser: no branch in the inner loop. Arithmetic is torchvision's, step by
-# step in float32 and never reordered, so that both keep the same boxes to the last bit.
+# As in `soft_kernel`, the inner loop has no branch, for LLVM's vectoriser. The arithmetic is torchvision's, step by
+# step in float32 and never reordered, so that both keep exactly the same boxes.
 
 import numpy as np
 from numba import njit
@@ -26,13 +26,13 @@ def _claim(  # pragma: no cover - compiled
     owner: np.int32,
     threshold: np.float32,
 ) -> None:
-    """Gives a survivor the free boxes that it overlaps above the threshold."""
+    """Assigns to a survivor the free boxes that it overlaps above the threshold."""
     left, top, right, bottom = box_xyxy
     for index in range(len(owners)):
         width = max(ZERO, min(right, x2[index]) - max(left, x1[index]))
         height = max(ZERO, min(bottom, y2[index]) - max(top, y1[index]))
         shared = width * height
-        # Two empty boxes have no IoU, which is above nothing.
+        # Two empty boxes have a NaN as IoU, which is above no threshold.
         covered = shared / (area + areas[index] - shared) > threshold
         owners[index] = owner if covered & (owners[index] < 0) else owners[index]
 
@@ -41,20 +41,20 @@ def _claim(  # pragma: no cover - compiled
 def suppress(  # pragma: no cover - compiled
     corners_xyxy: Floats, ends: NDArray[np.int64], threshold: np.float32
 ) -> Indices:
-    """Greedy NMS.
+    """Applies greedy NMS.
 
     Args:
-        corners_xyxy: [4, N], pixels, class by class and in a class best first.
+        corners_xyxy: [4, N], pixels, class by class, and within a class highest rank first.
         ends: [classes], where each class ends.
         threshold: a box is suppressed by one that it overlaps with an IoU above this.
 
     Returns:
-        [N], the position of the survivor that suppressed each box; a survivor's is its own.
+        [N], the position of the survivor that suppressed each box; for a survivor, its own position.
     """
     owners = np.full(corners_xyxy.shape[1], NOBODY)
     start = 0
     for end in ends:
-        # Rows before columns: a slice of a row is known to be contiguous.
+        # The row is taken first, because the compiler knows that a slice of a row is contiguous.
         x1, y1 = corners_xyxy[0][start:end], corners_xyxy[1][start:end]
         x2, y2 = corners_xyxy[2][start:end], corners_xyxy[3][start:end]
         areas = (x2 - x1) * (y2 - y1)

@@ -1,4 +1,4 @@
-"""What every NMS asks of its inputs, and where their classes end."""
+"""Checks of the inputs of every NMS, and the ends of their classes."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,5 +16,5 @@ def require_inputs(iou_threshold: float, **columns: Tensor) -> None:
 
 
 def class_ends(classes: NDArray[np.integer]) -> NDArray[np.int64]:
-    """Where each class ends in sorted class numbers [N]; one end, 0, where there are none."""
+    """Returns the end of each class in sorted class numbers [N]; for no class numbers, one end, 0."""
     return np.append(np.flatnonzero(classes[1:] != classes[:-1]) + 1, len(classes))

@@ -1,4 +1,4 @@
-"""Soft-NMS: neighbours of a better box lose score instead of being suppressed."""
+"""Soft-NMS: lowers the scores of a better box's neighbours instead of suppressing them."""
 
 from typing import Literal
 
@@ -21,27 +21,28 @@ def soft_nms(
     sigma: float = 0.5,
     min_score: float = 0.001,
 ) -> tuple[Tensor, Tensor]:
-    """Takes the best box of a class, lets every other one lose by its IoU with it, and repeats (ICCV 2017, Figure 2).
+    """Takes the best box of a class, lowers all other scores by their IoU with it, and repeats (ICCV 2017, Figure 2).
 
-    The loss of score is 1 - IoU where the IoU reaches the threshold for "linear", exp(-IoU^2 / sigma) for "gaussian".
-    It is computed on the CPU, wherever the tensors are: one box after another is no work for a GPU.
+    A score is multiplied by 1 - IoU if the IoU reaches the threshold for "linear", by exp(-IoU^2 / sigma) for
+    "gaussian". It is computed on the CPU, whatever the tensors' device is, because a GPU is slow at processing one box
+    after another.
 
     Args:
         boxes_xyxy: [N, 4], pixels.
-        scores: [N] in [0, 1]: what is ranked by and decays.
-        class_ids: [N], integers; classes do not meet.
-        decay: how scores fall.
-        iou_threshold: in [0, 1], of the linear decay; the Gaussian has none.
-        sigma: above 0, of the Gaussian decay; the smaller, the harder.
-        min_score: above 0; a box whose score falls below is gone.
+        scores: [N] in [0, 1]: the values that rank the boxes and decay.
+        class_ids: [N], integers; boxes of different classes do not affect each other.
+        decay: the kind of decay.
+        iou_threshold: the threshold of the linear decay, in [0, 1]; the Gaussian has none.
+        sigma: the sigma of the Gaussian decay, above 0; a smaller sigma lowers scores more.
+        min_score: above 0; a box whose score falls below it is removed.
 
     Returns:
-        Indices [K] and decayed scores [K], highest first, the lower index first where they are equal.
+        Indices [K] and decayed scores [K], highest first; of equal scores the lower index is first.
 
     Raises:
-        ValueError: the inputs are not of one length, or a setting, a score or a box is out of range.
+        ValueError: the inputs differ in length, or a setting, a score or a box is out of range.
     """
-    # Compiling takes a second, and only who decays softly waits for it.
+    # The import is here because compiling takes a second, and only Soft-NMS needs it.
     from dirdet_training.nms import soft_kernel
 
     require_inputs(iou_threshold, boxes=boxes_xyxy, scores=scores, class_ids=class_ids)
@@ -59,7 +60,7 @@ def soft_nms(
     if not bool(np.isfinite(corners).all()):
         raise ValueError("boxes must be finite")
     gaussian = decay == "gaussian"
-    # In logarithms the Gaussian decay is a difference. Counted from min_score, what is left is not negative.
+    # For logarithms the Gaussian decay is a subtraction. Relative to min_score, the remaining keys are not negative.
     levels = np.log(np.maximum(start, min_score / 2) / min_score).astype(np.float32) if gaussian else start
     keys = levels[order]  # [N]
     picked = soft_kernel.pick(
@@ -70,7 +71,7 @@ def soft_nms(
         np.float32(1 / sigma if gaussian else iou_threshold),
         np.float32(0 if gaussian else min_score),
     )  # [N], the key each box was picked with; negative where it was not
-    # The difference of keys, so that a box that lost nothing keeps its score to the bit.
+    # The score is changed by the difference of keys, so that a box without loss keeps exactly its score.
     left = np.where(picked >= 0, start[order] * np.exp(picked - keys), picked) if gaussian else picked
     decayed = np.empty_like(left)
     decayed[order] = left

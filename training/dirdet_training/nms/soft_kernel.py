@@ -1,8 +1,8 @@
-"""The loop of Soft-NMS, compiled by Numba: some hundred picks, each of which every box of the class answers."""
+"""The loop of Soft-NMS, compiled by Numba: some hundred picks, each of which lowers every box of the class."""
 
-# Written for LLVM's vectoriser, which is where the speed is: loops without branches over contiguous arrays that stay
-# in place. It does not vectorise a maximum of floats; that of integers it does, and floats that are not negative are
-# ordered as the integers of the same bits. A negative float is a negative integer: below whatever is left.
+# The loops are written for LLVM's vectoriser, which gives the speed: no branches, over contiguous arrays that stay in
+# place. It vectorises a maximum of integers, but not of floats. Floats that are not negative have the order of the
+# integers with the same bits. A negative float is a negative integer, which is below every remaining key.
 
 import numpy as np
 from numba import njit
@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 Floats, Bits, Places = NDArray[np.float32], NDArray[np.int32], NDArray[np.int64]
 
-# The compiler may reorder arithmetic, and is promised that nothing is infinite or no number.
+# The compiler may reorder arithmetic, and may assume that no value is infinite or NaN.
 FAST = {"nnan", "ninf", "nsz", "reassoc", "contract"}
 ZERO, ONE, TINY = np.float32(0), np.float32(1), np.float32(1e-30)
 GONE = np.float32(-1)
-# After so many picks, or an eighth of the boxes, what is gone is left behind; that costs as much as a few picks.
+# Removed boxes are packed away after this many picks, or an eighth of the boxes; packing costs as much as a few picks.
 PACKED_AFTER, PACKED_PART = 32, 8
 
 
@@ -30,7 +30,7 @@ def _decay(  # pragma: no cover - compiled
     gaussian: bool,
     by: np.float32,
 ) -> None:
-    """Lets the keys of all boxes decay by their IoU with a picked one, in place; two empty boxes have an IoU of 0."""
+    """Lowers the keys of all boxes by their IoU with a picked box, in place; two empty boxes have an IoU of 0."""
     left, top, right, bottom, area = x1[picked], y1[picked], x2[picked], y2[picked], areas[picked]
     for index in range(len(keys)):
         width = max(ZERO, min(right, x2[index]) - max(left, x1[index]))
@@ -45,7 +45,7 @@ def _decay(  # pragma: no cover - compiled
 
 @njit(cache=True)
 def _highest(bits: Bits) -> np.int32:  # pragma: no cover - compiled
-    """The greatest of some integers."""
+    """Returns the greatest of the integers."""
     best = bits[0]
     for index in range(len(bits)):
         best = max(best, bits[index])
@@ -54,7 +54,7 @@ def _highest(bits: Bits) -> np.int32:  # pragma: no cover - compiled
 
 @njit(cache=True)
 def _first(bits: Bits, wanted: np.int32) -> int:  # pragma: no cover - compiled
-    """Where an integer that is there stands first."""
+    """Returns the first position of an integer that occurs."""
     index = 0
     while bits[index] != wanted:
         index += 1
@@ -65,7 +65,7 @@ def _first(bits: Bits, wanted: np.int32) -> int:  # pragma: no cover - compiled
 def _pack(  # pragma: no cover - compiled
     bits: Bits, lowest: np.int32, x1: Floats, y1: Floats, x2: Floats, y2: Floats, areas: Floats, places: Places
 ) -> int:
-    """Moves what can still be picked to the front of all arrays, in its order, and counts it."""
+    """Moves the boxes that can still be picked to the front of all arrays, in their order, and returns their number."""
     count = 0
     for index in range(len(bits)):
         if bits[index] >= lowest:
@@ -84,24 +84,25 @@ def pick(  # pragma: no cover - compiled
     setting: np.float32,
     min_key: np.float32,
 ) -> Floats:
-    """Picks the highest key of each class, lets the others decay by their IoU with that box, and repeats.
+    """Picks the highest key of each class, lowers the other keys by their IoU with that box, and repeats.
 
     Args:
-        corners_xyxy: [4, N], pixels, class by class; used up.
-        keys: [N], scores or, with `gaussian`, logarithms of scores above that of the lowest allowed; used up.
+        corners_xyxy: [4, N], pixels, class by class; overwritten.
+        keys: [N], scores or, with `gaussian`, logarithms of scores relative to that of the lowest allowed score;
+            overwritten.
         ends: [classes], where each class ends.
-        gaussian: which decay.
+        gaussian: whether the decay is Gaussian.
         setting: the linear decay's IoU threshold, or the Gaussian's 1 / sigma.
         min_key: the lowest key that is picked, not negative.
 
     Returns:
-        [N], the key each box was picked with; -1 where it never was.
+        [N], the key with which each box was picked; -1 if it was never picked.
     """
     picked = np.full(len(keys), GONE)
     lowest = np.full(1, min_key).view(np.int32)[0]
     start = 0
     for end in ends:
-        # Rows before columns: a slice of a row is known to be contiguous.
+        # The row is taken first, because the compiler knows that a slice of a row is contiguous.
         x1, y1 = corners_xyxy[0][start:end], corners_xyxy[1][start:end]
         x2, y2 = corners_xyxy[2][start:end], corners_xyxy[3][start:end]
         areas = np.maximum(x2 - x1, ZERO) * np.maximum(y2 - y1, ZERO)

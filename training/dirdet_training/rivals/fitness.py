@@ -1,18 +1,25 @@
-"""Fitness NMS: how well a box fits, predicted as a tier of IoU (CVPR 2018)."""
+"""Fitness NMS: the IoU of a box with its object, predicted as a tier (CVPR 2018)."""
+
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from dirdet_training.head import branch
-from dirdet_training.rivals.rank import iou_levels
+from dirdet_training.nms.ranks import Candidates
+from dirdet_training.nms.suppression import HardNMS
+from dirdet_training.rivals.iou_levels import iou_levels
+from dirdet_training.rivals.rival import Judge, Rival
+from dirdet_training.rivals.tuning import POWERS, hard_trials
 
-# Ours: tiers of 0.1 from an IoU of 0.5 on. A box is in exactly one, so they share a softmax.
+# Our choice: tiers of 0.1 from an IoU of 0.5. A box is in exactly one tier, so they share a softmax.
 TIERS = 5
+COLUMN = "fitness"
 
 
 class FitnessHead(nn.Module):
-    """Predicts the tier of boxes from RoI features, apart from their class ("independent fitness")."""
+    """Predicts the tier of boxes from RoI features, independently of their class ("independent fitness")."""
 
     def __init__(self, in_channels: int, roi_size: int = 7, fc_channels: int = 1024, tiers: int = TIERS) -> None:
         """One branch of three fully-connected layers, as DIR's.
@@ -57,3 +64,31 @@ def fitness_loss(logits: Tensor, ious: Tensor) -> Tensor:
     """
     total = cross_entropy(logits.float(), iou_levels(ious, logits.shape[1]), reduction="sum")
     return total / max(len(logits), 1)
+
+
+@dataclass(frozen=True)
+class ByFitness:
+    """Score times expected fitness; the power is our addition, and 1 is the paper's product."""
+
+    power: float = 1.0
+
+    def __call__(self, candidates: Candidates) -> Tensor:
+        """[N]."""
+        fitness = candidates.require_learnt(COLUMN, rank="fitness_nms", needed="a fitness head")
+        return candidates.scores * fitness**self.power
+
+
+FITNESS_NMS = Rival(
+    "fitness_nms",
+    HardNMS(ByFitness()),
+    hard_trials(map(ByFitness, POWERS)),
+    judge=Judge(
+        FitnessHead,
+        lambda logits, examples: {"fitness": fitness_loss(logits, examples.ious)},
+        lambda logits, _class_ids: {COLUMN: expected_fitness(logits)},
+    ),
+    column=COLUMN,
+    judgement=f"fitness/refined/{COLUMN}",
+    title="Fitness NMS",
+    paper={"AP": 41.8, "AP50": 60.9, "AP75": 44.9, "AP_small": 21.5, "AP_medium": 45.0, "AP_large": 57.5},
+)

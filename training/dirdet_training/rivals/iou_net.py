@@ -1,4 +1,7 @@
-"""IoU-Net's predictor: the IoU of a box per class, learnt on jittered objects instead of proposals."""
+"""IoU-Net (ECCV 2018): predicts the IoU of a box per class, trained on jittered objects, and the NMS ranked by it."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -6,6 +9,17 @@ from torch.nn.functional import smooth_l1_loss
 
 from dirdet_training import geometry
 from dirdet_training.head import branch
+from dirdet_training.nms import iou_nms
+from dirdet_training.nms.ranks import Candidates, require
+from dirdet_training.nms.suppression import Kept
+from dirdet_training.rivals.rival import Judge, Rival
+from dirdet_training.rivals.single_branch import COLUMN
+from dirdet_training.rivals.tuning import SIX_THRESHOLDS, Trial
+
+if TYPE_CHECKING:
+    from dirdet_training.mm.examples import Examples
+
+JUDGEMENT = "iou_net/refined/ious"
 
 
 class IoUNetHead(nn.Module):
@@ -62,3 +76,44 @@ def iou_net_loss(normalised: Tensor, class_ids: Tensor, boxes_xyxy: Tensor, obje
 def _of_class(normalised: Tensor, class_ids: Tensor) -> Tensor:
     """Each row's entry at its class, [N], in float32."""
     return normalised.float().gather(1, class_ids[:, None].long()).squeeze(1)
+
+
+@dataclass(frozen=True)
+class IoUNMS:
+    """NMS led by the predicted IoU, whose survivors take the best score of their cluster."""
+
+    def __call__(self, candidates: Candidates, iou_threshold: float) -> Kept:
+        """Suppresses by IoU: the one predicted as one number where there is one, else DIR's."""
+        ious = candidates.learnt.get(COLUMN, candidates.ious)
+        return Kept(
+            *iou_nms(
+                candidates.boxes_xyxy,
+                candidates.scores,
+                require(ious, "iou_nms", "a head that predicts the IoU"),
+                candidates.class_ids,
+                iou_threshold=iou_threshold,
+            )
+        )
+
+
+def _losses(normalised: Tensor, examples: "Examples") -> dict[str, Tensor]:
+    boxes, objects = torch.cat(examples.jittered_xyxy), torch.cat(examples.objects_xyxy)
+    return {"iou": iou_net_loss(normalised, torch.cat(examples.class_ids), boxes, objects)}
+
+
+_TRIALS = tuple(Trial(IoUNMS(), threshold) for threshold in SIX_THRESHOLDS)
+# Ranked by DIR's IoU if there is no IoU-Net head.
+IOU_NMS = Rival("iou_nms", IoUNMS(), _TRIALS)
+# Ranked by the head that it was published with.
+IOU_NET = Rival(
+    "iou_net",
+    IoUNMS(),
+    _TRIALS,
+    judge=Judge(IoUNetHead, _losses, lambda normalised, class_ids: {"ious": predicted_ious(normalised, class_ids)}),
+    column=COLUMN,
+    judgement=JUDGEMENT,
+    needs=JUDGEMENT,
+    title="IoU-Net",
+    paper={"AP": 40.6, "AP50": 59.0},
+    note="the paper's is trained twice as long",
+)

@@ -15,15 +15,16 @@ def jittered_boxes(
     """Boxes whose IoU with their object is drawn uniformly from [min_iou, 1] (IoU-Net, ECCV 2018).
 
     A box leaves its object in a random direction, every side at its own speed. On that way the IoU only falls: per
-    axis the overlap shrinks, and so does its share of the box. By the time the fastest side has moved by the
-    object's whole width or height the IoU is 1/2 at most, so bisection finds where it is the one drawn. Nothing is
-    rejected, and no bin runs empty, however small min_iou leaves the room.
+    axis the overlap shrinks, and so does its share of the box. Once the fastest side has moved outwards by k times the
+    object's width or height the box is 1 + k times as wide or high and the IoU 1 / (1 + k) at most; inwards nothing is
+    left at k = 1. So bisection finds where it is the one drawn. Nothing is rejected, and no bin runs empty, however
+    small min_iou leaves the room.
 
     Args:
         objects_xyxy: [G, 4], pixels, none of them empty.
         count: boxes for each object.
         generator: where randomness comes from, on the objects' device; torch's own if None.
-        min_iou: in [0.5, 1].
+        min_iou: in (0, 1].
 
     Returns:
         [G, count, 4], pixels, each with an IoU of at least min_iou; some reach out of the picture.
@@ -33,8 +34,8 @@ def jittered_boxes(
     """
     if count < 0:
         raise ValueError(f"count must not be negative, not {count}")
-    if not 0.5 <= min_iou <= 1:
-        raise ValueError(f"min_iou must be in [0.5, 1], not {min_iou}")
+    if not 0 < min_iou <= 1:
+        raise ValueError(f"min_iou must be in (0, 1], not {min_iou}")
     objects_xyxy = objects_xyxy.float()
     empty = geometry.areas(objects_xyxy) <= 0
     if bool(empty.any()):
@@ -47,7 +48,7 @@ def jittered_boxes(
     moves = directions * sizes_wh[:, None]  # [G, count, 4], in one unit of the way
     objects = objects_xyxy[:, None]  # [G, 1, 4]
 
-    near, far = torch.zeros_like(targets), torch.ones_like(targets)
+    near, far = torch.zeros_like(targets), torch.full_like(targets, max(1.0, 1 / min_iou - 1))
     for _ in range(BISECTIONS):
         middle = (near + far) / 2
         fits = geometry.iou(objects + middle[..., None] * moves, objects) >= targets

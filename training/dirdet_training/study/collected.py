@@ -1,6 +1,5 @@
-"""All candidates of one checkpoint on one split, with everything its judges say, and the file that keeps them."""
+"""All candidates of one checkpoint on one split, with its judges' predictions, and the file that stores them."""
 
-import os
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,19 +11,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from dirdet_training.combination import COMBINATIONS
-from dirdet_training.ranking import Candidates
+from dirdet.files import write_whole
+from dirdet_training.nms.combination import COMBINATIONS
+from dirdet_training.nms.ranks import Candidates
+from dirdet_training.rivals import RIVALS
 from dirdet_training.study.errors import StudyError
 
 JUDGEMENT = "judgements/"
-# Columns [N, ...] that not every detector gives.
+# Optional columns [N, ...], which depend on the detector.
 OPTIONAL = ("ious", "proposals_xyxy")
-# What a rival's head says goes where its NMS looks for it.
-COLUMN_OF_JUDGEMENT = {
-    "single_ious": "iou_net/refined/ious",
-    "rank_scores": "rank/refined/rank_scores",
-    "fitness": "fitness/refined/fitness",
-}
 
 
 @dataclass(frozen=True)
@@ -32,9 +27,9 @@ class Collected:
     """One pass of a checkpoint over P pictures.
 
     Attributes:
-        picture_ids: [P], the data set's.
-        candidates: of each picture.
-        category_ids: the data set's category of each class id.
+        picture_ids: [P], ids in the data set.
+        candidates: the candidates of each picture.
+        category_ids: the data set's category id of each class id.
     """
 
     picture_ids: tuple[int, ...]
@@ -43,19 +38,19 @@ class Collected:
 
 
 def completed(candidates: Candidates) -> Candidates:
-    """The candidates with what follows from their judgements: Table 5's means, and the rivals' columns."""
+    """Adds the values that are computed from the judgements: Table 5's means, and the rivals' columns."""
     said = dict(candidates.judgements)
     for name in candidates.judgements:
         judge, _, field = name.rpartition("/")
         if field == "purity":
             purities, integrities = said[name], said[f"{judge}/integrity"]
             said |= {f"{judge}/{way}": combine(purities, integrities) for way, combine in COMBINATIONS.items()}
-    columns = {column: said[name] for column, name in COLUMN_OF_JUDGEMENT.items() if name in said}
-    return replace(candidates, judgements=said, **columns)
+    learnt = {each.column: said[each.judgement] for each in RIVALS if each.column and each.judgement in said}
+    return replace(candidates, judgements=said, learnt=learnt)
 
 
 def store(path: Path, collected: Collected) -> None:
-    """Writes the file; it is there whole or not at all."""
+    """Writes the file atomically."""
     pictures = collected.candidates
     columns: dict[str, NDArray[np.generic]] = {
         "picture_ids": np.asarray(collected.picture_ids, np.int64),
@@ -74,17 +69,14 @@ def store(path: Path, collected: Collected) -> None:
             columns[name] = _joined(parts, (0,))
     for name in pictures[0].judgements if pictures else ():
         columns[JUDGEMENT + name] = _joined([picture.judgements[name] for picture in pictures], (0,))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial.npz")
-    np.savez_compressed(partial, **columns)  # pyright: ignore[reportArgumentType]
-    partial.replace(path)
+    write_whole(path, lambda file: np.savez_compressed(file, **columns))  # pyright: ignore[reportArgumentType]
 
 
 def load(path: Path) -> Collected:
-    """Reads the file, with what follows from it (`completed`).
+    """Reads the file and adds the computed values (`completed`).
 
     Raises:
-        StudyError: it is missing, broken, or none that `store` wrote.
+        StudyError: the file is missing or broken, or `store` did not write it.
     """
     try:
         with np.load(path, allow_pickle=False) as file:
@@ -92,7 +84,7 @@ def load(path: Path) -> Collected:
         return _collected(columns)
     except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as exc:
         raise StudyError(
-            f"candidates {path} cannot be read ({type(exc).__name__}: {exc}); delete the file to collect them anew"
+            f"candidates {path} cannot be read ({type(exc).__name__}: {exc}); delete the file to collect them again"
         ) from exc
 
 
@@ -120,7 +112,7 @@ def _collected(columns: Mapping[str, NDArray[np.generic]]) -> Collected:
 
 
 def _cuts(counts: NDArray[np.generic]) -> list[int]:
-    """Where each picture's rows begin and the last's end, [P + 1]."""
+    """Returns the first row of each picture and the end of the last picture's rows, [P + 1]."""
     return [0, *np.cumsum(counts).tolist()]
 
 

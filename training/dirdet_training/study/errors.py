@@ -1,7 +1,7 @@
-"""What the study raises."""
+"""The errors of the study."""
 
 from dirdet.errors import DirdetError
 
 
 class StudyError(DirdetError):
-    """A study that cannot be done: a setting, a checkpoint or a stored file that does not fit."""
+    """The study cannot be done: a setting, a checkpoint or a stored file does not fit."""

@@ -1,4 +1,4 @@
-"""How long what is left will take here: a few steps are timed, the rest is multiplied."""
+"""Estimates the time of the remaining work on this machine: a few steps are timed and extrapolated."""
 
 import json
 import subprocess
@@ -13,17 +13,17 @@ from dirdet_training.study.plan import Plan, Training
 from dirdet_training.study.training import train_command
 
 TIMED_STEPS = 6
-# The first steps allocate and compile.
+# The first steps are slower, because they allocate and compile.
 SKIPPED_STEPS = 2
-# A step goes forward and back over a batch; back costs about as much as two forward.
+# A step is a forward and a backward pass over a batch; a backward pass costs about two forward passes.
 PASSES_IN_A_STEP = 3
-# COCO's evaluation of one ranking, by experience on one core.
+# The approximate time of COCO's evaluation of one ranking on one core.
 SECONDS_PER_RANKED_PICTURE = 0.01
 
 
 @dataclass(frozen=True)
 class Left:
-    """One stage's amount of work and its time."""
+    """One stage's remaining work and its time."""
 
     stage: str
     amount: str
@@ -31,7 +31,7 @@ class Left:
 
 
 def step_seconds(plan: Plan, training: Training) -> float:
-    """Seconds a step of a detector's training takes on this machine, timed once and remembered.
+    """Returns the seconds per training step of a detector on this machine, which are timed once and stored.
 
     Raises:
         StudyError: the detector cannot be trained.
@@ -68,14 +68,14 @@ def _time_steps(plan: Plan, training: Training) -> float:
 def left(
     plan: Plan, *, passes: Sequence[tuple[Training, int]], rankings: int, ranked_pictures: int, train: bool = True
 ) -> list[Left]:
-    """What is left, stage by stage.
+    """Estimates the remaining work of each stage.
 
     Args:
         plan: the study.
-        passes: detectors that have still to look at a number of pictures.
-        rankings: rows that have still to be measured.
-        ranked_pictures: on how many pictures.
-        train: whether trainings count.
+        passes: detectors that still have to process a number of pictures.
+        rankings: the number of rows that still have to be measured.
+        ranked_pictures: the number of pictures in each of them.
+        train: whether trainings are included.
 
     Raises:
         StudyError: a detector cannot be trained.
@@ -107,7 +107,7 @@ def left(
 
 
 def _steps_of_epochs(plan: Plan, training: Training) -> int:
-    """Steps of a schedule that counts epochs."""
+    """Returns the steps of a schedule that is given in epochs."""
     from dirdet_training.mm.data import annotation_file, datasets
 
     cfg = plan.config(training.detector)
@@ -119,7 +119,7 @@ def _steps_of_epochs(plan: Plan, training: Training) -> int:
 
 
 def shown(parts: Sequence[Left]) -> str:
-    """The estimate for people."""
+    """Formats the estimate as text."""
     if not parts:
         return "Nothing is left to train, collect or measure."
     lines = [f"{part.stage}: {part.amount}: {_duration(part.seconds)}" for part in parts]

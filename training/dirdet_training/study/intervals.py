@@ -1,4 +1,4 @@
-"""Means over seeds with their 95% intervals, and what an interval says of a statement."""
+"""Means over seeds with their 95% intervals, and the verdict of an interval on a statement."""
 
 import math
 from collections.abc import Sequence
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from statistics import mean, stdev
 from typing import Literal
 
-from dirdet.quality.extra import library
+from dirdet.quality.optional_libraries import library
 
 LEVEL = 0.95
 Verdict = Literal["holds", "does not hold", "within the interval", "one seed", "not measured"]
@@ -17,9 +17,9 @@ class Interval:
     """A figure over seeds.
 
     Attributes:
-        mean: nan without a seed.
-        half_width: of the 95% interval; Student's t over seeds, None with fewer than two.
-        values: one a seed.
+        mean: the mean over seeds; nan without a seed.
+        half_width: the half width of the 95% interval by Student's t over seeds; None with fewer than two seeds.
+        values: one for each seed.
     """
 
     mean: float
@@ -27,20 +27,20 @@ class Interval:
     values: tuple[float, ...]
 
     def shown(self, digits: int = 1, *, sign: bool = False) -> str:
-        """The mean and, of several seeds, the half width; empty without a seed."""
+        """Formats the mean and, for several seeds, the half width; empty without a seed."""
         if not self.values:
             return ""
         text = f"{self.mean:{'+' if sign else ''}.{digits}f}"
         return text if self.half_width is None else f"{text} ± {self.half_width:.{digits}f}"
 
     def spread(self, deviation: float) -> "Interval":
-        """The same with the half width that a standard deviation, told otherwise than by seeds, gives."""
+        """Returns the interval with the half width of a standard deviation that was not computed over seeds."""
         quantile = float(library("scipy.stats").norm.ppf((1 + LEVEL) / 2))
         return Interval(self.mean, quantile * deviation, self.values)
 
 
 def interval(values: Sequence[float]) -> Interval:
-    """The interval of a figure over seeds; seeds that have none (nan) are left out."""
+    """Computes the interval of a figure over seeds; seeds without the figure (nan) are left out."""
     found = tuple(value for value in values if not math.isnan(value))
     if len(found) < 2:
         return Interval(found[0] if found else math.nan, None, found)
@@ -49,16 +49,16 @@ def interval(values: Sequence[float]) -> Interval:
 
 
 def paired(ours: Sequence[float], theirs: Sequence[float]) -> Interval:
-    """The interval of the difference, seed by seed.
+    """Computes the interval of the difference, paired by seed.
 
     Raises:
-        ValueError: they are not of the same seeds.
+        ValueError: the numbers of seeds differ.
     """
     return interval([a - b for a, b in zip(ours, theirs, strict=True)])
 
 
 def verdict(difference: Interval) -> Verdict:
-    """What a paired difference says of the statement that it is above 0."""
+    """Returns the verdict of a paired difference on the statement that it is above 0."""
     if not difference.values:
         return "not measured"
     if difference.half_width is None:

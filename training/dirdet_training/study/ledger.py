@@ -1,4 +1,4 @@
-"""Figures that were measured once and are not measured again: a JSON file that grows row by row."""
+"""Stores measured figures row by row in a JSON file, so that they are measured only once."""
 
 import json
 import math
@@ -13,13 +13,13 @@ Measured = dict[str, float]
 
 
 class Ledger:
-    """Figures by key, on disk after every row, so that a study that is stopped goes on where it was."""
+    """Figures by key, written to disk after every row, so that a stopped study can be resumed."""
 
     def __init__(self, path: Path) -> None:
-        """Reads what is there.
+        """Reads the file if it exists.
 
         Raises:
-            StudyError: the file is no ledger.
+            StudyError: the file is not a ledger.
         """
         self.path = path
         self._rows: dict[str, dict[str, float | None]] = {}
@@ -27,17 +27,16 @@ class Ledger:
             try:
                 rows: Any = json.loads(path.read_text(encoding="utf-8"))
             except ValueError as exc:
-                raise StudyError(f"{path} is broken ({exc}); delete it to measure anew") from exc
+                raise StudyError(f"{path} is broken ({exc}); delete it to measure again") from exc
             if not isinstance(rows, dict):
                 raise StudyError(f"{path} must hold an object of rows, not {type(rows).__name__}; delete it")
             self._rows = cast("dict[str, dict[str, float | None]]", rows)
 
     def __contains__(self, key: str) -> bool:
-        """Whether a row is measured."""
         return key in self._rows
 
     def figures(self, key: str, measure: Callable[[], Measured]) -> Measured:
-        """A row's figures; measured and written now where they are not there. What could not be measured is nan."""
+        """Returns a row's figures, and measures and stores missing ones; figures that cannot be measured are nan."""
         if key not in self._rows:
             began = time.perf_counter()
             figures = measure()
@@ -52,5 +51,4 @@ class Ledger:
         return {name: math.nan if value is None else value for name, value in row.items() if name != "seconds"}
 
     def seconds(self) -> list[float]:
-        """How long each row took."""
         return [value for row in self._rows.values() if (value := row.get("seconds")) is not None]

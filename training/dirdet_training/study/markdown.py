@@ -1,4 +1,4 @@
-"""A study's tables as Markdown: our figures, the paper's in brackets."""
+"""A study's tables as Markdown: measured figures, with the paper's in brackets."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -22,14 +22,14 @@ def document(
     over_plain: Mapping[str, Interval],
     speed: Mapping[str, str],
 ) -> str:
-    """The whole study as Markdown.
+    """Formats the whole study as Markdown.
 
     Args:
-        results: of every table.
-        facts: what was measured, one a line.
+        results: the results of every table.
+        facts: facts about the measurement, one on each line.
         pearson: the statements of Figure 4.
         over_plain: gains of DIR over the detector trained without it.
-        speed: frames a second of a row's way, in words.
+        speed: the text on frames per second of a row's way.
     """
     parts = ["# Study", "\n".join(f"- {fact}" for fact in facts), LEGEND]
     for result in results:
@@ -92,7 +92,7 @@ def _notes(result: TableResult) -> str:
 
 
 def statements_table(statements: Sequence[Statement], *, digits: int = 1) -> str:
-    """What the paper's order says, and whether it holds here."""
+    """Formats the statements of the paper's order and whether they hold in this study."""
     lines = ["| the paper's order | difference there | here | |", "|---|---|---|---|"]
     for told in statements:
         ours = told.difference.shown(digits, sign=True) or "-"

@@ -1,4 +1,4 @@
-"""What a collected split is measured by: AP under one NMS, and correlations of all that was predicted."""
+"""The measures of a collected split: AP under one NMS, and correlations of all predictions."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,20 +9,19 @@ import torch
 from dirdet.quality import pearson
 from dirdet.quality.average_precision import average_precisions, resampled_precisions
 from dirdet_training.mm.metric import PEARSON_MIN_IOU, PEARSON_MIN_SCORE
-from dirdet_training.ranking import Candidates
+from dirdet_training.nms.ranks import Candidates
+from dirdet_training.nms.suppression import Kept
+from dirdet_training.rivals.tuning import Trial
 from dirdet_training.study.collected import Collected
 from dirdet_training.study.ledger import Measured
-from dirdet_training.suppression import Kept
-from dirdet_training.tuning import Trial
 
-# Enough for a standard deviation to within a twentieth of it.
+# Enough samples for a standard deviation with an error of about a twentieth.
 SAMPLES = 200
 
 
 def kept_by(candidates: Candidates, trial: Trial, max_detections: int) -> Kept:
-    """What a trial's NMS leaves of one picture, the best `max_detections` of it."""
-    kept = trial.suppression(candidates, trial.iou_threshold)
-    return Kept(kept.indices[:max_detections], kept.confidences[:max_detections])
+    """Applies a trial's NMS to one picture and returns the best `max_detections`."""
+    return trial.suppression(candidates, trial.iou_threshold).first(max_detections)
 
 
 @dataclass(frozen=True)
@@ -30,9 +29,9 @@ class Ranked:
     """A checkpoint's candidates under one NMS.
 
     Attributes:
-        collected: one checkpoint's candidates.
+        collected: the candidates of one checkpoint.
         trial: the NMS and its threshold.
-        max_detections: kept a picture.
+        max_detections: the most detections kept in a picture.
     """
 
     collected: Collected
@@ -40,15 +39,15 @@ class Ranked:
     max_detections: int
 
     def detections(self) -> list[dict[str, Any]]:
-        """What is kept, as COCO results.
+        """Returns the kept detections as COCO results.
 
         Raises:
-            MissingHeadError: the detector does not predict what the NMS ranks by.
+            MissingHeadError: the detector does not predict a value that the NMS ranks by.
         """
         found: list[dict[str, Any]] = []
         for picture_id, candidates in zip(self.collected.picture_ids, self.collected.candidates, strict=True):
             kept = kept_by(candidates, self.trial, self.max_detections)
-            boxes_xywh = candidates.boxes_xyxy[kept.indices].double()  # [K, 4]
+            boxes_xywh = kept.boxes_of(candidates).double().clone()  # [K, 4]
             boxes_xywh[:, 2:] -= boxes_xywh[:, :2]
             columns = (boxes_xywh.tolist(), kept.confidences.tolist(), candidates.class_ids[kept.indices].tolist())
             categories = self.collected.category_ids
@@ -60,26 +59,26 @@ class Ranked:
 
 
 def precisions(ranked: Ranked, objects: Any) -> Measured:  # noqa: ANN401
-    """AP and its parts in percent, as `average_precisions` names them.
+    """Computes AP and its parts in percent, under the names of `average_precisions`.
 
     Args:
-        ranked: what is measured.
+        ranked: the ranked candidates to measure.
         objects: the split's ground truth, a `faster_coco_eval.COCO`.
 
     Raises:
-        MissingHeadError: the detector does not predict what the NMS ranks by.
+        MissingHeadError: the detector does not predict a value that the NMS ranks by.
     """
     return average_precisions(objects, ranked.detections(), list(ranked.collected.picture_ids))
 
 
 def spread_of_gain(ranked: Ranked, over: Ranked, objects: Any) -> Measured:  # noqa: ANN401
-    """Standard deviation over pictures of a gain in AP, AP75 and AP_agnostic: a paired bootstrap of `SAMPLES`.
+    """Computes the standard deviation over pictures of gains in AP, AP75, AP_agnostic: a paired bootstrap of `SAMPLES`.
 
-    It says what other pictures of the kind would give these checkpoints, and nothing of other trainings.
+    It covers the variation over other pictures of the same kind for these checkpoints, not that over other trainings.
 
     Args:
-        ranked: what gains.
-        over: what it is compared with, on the same pictures.
+        ranked: the ranking whose gain is measured.
+        over: the ranking that it is compared with, on the same pictures.
         objects: the split's ground truth, a `faster_coco_eval.COCO`.
     """
     pictures = sorted(ranked.collected.picture_ids)
@@ -89,15 +88,15 @@ def spread_of_gain(ranked: Ranked, over: Ranked, objects: Any) -> Measured:  # n
 
 
 def predictions(candidates: Candidates) -> dict[str, torch.Tensor]:
-    """Everything that was predicted of the candidates' fit, [N] each: score, ious and every judgement."""
+    """Returns all predictions of the candidates' fit, [N] each: score, ious and every judgement."""
     said = {"score": candidates.scores, **candidates.judgements}
     return said if candidates.ious is None else said | {"ious": candidates.ious}
 
 
 def correlated_pairs(collected: Collected, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """What a prediction says and the true IoU, [P] each, of the boxes that Figure 4 is about.
+    """Returns a prediction and the true IoU, [P] each, of the boxes of Figure 4.
 
-    They are the refined boxes before NMS with score above 0.05 whose best IoU with an object is at least 0.5.
+    These are the refined boxes before NMS with score above 0.05 whose best IoU with an object is at least 0.5.
     """
     said: list[torch.Tensor] = []
     true: list[torch.Tensor] = []
@@ -112,7 +111,7 @@ def correlated_pairs(collected: Collected, name: str) -> tuple[np.ndarray, np.nd
 
 
 def correlations(collected: Collected) -> Measured:
-    """Pearson of every prediction and the true IoU, by its name, and the number of boxes behind them as `boxes`."""
+    """Computes Pearson of every prediction and the true IoU by name, and the number of boxes behind them as `boxes`."""
     names = predictions(collected.candidates[0]) if collected.candidates else ()
     found: Measured = {}
     for name in names:

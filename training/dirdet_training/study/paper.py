@@ -1,27 +1,29 @@
-"""What the paper's tables say, as data: rows with their figures, in percent."""
+"""The paper's tables as data: rows with their figures, in percent."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from dirdet_training.rivals import RIVALS
+
 Figures = Mapping[str, float]
 SIZED = ("AP", "AP50", "AP75", "AP_small", "AP_medium", "AP_large")
 
-# Figure 4: Pearson of a confidence and the true IoU. The text also says 0.743 for the single-branch hindsight IoU.
+# Figure 4: Pearson of a confidence and the true IoU. The text also gives 0.743 for the single-branch hindsight IoU.
 PEARSON = {"score": 0.209, "foresight_iou": 0.633, "iou": 0.745, "dir": 0.755}
 
 
 @dataclass(frozen=True)
 class Row:
-    """A row of one of the paper's tables, and what regenerates it.
+    """A row of one of the paper's tables, with the detector and the way that reproduce it.
 
     Attributes:
-        label: as we name it.
-        role: which of the study's detectors (`dirdet_training.study.presets`).
-        way: what its candidates are ranked by (`dirdet_training.study.ways`).
-        paper: its figures there; empty where a row is ours alone.
-        fps: frames a second there, on 8 V100; None where it is not said.
-        note: what a reader must know.
-        over: role of the detector, ranked by score, that its gains are over; None for its own checkpoints.
+        label: this project's name of the row.
+        role: the role of its detector (`dirdet_training.study.presets`).
+        way: the way that ranks its candidates (`dirdet_training.study.row_rankings`).
+        paper: the paper's figures; empty if the row is not in the paper.
+        fps: the paper's frames per second, on 8 V100; None if the paper gives none.
+        note: a remark for the reader.
+        over: role of the detector, ranked by score, that is the baseline of its gains; None for its own checkpoints.
     """
 
     label: str
@@ -35,14 +37,14 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """A table.
+    """A table of the paper.
 
     Attributes:
-        number: in the paper.
-        title: ours.
-        rows: from the top.
+        number: its number in the paper.
+        title: this project's title.
+        rows: the rows from top to bottom.
         ordered: whether the order of its rows is a statement of the paper.
-        comparable: whether the paper's figures are of one detector.
+        comparable: whether the paper's figures are all of one detector.
     """
 
     number: int
@@ -53,7 +55,7 @@ class Table:
 
 
 def _sized(*values: float) -> Figures:
-    """AP, AP50, AP75, small, medium, large, as far as they are given."""
+    """Names the figures AP, AP50, AP75, small, medium, large; the last ones may be missing."""
     return dict(zip(SIZED, values, strict=False))
 
 
@@ -178,14 +180,12 @@ TABLE_5 = Table(
     ordered=True,
 )
 
-# The paper takes the others' figures from their papers, on other backbones; ours are all of one detector.
+# The paper takes the rivals' figures from their papers, on other backbones; the study's are all of one detector.
 TABLE_6 = Table(
     6,
     "Learnt ranks, on one detector each",
     (
-        Row("Fitness NMS", "faster", "fitness_nms", _sized(41.8, 60.9, 44.9, 21.5, 45.0, 57.5)),
-        Row("IoU-Net", "faster", "iou_net", _sized(40.6, 59.0), note="the paper's is trained twice as long"),
-        Row("Rank-NMS", "faster", "rank_nms", _sized(41.0, 60.8, 44.5, 23.2, 44.5, 52.5)),
+        *(Row(each.title, "faster", each.name, each.paper, note=each.note) for each in RIVALS if each.title),
         Row("HTC", "htc", SAME, _sized(50.7, 70.5, 55.2, 32.0, 53.8, 64.0)),
         Row("Faster R-CNN + DIR", "faster", "dir", _sized(41.1, 60.5, 44.6, 23.4, 44.4, 52.0)),
         Row("Mask R-CNN + DIR", "mask", "dir", _sized(41.6, 60.9, 45.4, 23.7, 45.0, 52.8)),
@@ -194,7 +194,7 @@ TABLE_6 = Table(
     comparable=False,
 )
 
-# Not of the paper, which takes TSD as it is published: each of its parts left out, at an equal schedule.
+# Not in the paper, which uses TSD as published: TSD without each of its parts, at an equal schedule.
 TABLE_7 = Table(
     7,
     "TSD and its parts, all ranked by score; gains over the Faster R-CNN above them (not in the paper)",

@@ -1,4 +1,4 @@
-"""Figure 5: what ranking by score, by foresight IoU and by DIR leaves of the same pictures, side by side."""
+"""Figure 5: the boxes that ranking by score, by foresight IoU and by DIR keeps in the same pictures, side by side."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,18 +6,20 @@ from pathlib import Path
 import torch
 from PIL import Image, ImageDraw
 
+from dirdet.files import open_regular
+from dirdet.pictures.reading import read_picture
 from dirdet_training import geometry
-from dirdet_training.ranking import Candidates
+from dirdet_training.nms.ranks import Candidates
+from dirdet_training.nms.suppression import HardNMS
+from dirdet_training.rivals.tuning import Trial
 from dirdet_training.study.collected import Collected
 from dirdet_training.study.measure import kept_by
 from dirdet_training.study.plots import strongest_differences
-from dirdet_training.study.ways import WAYS
-from dirdet_training.suppression import HardNMS
-from dirdet_training.tuning import Trial
+from dirdet_training.study.row_rankings import WAYS
 
-# The figure's rows: the first is what the others are compared with.
+# The figure's rows: the others are compared with the first.
 SHOWN = ("score", "foresight_iou", "dir")
-# Surer detections are drawn, and a box counts as one of another picture's when it moved by more than this.
+# Detections with a higher score than the first are drawn; boxes with an IoU below the second count as different.
 MIN_SCORE = 0.3
 SAME_IOU = 0.95
 SAME, DIFFERENT, OBJECT = (90, 160, 255), (230, 40, 40), (60, 190, 90)
@@ -35,18 +37,18 @@ def figure_5(
 ) -> list[Path]:
     """Draws the pictures in which the rankings disagree most; boxes that ranking by score does not keep are red.
 
-    The pictures may be other people's: then they belong in a work directory, and `outlines` in a repository.
+    Third parties may own the pictures: then use a work directory, and publish only `outlines`.
 
     Args:
-        folder: for the PNG files.
-        collected: one checkpoint's candidates.
-        files: where each picture is, by its id.
-        count: how many to draw at most.
-        iou_threshold: of each NMS.
-        outlines: on white instead of the pictures.
+        folder: the folder for the PNG files.
+        collected: the candidates of one checkpoint.
+        files: the file of each picture by its id.
+        count: the most pictures to draw.
+        iou_threshold: the threshold of each NMS.
+        outlines: draw on white instead of on the pictures.
 
     Returns:
-        The files written.
+        The written files.
     """
     ways = [name for name in SHOWN if _told(collected, name)]
     if len(ways) < 2:
@@ -71,12 +73,13 @@ def figure_5(
 
 
 def _panel(file: Path, *, outlines: bool) -> Image.Image:
-    with Image.open(file) as opened:
-        return Image.new("RGB", opened.size, "white") if outlines else opened.convert("RGB")
+    with open_regular(file) as opened:
+        picture = read_picture(opened)
+    return Image.new("RGB", picture.size, "white") if outlines else picture
 
 
 def side_by_side(picture: Image.Image, boxes_xyxy: Sequence[torch.Tensor], objects_xyxy: torch.Tensor) -> Image.Image:
-    """One picture for each set of boxes [K, 4], from left to right, with the objects [G, 4] drawn thin."""
+    """Draws one picture for each set of boxes [K, 4], from left to right, with the objects [G, 4] in thin lines."""
     sheet = Image.new("RGB", (len(boxes_xyxy) * (picture.width + GAP) - GAP, picture.height), "gray")
     for number, boxes in enumerate(boxes_xyxy):
         panel = picture.copy()
@@ -98,7 +101,7 @@ def _told(collected: Collected, name: str) -> bool:
 
 
 def _boxes(candidates: Candidates, name: str, iou_threshold: float) -> torch.Tensor:
-    """What a way keeps of the candidates whose score is high, [K, 4]."""
+    """Returns the boxes [K, 4] that a way keeps of the candidates with a high score."""
     suppression = WAYS[name].suppression
     if not isinstance(suppression, HardNMS):
         raise TypeError(f"{name} decays instead of suppressing")
@@ -107,7 +110,7 @@ def _boxes(candidates: Candidates, name: str, iou_threshold: float) -> torch.Ten
 
 
 def _differs(boxes_xyxy: torch.Tensor, others_xyxy: torch.Tensor) -> torch.Tensor:
-    """Which of the boxes [K, 4] is none of the others [L, 4], [K]."""
+    """Marks the boxes [K, 4] that differ from all of the others [L, 4], [K]."""
     if len(boxes_xyxy) == 0 or len(others_xyxy) == 0:
         return torch.ones(len(boxes_xyxy), dtype=torch.bool)
     return geometry.iou(boxes_xyxy[:, None], others_xyxy[None]).max(dim=1).values < SAME_IOU

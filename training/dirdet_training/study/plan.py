@@ -1,4 +1,4 @@
-"""What a study has and what it still has to train."""
+"""The checkpoints of a study: those that exist and those that it still has to train."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -11,7 +11,7 @@ from mmengine.config import Config
 from dirdet.errors import ParameterError
 from dirdet_training.mm.checkpoints import read_checkpoint
 from dirdet_training.mm.configs import read_config
-from dirdet_training.mm.running import point_at_data
+from dirdet_training.mm.own_data import point_at_data
 from dirdet_training.study.errors import StudyError
 from dirdet_training.study.presets import Detector, Preset, with_config
 
@@ -23,13 +23,13 @@ class Training:
     """One checkpoint that the study needs.
 
     Attributes:
-        role: of its detector.
-        detector: what it is.
-        seed: it is trained with.
-        checkpoint: where it is, or will be.
-        start: weights that its training begins with; None for the config's.
-        total_steps: of its training.
-        elsewhere: it was trained outside of this study.
+        role: the role of its detector.
+        detector: the detector.
+        seed: the seed of the training.
+        checkpoint: the path of the checkpoint, whether it exists or not.
+        start: the initial weights of the training; None for the config's.
+        total_steps: the number of steps of the training.
+        elsewhere: whether it was trained outside this study.
     """
 
     role: str
@@ -42,11 +42,11 @@ class Training:
 
     @property
     def done(self) -> bool:
-        """Whether the checkpoint is there."""
+        """Whether the checkpoint exists."""
         return self.checkpoint.is_file()
 
     def steps_left(self) -> int:
-        """Steps from the newest checkpoint on; all where the training counts epochs."""
+        """The steps after the newest checkpoint; all steps if the schedule is in epochs."""
         if self.done:
             return 0
         made = [int(path.stem.removeprefix("iter_")) for path in self.checkpoint.parent.glob("iter_*.pth")]
@@ -55,14 +55,14 @@ class Training:
 
 @dataclass
 class Plan:
-    """A preset, where its data is and where its work goes.
+    """A preset with its data folder and its work folder.
 
     Attributes:
-        preset: what is studied.
-        work: folder of everything that the study makes.
-        data: the data set's folder; None for the configs'.
+        preset: the preset.
+        work: the folder of all outputs of the study.
+        data: the data set's folder; None for the configs' own.
         used: checkpoints trained elsewhere, by role and seed.
-        start: weights that the trainings begin with which begin with no other training's; None for the configs'.
+        start: the initial weights of the trainings that do not start from another training; None for the configs' own.
     """
 
     preset: Preset
@@ -72,11 +72,11 @@ class Plan:
     start: Path | None = None
 
     def with_seeds(self, number: int | None) -> "Plan":
-        """The plan with seeds 0 to number - 1; as it is without a number."""
+        """Returns the plan with seeds 0 to number - 1; the same plan if number is None."""
         return self if number is None else replace(self, preset=replace(self.preset, seeds=tuple(range(number))))
 
     def config(self, detector: Detector) -> Config:
-        """A detector's config, pointed at the data."""
+        """Returns a detector's config, pointed at the data."""
         cfg = read_config(detector.config)
         if self.data is not None:
             point_at_data(cfg, self.data)
@@ -85,7 +85,7 @@ class Plan:
         return cfg
 
     def trainings(self) -> Iterator[Training]:
-        """All checkpoints, in an order in which they can be made."""
+        """Lists all checkpoints in an order in which they can be trained."""
         detectors = self.preset.detectors
         roles = sorted(detectors, key=lambda role: detectors[role].begins_with is not None)
         made: dict[tuple[str, int], Path] = {}
@@ -95,7 +95,7 @@ class Plan:
             length, unit, steps = _schedule(self.config(detector), detector.steps)
             used = self.used.get(role, {})
             for seed in dict.fromkeys((*used, *(() if used else seeds))):
-                # Equal trainings are one training, whatever their roles.
+                # Equal trainings of several roles are one training.
                 changed = f"_{role}" if detector.settings else ""
                 folder = self.work / "trained" / f"{Path(detector.config).stem}{changed}_seed{seed}"
                 checkpoint = used.get(seed, folder / f"{unit}_{length}.pth")
@@ -106,7 +106,7 @@ class Plan:
 
 
 def _schedule(cfg: Config, steps: int | None) -> tuple[int, str, int]:
-    """How long a training is, in what its checkpoints are named after, and in steps (0 where that is not known)."""
+    """Returns a training's length, its unit in the checkpoints' names (iter or epoch), and its steps (0 if unknown)."""
     train = cfg.train_cfg
     if steps is not None:
         return steps, "iter", steps
@@ -116,21 +116,21 @@ def _schedule(cfg: Config, steps: int | None) -> tuple[int, str, int]:
 
 
 def use_checkpoints(plan: Plan, given: list[tuple[str, Path]], *, trust_checkpoint: bool) -> None:
-    """Takes checkpoints trained elsewhere into the plan, with those that an earlier start took.
+    """Adds checkpoints that were trained elsewhere to the plan, with those that an earlier run added.
 
-    A checkpoint's seed is the one it tells; where it tells none, or one that is taken, the next free number.
+    A checkpoint's seed is the recorded one; if none is recorded, or the seed is in use, it is the next free number.
 
     Raises:
         ParameterError: no detector of the preset has that config.
         CheckpointError: a checkpoint cannot be read.
-        StudyError: what an earlier start wrote is broken.
+        StudyError: the file that an earlier run wrote is broken.
     """
     path = plan.work / USED
     others: list[dict[str, Any]] = []
     for config, seed, checkpoint in _earlier(path):
         try:
             plan.preset, role = with_config(plan.preset, config)
-        except ParameterError:  # of a detector that this start leaves out
+        except ParameterError:  # this run leaves its detector out
             others.append({"config": config, "seed": seed, "checkpoint": str(checkpoint)})
         else:
             plan.used.setdefault(role, {})[seed] = checkpoint

@@ -7,29 +7,29 @@ from typing import Any
 import numpy as np
 
 from dirdet.quality import pearson
-from dirdet.quality.extra import library
+from dirdet.quality.optional_libraries import library
 from dirdet.quality.plots import COLOURS
 from dirdet_training import geometry
 from dirdet_training.study.collected import Collected
 from dirdet_training.study.measure import correlated_pairs, predictions
 from dirdet_training.study.paper import PEARSON
-from dirdet_training.study.ways import WAYS
+from dirdet_training.study.row_rankings import WAYS
 
 PANEL_INCHES = 3.2
-# A proposal is one of an object from here on, as in training.
+# A proposal belongs to an object from this IoU on, as in training.
 MIN_PROPOSAL_IOU = 0.5
 BINS = np.linspace(-0.5, 0.5, 41)
 
 
 def figure_4(path: Path, collected: Collected) -> bool:
-    """What score, foresight IoU, hindsight IoU and DIR say against the true IoU, each with its Pearson.
+    """Plots score, foresight IoU, hindsight IoU and DIR against the true IoU, each with its Pearson.
 
     Args:
-        path: SVG to write.
-        collected: one checkpoint's candidates.
+        path: the SVG file to write.
+        collected: the candidates of one checkpoint.
 
     Returns:
-        Whether there was anything to draw.
+        Whether the figure was drawn; without data it is not.
 
     Raises:
         MissingExtraError: matplotlib is not installed.
@@ -51,9 +51,9 @@ def figure_4(path: Path, collected: Collected) -> bool:
 
 
 def delta_ious(collected: Collected) -> np.ndarray:
-    """How much closer to its object each box is than its proposal was, IoU minus IoU, [P].
+    """Computes each box's IoU with its object minus its proposal's IoU with it, [P].
 
-    Of the candidates whose proposal has an IoU of at least 0.5 with an object; the object is the proposal's.
+    Only candidates whose proposal has an IoU of at least 0.5 with an object count; the object is the proposal's.
     """
     found: list[np.ndarray] = []
     for picture in collected.candidates:
@@ -66,14 +66,14 @@ def delta_ious(collected: Collected) -> np.ndarray:
 
 
 def figure_2(path: Path, by_checkpoint: Mapping[str, Collected]) -> dict[str, tuple[float, float]]:
-    """The distribution of IoU gained by regression, at several points of one training.
+    """Plots the distribution of the IoU gained by regression, at several points of one training.
 
     Args:
-        path: SVG to write.
-        by_checkpoint: candidates by the checkpoint's name, in the order of the training.
+        path: the SVG file to write.
+        by_checkpoint: candidates by the checkpoint's name, in order of the training.
 
     Returns:
-        Mean and standard deviation of each distribution that is drawn; nothing is written where there is none.
+        Mean and standard deviation of each distribution that is drawn; no file is written if there is none.
 
     Raises:
         MissingExtraError: matplotlib is not installed.
@@ -98,5 +98,5 @@ def _save(figure: Any, path: Path) -> None:  # noqa: ANN401
 
 
 def strongest_differences(scores: Sequence[float], count: int) -> list[int]:
-    """Indices of the largest values, largest first, the earlier first of equals."""
+    """Returns the indices of the largest values, largest first; of equal values the earlier is first."""
     return sorted(range(len(scores)), key=lambda index: -scores[index])[:count]

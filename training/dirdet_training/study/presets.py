@@ -1,4 +1,4 @@
-"""What each preset studies: detectors by role, seeds, steps and splits."""
+"""The presets of the study: detectors by role, seeds, steps and splits."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -12,12 +12,12 @@ class Detector:
 
     Attributes:
         config: a shipped config or a file.
-        also: configs whose checkpoints may be used in its place.
-        steps: of its training; None for the config's own.
-        begins_with: role of the trained detector, of the same seed, whose weights it begins with as far as they fit,
-            so that a short fine-tuning does.
-        seeds: how many of the preset's seeds it is trained with; None for all.
-        settings: of the config, changed.
+        also: other configs whose checkpoints may be used.
+        steps: the number of training steps; None for the config's own.
+        begins_with: role of a trained detector; its weights of the same seed are the initial weights, as far as they
+            fit, so that a short fine-tuning is enough.
+        seeds: the number of the preset's seeds to train with; None for all.
+        settings: changed settings of the config.
     """
 
     config: str
@@ -33,10 +33,10 @@ class Preset:
     """A study.
 
     Attributes:
-        detectors: by role, a name that the tables' rows use.
-        seeds: each detector is trained with.
-        tune: annotation file that settings are chosen on, below the data set's folder.
-        report: annotation file that is reported.
+        detectors: the detectors by role, a name that the tables' rows use.
+        seeds: the seeds that each detector is trained with.
+        tune: annotation file for choosing settings, relative to the data set's folder.
+        report: annotation file for the reported figures, relative to the data set's folder.
     """
 
     detectors: Mapping[str, Detector]
@@ -51,7 +51,7 @@ _NO_CONSTRAINT = {"model.roi_head.cls_margin": None, "model.roi_head.reg_margin"
 
 
 def _parts_of_tsd(base: str, tsd: str) -> dict[str, Detector]:
-    """TSD without DIR, without one of its parts each, and the detector that it has to beat."""
+    """Returns TSD without DIR, TSD without each of its parts, and its baseline detector."""
     return {
         "tsd_base": Detector(base),
         "tsd_alone": Detector(tsd),
@@ -70,21 +70,21 @@ _ON_SCENES = {
     ),
     "mask": Detector("mask_rcnn_dir_lite0_scenes"),
     "cascade": Detector("cascade_rcnn_dir_lite0_scenes"),
-    "dcn": Detector("faster_rcnn_dir_lite0_dcnv2_scenes"),
+    "dcn": Detector("faster_rcnn_dir_lite0_dcnv1_scenes"),
     "double_head": Detector("double_head_dir_lite0_scenes"),
     "tsd": Detector("tsd_dir_lite0_scenes"),
     "htc": Detector("htc_dir_lite0_scenes", also=("htc_without_semantic_dir_lite0_scenes",)),
 }
 _TSD_ON_SCENES = _parts_of_tsd("faster_rcnn_lite0_scenes", "tsd_lite0_scenes")
-# Two cores: half of the scenes configs' schedule, so that the whole study fits an afternoon, and less for detectors
-# that begin with a trained one.
+# For two cores: half of the scenes configs' schedule, so that the whole study takes an afternoon, and less for
+# detectors that start from a trained one.
 CPU_STEPS = 600
 FINE_TUNING_STEPS = 100
 _FROZEN_TRUNK = {"custom_hooks": [{"type": "FreezeDetectorHook", "learning": ["roi_head."]}]}
 
 
 def _tuned_head(detector: Detector) -> Detector:
-    """The RoI head alone learns, on the trunk of the detector without DIR."""
+    """Makes only the RoI head trainable, on the trunk of the detector without DIR."""
     settings = {**detector.settings, **_FROZEN_TRUNK}
     return replace(detector, steps=FINE_TUNING_STEPS, begins_with="plain", seeds=1, settings=settings)
 
@@ -112,7 +112,7 @@ PRESETS: Mapping[str, Preset] = {
             "faster": Detector("faster_rcnn_dir_r50_fpn_1x_coco_rivals", also=("faster_rcnn_dir_r50_fpn_1x_coco",)),
             "mask": Detector("mask_rcnn_dir_r50_fpn_1x_coco"),
             "cascade": Detector("cascade_rcnn_dir_r50_fpn_1x_coco"),
-            "dcn": Detector("faster_rcnn_dir_r50_dcnv2_fpn_1x_coco"),
+            "dcn": Detector("faster_rcnn_dir_r50_dcnv1_fpn_1x_coco"),
             "double_head": Detector("double_head_dir_r50_fpn_1x_coco"),
             "tsd": Detector("tsd_dir_r50_fpn_1x_coco"),
             "htc": Detector("htc_dir_r50_fpn_1x_coco"),
@@ -126,12 +126,12 @@ PRESETS: Mapping[str, Preset] = {
 
 
 def narrowed(preset: Preset, chosen: Mapping[str, str | None]) -> Preset:
-    """The preset with only some roles and those that they begin with, each with a config of its own where one is named.
+    """Returns the preset with only some roles and the roles they start from; a role's config may be replaced.
 
-    A config of one's own has its own schedule, and begins as it says.
+    A replacing config keeps its own schedule and its own initial weights.
 
     Raises:
-        ParameterError: there is no such role.
+        ParameterError: the role is unknown.
     """
     for role in chosen:
         if role not in preset.detectors:
@@ -146,10 +146,10 @@ def narrowed(preset: Preset, chosen: Mapping[str, str | None]) -> Preset:
 
 
 def with_config(preset: Preset, config: str) -> tuple[Preset, str]:
-    """The preset with a config that a checkpoint is of, in its role, and that role.
+    """Returns the preset with a checkpoint's config in its role, and that role.
 
     Raises:
-        ParameterError: no role of the preset takes that config.
+        ParameterError: no role of the preset accepts that config.
     """
     for role, detector in preset.detectors.items():
         if config == detector.config:

@@ -5,29 +5,29 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from dirdet_training.rivals.tuning import Trial
 from dirdet_training.study.gains import Pair, pairs
 from dirdet_training.study.intervals import Interval, Verdict, interval, paired, verdict
-from dirdet_training.study.measurer import Gain, Measurer, Run
+from dirdet_training.study.measurements import Gain, Measurer, Run
 from dirdet_training.study.paper import PEARSON, TABLES, Row, Table
+from dirdet_training.study.row_rankings import WAYS
 from dirdet_training.study.tune import chosen_trial
-from dirdet_training.study.ways import WAYS
-from dirdet_training.tuning import Trial
 
 FIGURES = ("AP", "AP50", "AP75", "AP_small", "AP_medium", "AP_large", "AP90", "AP_agnostic")
-# The figures whose order in the paper is stated.
+# The figures for which the paper's order makes statements.
 ORDERED = ("AP", "AP75")
 Values = Mapping[str, Sequence[float]]
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """A row's figures.
+    """The measured figures of a row.
 
     Attributes:
-        trial: the NMS, in words.
-        values: by figure, one a seed; Pearson among them.
-        figures: their intervals.
-        gains: over the same checkpoints ranked by their score, both untuned or both tuned.
+        trial: the description of the NMS.
+        values: by figure, one value for each seed; includes Pearson.
+        figures: the intervals of the values.
+        gains: the gains over the same checkpoints ranked by score, both untuned or both tuned.
     """
 
     trial: str
@@ -38,7 +38,7 @@ class Measurement:
 
 @dataclass(frozen=True)
 class RowResult:
-    """A row of a table: None where it is not measured, or has nothing to tune."""
+    """The result of a table's row; a part is None if it is not measured, or if the row has no settings to tune."""
 
     row: Row
     seeds: tuple[int, ...]
@@ -48,13 +48,13 @@ class RowResult:
 
 @dataclass(frozen=True)
 class Statement:
-    """That one row's figure is above another's, as it is in the paper.
+    """The statement that one row's figure is above another's, as in the paper.
 
     Attributes:
-        text: in words.
-        paper: the difference there; None where it does not tell both.
-        difference: ours, paired by seed.
-        verdict: what the interval says.
+        text: the statement as text.
+        paper: the difference in the paper; None if the paper does not give both figures.
+        difference: the difference in this study, paired by seed.
+        verdict: the verdict of the interval.
     """
 
     text: str
@@ -65,7 +65,7 @@ class Statement:
 
 @dataclass(frozen=True)
 class TableResult:
-    """A table with what its order states."""
+    """A table's results with the statements of its order."""
 
     table: Table
     rows: tuple[RowResult, ...]
@@ -73,7 +73,7 @@ class TableResult:
 
 
 def table_results(measurer: Measurer, runs: Sequence[Run]) -> list[TableResult]:
-    """All tables, from what is measured."""
+    """Makes the results of all tables from the stored measurements."""
     results: list[TableResult] = []
     for table in TABLES:
         rows = tuple(row_result(measurer, runs, row) for row in table.rows)
@@ -83,7 +83,7 @@ def table_results(measurer: Measurer, runs: Sequence[Run]) -> list[TableResult]:
 
 
 def row_result(measurer: Measurer, runs: Sequence[Run], row: Row) -> RowResult:
-    """One row over the seeds of its detector."""
+    """Makes the result of one row over the seeds of its detector."""
     way, score = WAYS[row.way], WAYS["score"]
     found = pairs(measurer, runs, row)
     ranked, over = [pair.run for pair in found], [pair.over for pair in found]
@@ -108,7 +108,7 @@ def _measurement(
 
 
 def _gains(measurer: Measurer, found: Sequence[Pair], trial: Trial, baseline: Trial) -> Mapping[str, Interval]:
-    """Paired by seed; of one seed with the spread over pictures, where it is measured."""
+    """Computes the gains, paired by seed; for one seed with the spread over pictures, if it is measured."""
     one = Gain(found[0].run, trial, found[0].over, baseline)
     values = _values(measurer, [pair.run for pair in found], trial)
     by_score = _values(measurer, [pair.over for pair in found], baseline)
@@ -121,7 +121,7 @@ def _gains(measurer: Measurer, found: Sequence[Pair], trial: Trial, baseline: Tr
 
 
 def _values(measurer: Measurer, runs: Sequence[Run], trial: Trial) -> Values | None:
-    """Figures by name, one a seed; None unless every seed is measured."""
+    """Returns figures by name, one for each seed; None unless every seed is measured."""
     found = [measurer.known(run, "report", trial) for run in runs]
     complete = [figures for figures in found if figures is not None]
     if len(complete) < len(runs):
@@ -130,9 +130,9 @@ def _values(measurer: Measurer, runs: Sequence[Run], trial: Trial) -> Values | N
 
 
 def order(rows: Sequence[RowResult], names: Sequence[str]) -> Iterator[Statement]:
-    """The statements that a table's order makes: every row above those of the next lower figure in the paper.
+    """Makes the statements of a table's order: every row is above the rows with the next lower figure in the paper.
 
-    They are looked at untuned, as the paper's rows are.
+    The untuned figures are compared, because the paper's rows are untuned.
     """
     for name in names:
         told = [result for result in rows if name in result.row.paper]
@@ -147,12 +147,12 @@ def order(rows: Sequence[RowResult], names: Sequence[str]) -> Iterator[Statement
 
 
 def over_rivals(rows: Sequence[RowResult], names: Sequence[str], *, told: bool) -> Iterator[Statement]:
-    """That DIR is above every other NMS on the same checkpoints, all of them tuned alike; the oracle aside.
+    """Makes the statements that DIR is above every other NMS but the oracle on the same checkpoints, equally tuned.
 
     Args:
-        rows: of one table.
-        names: of the figures to look at.
-        told: whether the paper's difference says the same.
+        rows: the rows of one table.
+        names: the names of the figures to compare.
+        told: whether the paper's difference is included.
     """
     for ours in (result for result in rows if result.row.way == "dir" and result.tuned is not None):
         for theirs in rows:
@@ -166,7 +166,7 @@ def over_rivals(rows: Sequence[RowResult], names: Sequence[str], *, told: bool) 
 
 
 def pearson_order(measurer: Measurer, runs: Sequence[Run]) -> list[Statement]:
-    """The statements of Figure 4, with the paper's correlations."""
+    """Makes the statements of Figure 4, with the paper's correlations."""
     same = sorted((run for run in runs if run.role == "faster"), key=lambda run: run.seed)
     found = [measurer.known_correlations(run) for run in same]
     statements: list[Statement] = []
@@ -178,7 +178,7 @@ def pearson_order(measurer: Measurer, runs: Sequence[Run]) -> list[Statement]:
 
 
 def statement(text: str, paper: float | None, better: Sequence[float], worse: Sequence[float]) -> Statement:
-    """A statement with its verdict; figures are one a seed, or none where they are not measured."""
+    """Makes a statement with its verdict; there is one figure for each seed, or none if they are not measured."""
     difference = paired(better, worse) if len(better) == len(worse) else interval([])
     return Statement(text, paper, difference, verdict(difference))
 
@@ -189,7 +189,7 @@ def _of(result: RowResult, name: str, *, tuned: bool = False) -> Sequence[float]
 
 
 def gains_over_plain(measurer: Measurer, runs: Sequence[Run]) -> Mapping[str, Interval]:
-    """What ranking by DIR gains over the detector that was trained without DIR, paired by seed (Table 1's baseline)."""
+    """Computes the gain of ranking by DIR over the detector without DIR, paired by seed (Table 1's baseline)."""
     found: dict[str, dict[int, Mapping[str, float]]] = {"plain": {}, "faster": {}}
     for run in runs:
         if run.role in found:

@@ -1,25 +1,27 @@
-"""Trainings as processes of their own, each of which goes on where it was stopped."""
+"""Runs trainings as separate processes; a stopped training is resumed."""
 
 import subprocess
 import sys
 from pathlib import Path
 
-from dirdet_training.study.begin import begin_with
+import torch
+
 from dirdet_training.study.errors import StudyError
+from dirdet_training.study.initial_weights import begin_with
 from dirdet_training.study.plan import Plan, Training
 
-# Figure 2 looks at a training at as many points.
+# The number of points of a training in Figure 2.
 MILESTONES = 4
-# Beside a training's checkpoints: the weights that it began with.
+# The file of a training's initial weights, in the folder of its checkpoints.
 BEGINNING = "beginning.pth"
 
 
 def train_command(plan: Plan, training: Training, *, keep_milestones: bool) -> list[str]:
-    """The `dirdet train` that makes a checkpoint, or goes on with it."""
+    """Returns the `dirdet train` command that makes a checkpoint or resumes its training; torchrun for several GPUs."""
     settings = [f"{name}={value!r}" for name, value in training.detector.settings.items()]
     steps = training.detector.steps
     if steps is not None:
-        # Warm-up, then one cosine: the schedule of the scenes configs.
+        # Warm-up, then one cosine, as in the scenes configs.
         settings += [f"train_cfg.max_iters={steps}", f"train_cfg.val_interval={steps + 1}"]
         settings += [f"param_scheduler.1.end={steps}"]
     if training.start is not None:
@@ -27,7 +29,9 @@ def train_command(plan: Plan, training: Training, *, keep_milestones: bool) -> l
     if keep_milestones and training.total_steps:
         every = max(1, training.total_steps // MILESTONES)
         settings += [f"default_hooks.checkpoint.interval={every}", "default_hooks.checkpoint.max_keep_ckpts=-1"]
-    command = [sys.executable, "-m", "dirdet", "train", training.detector.config, "--resume"]
+    gpus = torch.cuda.device_count()
+    launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={gpus}"] if gpus > 1 else []
+    command = [sys.executable, *launcher, "-m", "dirdet", "train", training.detector.config, "--resume"]
     command += ["--work-dir", str(training.checkpoint.parent), "--seed", str(training.seed)]
     if plan.data is not None:
         command += ["--data", str(plan.data)]
@@ -35,11 +39,11 @@ def train_command(plan: Plan, training: Training, *, keep_milestones: bool) -> l
 
 
 def train(plan: Plan, training: Training, *, keep_milestones: bool, trust_checkpoint: bool = False) -> Path:
-    """Makes a checkpoint; what the training says goes to train.log beside it.
+    """Makes a checkpoint; the training's output is written to train.log in the same folder.
 
     Raises:
-        CheckpointError: the weights that it begins with cannot be read.
-        StudyError: the training failed, or left no checkpoint.
+        CheckpointError: the initial weights cannot be read.
+        StudyError: the training failed, or wrote no checkpoint.
     """
     if training.done:
         return training.checkpoint

@@ -1,25 +1,25 @@
-"""Settings chosen on one split, the same for all seeds of a detector, and the jobs that choosing takes."""
+"""Chooses settings on one split, the same for all seeds of a detector, and lists the measurements this needs."""
 
 import math
 from collections.abc import Iterator, Sequence
 from statistics import mean
 
-from dirdet_training.study.measurer import Measurer, Run, Split
+from dirdet_training.rivals.tuning import Trial, best_trial
+from dirdet_training.study.measurements import Measurer, Run, Split
 from dirdet_training.study.paper import TABLES
-from dirdet_training.study.ways import WAYS, Way
-from dirdet_training.tuning import Trial, best_trial
+from dirdet_training.study.row_rankings import WAYS, Way
 
 Job = tuple[Run, Split, Trial]
 
 
 def ways_of(role: str) -> dict[str, Way]:
-    """The ways that some row ranks a detector's candidates by."""
+    """Returns the ways by which the tables' rows rank a detector's candidates."""
     wanted = dict.fromkeys(row.way for table in TABLES for row in table.rows if row.role == role)
     return {name: WAYS[name] for name in wanted}
 
 
 def jobs(measurer: Measurer, runs: Sequence[Run]) -> Iterator[Job]:
-    """All measurements that can be told in advance: first every way untuned, then what tuning tries."""
+    """Lists the measurements that are known in advance: first every way untuned, then the trials of tuning."""
     applied = [(run, way) for run in runs for way in ways_of(run.role).values() if measurer.applies(run, way)]
     for run, way in applied:
         yield run, "report", run.untuned(way)
@@ -29,7 +29,7 @@ def jobs(measurer: Measurer, runs: Sequence[Run]) -> Iterator[Job]:
 
 
 def tuned_jobs(measurer: Measurer, runs: Sequence[Run]) -> Iterator[Job]:
-    """The measurements of what tuning chose."""
+    """Lists the measurements of the settings that tuning chose."""
     for role in dict.fromkeys(run.role for run in runs):
         same = [run for run in runs if run.role == role]
         for way in ways_of(role).values():
@@ -40,9 +40,9 @@ def tuned_jobs(measurer: Measurer, runs: Sequence[Run]) -> Iterator[Job]:
 
 
 def chosen_trial(measurer: Measurer, runs: Sequence[Run], way: Way) -> Trial | None:
-    """The trial with the highest AP on the tuning split, in the mean over a detector's seeds.
+    """Returns the trial with the highest AP on the tuning split, averaged over a detector's seeds.
 
-    None where it cannot be told: nothing to try, or not all of it measured.
+    None if there is no trial, or if not all trials are measured.
     """
 
     def figure(trial: Trial) -> float:

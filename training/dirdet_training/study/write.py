@@ -1,4 +1,4 @@
-"""The study's two documents: study.json with everything, study.md for people."""
+"""Writes the study's two documents: study.json with all data, study.md for readers."""
 
 import json
 import math
@@ -9,7 +9,7 @@ from typing import Any
 from dirdet_training.mm.collecting import file_hash
 from dirdet_training.study.intervals import Interval
 from dirdet_training.study.markdown import document
-from dirdet_training.study.measurer import Measurer, Run
+from dirdet_training.study.measurements import Measurer, Run
 from dirdet_training.study.results import (
     Measurement,
     Statement,
@@ -22,7 +22,7 @@ SCHEMA = 1
 
 
 def write(folder: Path, measurer: Measurer, runs: Sequence[Run]) -> Path:
-    """Writes both; returns study.md."""
+    """Writes both documents; returns the path of study.md."""
     results = table_results(measurer, runs)
     pearson, over_plain = pearson_order(measurer, runs), gains_over_plain(measurer, runs)
     path = folder / "speed.json"
@@ -92,12 +92,12 @@ def _facts(measurer: Measurer, runs: Sequence[Run]) -> list[str]:
 
 
 def _file(path: Path) -> dict[str, str | None]:
-    """Without the folders above it, which say nothing elsewhere."""
+    """Describes a file by its name and its folder's; the folders above have no meaning on another machine."""
     return {"path": f"{path.parent.name}/{path.name}", "sha256": file_hash(path) if path.is_file() else None}
 
 
 def _number(value: float | None) -> float | None:
-    """JSON has no nan."""
+    """Replaces nan by None, because JSON has no nan."""
     return None if value is None or math.isnan(value) else value
 
 

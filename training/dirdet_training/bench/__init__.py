@@ -1,1 +1,0 @@
-"""How much longer MMDetection's detectors take with DIR than without."""

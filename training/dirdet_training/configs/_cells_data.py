@@ -1,0 +1,10 @@
+# Blood cells under the microscope, with their authors' own train, val and test lists: docs/results.md has the commands.
+_base_ = ["./_scenes_data.py", "./_turned_pipeline.py"]
+data_root = "data/cells/"
+metainfo = dict(classes=("Platelets", "RBC", "WBC"))
+_data = dict(data_root=data_root, metainfo=metainfo, data_prefix=dict(img="BCCD/"))
+train_dataloader = dict(batch_size=4, dataset=dict(**_data, pipeline=_base_.turned_train_pipeline))
+val_dataloader = dict(dataset=_data)
+test_dataloader = val_dataloader
+val_evaluator = dict(ann_file=data_root + "annotations/val.json")
+test_evaluator = val_evaluator
