@@ -1,1 +1,1 @@
-"""From a checkpoint to a bundle: traceable modules, ONNX, TorchScript, and the proof of parity."""
+"""Exports a checkpoint as a bundle: traceable modules, ONNX files, the RoI stage's weights, and the parity check."""

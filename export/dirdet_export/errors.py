@@ -4,7 +4,7 @@ from dirdet.errors import DirdetError
 
 
 class UnsupportedError(DirdetError):
-    """A detector or a setting that cannot be exported; the text names it, what is supported, and what was found."""
+    """A detector or a setting that cannot be exported. The text names it, the expected and the actual value."""
 
 
 class ExportError(DirdetError):

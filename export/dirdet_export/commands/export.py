@@ -1,4 +1,4 @@
-"""Exports a checkpoint as a bundle and proves that it detects the same."""
+"""Exports a checkpoint as a bundle and checks that both give the same detections."""
 
 import json
 import math
@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from dirdet.bundle import CanvasSize
+from dirdet.bundle.bundle import MOST_MANIFEST_BYTES, CanvasSize
 from dirdet.errors import ParameterError
+from dirdet.files import read_regular
+from dirdet_training.commands._options import ema
 
 if TYPE_CHECKING:
-    from dirdet_export.files import WeightsType
+    from dirdet_export.write.files import WeightsType
 
 
 def _canvases(texts: tuple[str, ...]) -> list[CanvasSize]:
-    from dirdet_export.settings import parse_canvas
+    from dirdet_export.dissect.canvases import parse_canvas
 
     try:
         return [parse_canvas(text) for text in texts]
@@ -25,12 +27,12 @@ def _canvases(texts: tuple[str, ...]) -> list[CanvasSize]:
 
 
 def _quality(path: Path | None) -> dict[str, float]:
-    """Figures by name from a JSON object of numbers."""
+    """Reads figures by name from a JSON object of numbers."""
     if path is None:
         return {}
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as exc:
+        content = json.loads(read_regular(path, most_bytes=MOST_MANIFEST_BYTES))
+    except (OSError, ValueError, RecursionError) as exc:
         raise ParameterError("--quality", f"{path} cannot be read as JSON: {exc}") from exc
     if not isinstance(content, dict):
         raise ParameterError("--quality", f"{path}: expected an object of numbers, got {type(content).__name__}")
@@ -43,7 +45,7 @@ def _quality(path: Path | None) -> dict[str, float]:
 
 
 def _name(given: str | None, out: Path) -> str:
-    """The detector's name: what is said, else made of the folder's."""
+    """The detector's name: the given one, else one made from the folder's name."""
     if given is None:
         return re.sub(r"[^a-z0-9_-]+", "-", out.resolve().name.lower()).strip("-_") or "detector"
     if not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", given):
@@ -53,19 +55,36 @@ def _name(given: str | None, out: Path) -> str:
 
 @click.command("export", short_help="Export a checkpoint as a bundle.")
 @click.argument("config")
-@click.argument("checkpoint", type=click.Path(path_type=Path))
+@click.argument("checkpoint", required=False, type=click.Path(path_type=Path))
+@click.option(
+    "--download", is_flag=True, help="Download the weights of CONFIG, mmdet::FOLDER/NAME, in place of CHECKPOINT."
+)
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder of the bundle; a new one.")
-@click.option("--name", help="Name of the detector; by default that of the folder.")
+@click.option("--name", help="Name of the detector; default: the folder's name.")
 @click.option(
     "--pictures", multiple=True, type=click.Path(path_type=Path),
-    help="File or folder of pictures that parity is shown on; repeatable. Without it some are drawn.",
+    help="File or folder of pictures for the parity check; repeatable. Default: drawn pictures.",
 )  # fmt: skip
 @click.option(
     "--weights", type=click.Choice(["float32", "float16"]), default="float32", show_default=True,
-    help="How weights are stored; float16 rounds them, computation stays in float32.",
+    help="Data type of stored weights; float16 rounds them, and computation stays in float32.",
 )  # fmt: skip
-@click.option("--canvas", "canvas", multiple=True, metavar="HxW", help="Canvas in place of the config's; repeatable.")
-@click.option("--trust-checkpoint", is_flag=True, help="Read a checkpoint that holds pickles: they can run any code.")
+@click.option(
+    "--for", "purpose", type=click.Choice(["embedded", "triton", "both"]), default="both", show_default=True,
+    help="Write the network's files for this engine alone: about half the size.",
+)  # fmt: skip
+@click.option(
+    "--fp16-trunk", is_flag=True, help="Also write a trunk that computes in float16, for dirdet triton --fp16."
+)
+@click.option("--canvas", "canvas", multiple=True, metavar="HxW", help="Canvas instead of the config's; repeatable.")
+@click.option(
+    "--categories", type=click.Path(path_type=Path),
+    help="COCO JSON with the classes' numbers, or text with one name to a line [the checkpoint's and the config's].",
+)  # fmt: skip
+@ema
+@click.option(
+    "--trust-checkpoint", is_flag=True, help="Read a checkpoint with pickled objects, which can run any code."
+)
 @click.option("--quality", type=click.Path(path_type=Path), help="JSON file of measured figures by name.")
 @click.option("--limitations", default="", help="What the detector cannot do, for the bundle.")
 @click.option(
@@ -77,35 +96,44 @@ def _name(given: str | None, out: Path) -> str:
 def command(
     *,
     config: str,
-    checkpoint: Path,
+    checkpoint: Path | None,
+    download: bool,
     out: Path,
     name: str | None,
     pictures: tuple[Path, ...],
     weights: Literal["float32", "float16"],
+    purpose: Literal["embedded", "triton", "both"],
+    fp16_trunk: bool,
     canvas: tuple[str, ...],
+    categories: Path | None,
+    averaged: bool,
     trust_checkpoint: bool,
     quality: Path | None,
     limitations: str,
     triton: Path | None,
     force: bool,
 ) -> None:
-    """Exports CHECKPOINT of CONFIG, an MMDetection config's path or the name of one that dirdet ships.
+    """Exports CHECKPOINT of CONFIG, the path of an MMDetection config or the name of a shipped one.
 
-    Ends by detecting with MMDetection and with the bundle and comparing; the bundle is put in its place only if both
-    agree.
+    At the end, the detections of MMDetection and of the bundle are compared; --out is written only if both agree.
     """
     from dirdet_export.pipeline import Order, export
+    from dirdet_training.mm.zoo import checkpoint_of
 
     stored: WeightsType = weights
     export(
         Order(
             config=config,
-            checkpoint=checkpoint,
+            checkpoint=checkpoint_of(config, checkpoint, downloads=download, option="CHECKPOINT"),
             out=out,
             name=_name(name, out),
             pictures=list(pictures),
             weights=stored,
+            purpose=purpose,
+            fp16_trunk=fp16_trunk,
             canvases=_canvases(canvas),
+            categories=categories,
+            averaged=averaged,
             trust_checkpoint=trust_checkpoint,
             quality=_quality(quality),
             limitations=limitations,

@@ -1,1 +1,1 @@
-"""The detector as plain torch modules that torch.onnx and TorchScript can trace."""
+"""The detector as plain torch modules: traced for ONNX, and the RoI stage rebuilt from a bundle."""

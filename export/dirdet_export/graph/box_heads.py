@@ -1,23 +1,24 @@
-"""What each architecture's box heads say of proposals."""
+"""The box heads of each architecture: proposals to logits and deltas."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
 
 from dirdet_export.graph.boxes import BoxDecoder
-from dirdet_export.graph.fused import Pooling
-from dirdet_export.graph.moved_bins import MovedBins
+from dirdet_export.graph.heads import MovingHead
+from dirdet_export.graph.other_poolings import Pooling
+from dirdet_export.graph.padded_rows import pick
 from dirdet_export.graph.pyramid import Atlas, PyramidPooling
-from dirdet_export.graph.ragged import pick
+from dirdet_export.graph.tsd_pooling import MovedBins
 
 
 class Said(NamedTuple):
-    """What box heads say of P proposals a picture.
+    """Output of the box heads for P proposals per picture.
 
     Attributes:
-        logits: [B * P, classes + 1], the last the background's.
+        logits: [B * P, classes + 1], the last is the background's; see `Candidates.probabilities`.
         starts_xyxy: [B, P, 4], the boxes that the deltas refine, pixels of the canvas.
         deltas: [B * P, 4] or, class-specific, [B * P, 4 * classes].
     """
@@ -28,10 +29,10 @@ class Said(NamedTuple):
 
 
 class OneHead(nn.Module):
-    """Faster R-CNN's: one look, one head."""
+    """Box head of Faster R-CNN: one pooling and one head."""
 
     def __init__(self, *, pooling: Pooling, head: nn.Module) -> None:
-        """Keeps a detector's own head.
+        """Takes the parts of a detector.
 
         Args:
             pooling: of the proposals' features.
@@ -48,15 +49,15 @@ class OneHead(nn.Module):
 
 
 class TwoHeads(nn.Module):
-    """Double-Head's: the convolutional head that regresses looks at enlarged boxes (CVPR 2020, section 4)."""
+    """Box heads of Double-Head R-CNN: the convolutional head regresses on enlarged boxes (CVPR 2020, section 4)."""
 
     def __init__(self, *, pooling: PyramidPooling, head: nn.Module, enlarge: float) -> None:
-        """Keeps a detector's own head.
+        """Takes the parts of a detector.
 
         Args:
             pooling: of the proposals' features.
-            head: the classifier's features and the regressor's [R, C, s, s] to logits and deltas.
-            enlarge: factor of the sides of what the regressor sees.
+            head: features for classification and for regression [R, C, s, s] to logits and deltas.
+            enlarge: factor of the sides of the regression's boxes.
         """
         super().__init__()
         self.pooling = pooling
@@ -71,16 +72,16 @@ class TwoHeads(nn.Module):
 
 
 class MovedHeads(nn.Module):
-    """TSD's: one task looks at a shifted box, the other at moved bins, and both begin where they look."""
+    """Box head of TSD: regression uses a shifted box and classification moved bins; the proposal determines both."""
 
-    def __init__(self, *, pooling: PyramidPooling, head: nn.Module, shift: bool, deform: bool) -> None:
-        """Keeps a detector's own head.
+    def __init__(self, *, pooling: PyramidPooling, head: MovingHead, shift: bool, deform: bool) -> None:
+        """Takes the parts of a detector.
 
         Args:
-            pooling: of the features that tell where to look.
-            head: a TSDBBoxHead: `moves`, then the tasks' features [R, C, s, s] to logits and deltas.
-            shift: localisation looks at a shifted box.
-            deform: classification looks at moved bins.
+            pooling: of the features that the moves are predicted from.
+            head: `moves`, then the tasks' features [R, C, s, s] to logits and deltas.
+            shift: whether regression uses a shifted box.
+            deform: whether classification uses moved bins.
         """
         super().__init__()
         self.pooling = pooling
@@ -92,8 +93,7 @@ class MovedHeads(nn.Module):
     def forward(self, atlas: Atlas, proposals_xyxy: Tensor, picture_hw: Tensor) -> Said:  # noqa: ARG002
         """Logits of proposals [B, P, 4], pixels of the canvas, and deltas of the shifted ones."""
         batch, count = proposals_xyxy.shape[:2]
-        head = cast(Any, self.head)
-        shift, bins = head.moves(self.pooling(atlas, proposals_xyxy), proposals_xyxy.flatten(0, 1))
+        shift, bins = self.head.moves(self.pooling(atlas, proposals_xyxy), proposals_xyxy.flatten(0, 1))
         shift, bins = shift.reshape(batch, count, 1, 2), bins.reshape(batch, count, -1, 2)
         shift = shift if self.shift else torch.zeros_like(shift)
         bins = bins if self.deform else torch.zeros_like(bins)
@@ -103,15 +103,15 @@ class MovedHeads(nn.Module):
 
 
 class Stage(nn.Module):
-    """One of a cascade's stages."""
+    """One stage of a cascade."""
 
     def __init__(self, *, look: OneHead, decoder: BoxDecoder, class_agnostic: bool) -> None:
-        """Keeps a detector's own head with what surrounds it.
+        """Takes the parts of a detector.
 
         Args:
             look: the stage's head and its pooling.
             decoder: of its deltas.
-            class_agnostic: one refined box for each proposal, else one for each proposal and class.
+            class_agnostic: one refined box per proposal, else one per proposal and class.
         """
         super().__init__()
         self.look = look
@@ -119,32 +119,31 @@ class Stage(nn.Module):
         self.class_agnostic = class_agnostic
 
     def refine(self, said: Said, picture_hw: Tensor) -> Tensor:
-        """Boxes [B, P, 4] for the next stage; of a class-specific head that of the best class."""
+        """Boxes [B, P, 4] for the next stage; with a class-specific head those of the best class."""
         batch, count = said.starts_xyxy.shape[:2]
         deltas = said.deltas.reshape(batch, count, -1, 4)  # [B, P, 1 or classes, 4]
         if self.class_agnostic:
             chosen = deltas[:, :, 0]
         else:
-            best = said.logits[:, :-1].argmax(1).view(-1, 1)  # [B * P, 1]
+            best = said.logits[:, : deltas.shape[2]].argmax(1).view(-1, 1)  # [B * P, 1]
             chosen = pick(deltas.flatten(0, 1), best).reshape(batch, count, 4)
         return self.decoder(said.starts_xyxy, chosen, picture_hw)
 
 
 class Cascade(nn.Module):
-    """Cascade R-CNN's: each stage refines the boxes of the one before, and all vote on the class (CVPR 2018)."""
+    """Cascade R-CNN: each stage refines the boxes of the previous one, and the logits are averaged (CVPR 2018)."""
 
     def __init__(self, stages: Sequence[Stage]) -> None:
-        """Keeps the stages in their order."""
         super().__init__()
         self.stages = nn.ModuleList(stages)
 
     def forward(self, atlas: Atlas, proposals_xyxy: Tensor, picture_hw: Tensor) -> Said:
-        """The stages' mean logits, and the last one's deltas from the boxes that it saw.
+        """The stages' mean logits, and the last stage's deltas with the boxes that they refine.
 
         Args:
             atlas: the pyramid.
             proposals_xyxy: [B, P, 4], pixels of the canvas.
-            picture_hw: [B, 2], integers, the part of each canvas that is picture.
+            picture_hw: [B, 2], integers, size of the picture on each canvas.
         """
         *earlier, final = cast("list[Stage]", list(self.stages))
         boxes = proposals_xyxy

@@ -1,31 +1,34 @@
-"""Boxes from anchors and regression deltas, as MMDetection's coder and anchor generator define them."""
+"""Boxes from anchors and regression deltas, as in MMDetection's coder and anchor generator."""
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
-# MMDetection's bound on how much narrower or wider than its base a box may become (its `wh_ratio_clip`).
+# MMDetection's bound on the ratio of a box's sides to those of its base (its `wh_ratio_clip`).
 SIDE_RATIO_LIMIT = abs(math.log(16 / 1000))
 
 
 class BoxDecoder(nn.Module):
-    """Applies deltas (dx, dy, dw, dh) to base boxes: the decoding side of DeltaXYWHBBoxCoder."""
+    """Applies deltas (dx, dy, dw, dh) to base boxes, as DeltaXYWHBBoxCoder and LegacyDeltaXYWHBBoxCoder decode."""
 
     means: Tensor
     stds: Tensor
 
-    def __init__(self, *, means: list[float], stds: list[float], clip: bool = True) -> None:
-        """Keeps the normalisation that the deltas were learned with.
+    def __init__(self, *, means: list[float], stds: list[float], clip: bool = True, added: int = 0) -> None:
+        """Takes the normalisation of the deltas in training.
 
         Args:
             means: four means of (dx, dy, dw, dh).
             stds: four standard deviations.
-            clip: boxes end at the picture's border.
+            clip: clip boxes to the picture.
+            added: pixels; 1 where a box of MMDetection 1 includes its last pixel.
         """
         super().__init__()
         self.clip = clip
-        # Buffers, not numbers: they follow the module to another device, where a traced constant would not.
+        self.added = added
+        # Buffers, not numbers: they move with the module to another device; a traced constant does not.
         self.register_buffer("means", torch.tensor(means, dtype=torch.float32), persistent=False)
         self.register_buffer("stds", torch.tensor(stds, dtype=torch.float32), persistent=False)
 
@@ -35,25 +38,25 @@ class BoxDecoder(nn.Module):
         Args:
             boxes_xyxy: [B, N, 4], pixels of the canvas.
             deltas: [B, N, 4], normalised.
-            picture_hw: [B, 2], integers, the part of each canvas that is picture.
+            picture_hw: [B, 2], integers, size of the picture on each canvas.
         """
         scaled = deltas * self.stds + self.means  # [B, N, 4]
         centres = (boxes_xyxy[..., :2] + boxes_xyxy[..., 2:]) * 0.5  # [B, N, 2]
-        sides = boxes_xyxy[..., 2:] - boxes_xyxy[..., :2]  # [B, N, 2]
+        sides = boxes_xyxy[..., 2:] - boxes_xyxy[..., :2] + self.added  # [B, N, 2]
         centres = centres + sides * scaled[..., :2]
         sides = sides * scaled[..., 2:].clamp(min=-SIDE_RATIO_LIMIT, max=SIDE_RATIO_LIMIT).exp()
         boxes = torch.cat([centres - sides * 0.5, centres + sides * 0.5], dim=-1)  # [B, N, 4]
         if not self.clip:
             return boxes
-        limit_wh = picture_hw.flip(1).to(boxes.dtype)  # [B, 2]
+        limit_wh = picture_hw.flip(1).to(boxes.dtype) - self.added  # [B, 2]
         limit = torch.cat([limit_wh, limit_wh], dim=1).unsqueeze(1)  # [B, 1, 4]
         return torch.minimum(boxes.clamp(min=0), limit)
 
 
-def anchors_at(index: Tensor, base_anchors: Tensor, *, grid_width: int | Tensor, stride_wh: tuple[int, int]) -> Tensor:
-    """Anchors by their position in a level's grid, where the anchor runs fastest, then the column, then the row.
+def anchors_at(index: Tensor, base_anchors: Tensor, *, grid_width: int | Tensor, stride_wh: Sequence[int]) -> Tensor:
+    """Anchors by their index in a level's grid; the anchor varies fastest, then the column, then the row.
 
-    Only the chosen anchors are computed, so that no table of a fixed canvas enters the exported graph.
+    Only the chosen anchors are computed, so that the exported graph has no table for a fixed canvas.
 
     Args:
         index: [...] in 0..rows*columns*A-1.

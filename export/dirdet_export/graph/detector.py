@@ -1,4 +1,4 @@
-"""The whole detector, end to end: trunk and RoI stage in one module."""
+"""The whole detector: trunk and RoI stage in one module."""
 
 from torch import Tensor, nn
 
@@ -7,10 +7,9 @@ from dirdet_export.graph.trunk import Trunk
 
 
 class Detector(nn.Module):
-    """What detector.onnx computes."""
+    """The graph of detector.onnx."""
 
     def __init__(self, *, trunk: Trunk, roi_stage: RoIStage) -> None:
-        """Joins the two."""
         super().__init__()
         self.trunk = trunk
         self.roi_stage = roi_stage
@@ -20,7 +19,7 @@ class Detector(nn.Module):
 
         Args:
             canvas: uint8 [B, H, W, 3], RGB, H and W multiples of 32.
-            picture_hw: [B, 2], integers, the part of each canvas that is picture.
+            picture_hw: [B, 2], integers, size of the picture on each canvas.
             *request: `score_threshold` [B], with a DIR head `iou_weight` [B], and `nms_iou_threshold` [].
 
         Returns:

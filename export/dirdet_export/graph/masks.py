@@ -1,71 +1,111 @@
-"""Masks of boxes: the probability of each box's own class over the box."""
+"""Masks of boxes: over each box the probability of its class, and of no other."""
 
 from collections.abc import Sequence
+from typing import cast
 
+import torch
 from torch import Tensor, nn
 
-from dirdet_export.graph.fused import Pooling
+from dirdet_export.graph.heads import FlowHead
+from dirdet_export.graph.other_poolings import Pooling
 from dirdet_export.graph.pyramid import Atlas
-from dirdet_export.graph.ragged import pick
+
+
+def logits_of(head: nn.Sequential, features: Tensor, class_id: Tensor) -> Tensor:
+    """Logits [R, S * S] of one class for each box.
+
+    Args:
+        head: features [R, C, s, s] to logits [R, classes or 1, S, S]; its last layer is a convolution of one pixel.
+        features: [R, C, s, s].
+        class_id: [R], integers from 0; all 0 for a head without classes.
+    """
+    seen = features
+    *layers, last = list(head)
+    for layer in layers:
+        seen = layer(seen)
+    rows = cast(nn.Conv2d, last).weight.flatten(1).index_select(0, class_id)  # [R, C]
+    logits = torch.matmul(rows.unsqueeze(1), seen.flatten(2)).squeeze(1)  # [R, S * S]
+    bias = cast(nn.Conv2d, last).bias
+    return logits if bias is None else logits + bias.index_select(0, class_id).unsqueeze(1)
 
 
 class MaskHead(nn.Module):
-    """Mask R-CNN's: one look, one head (ICCV 2017)."""
+    """Mask head of Mask R-CNN: one pooling and one head (ICCV 2017)."""
 
-    def __init__(self, *, pooling: Pooling, head: nn.Module) -> None:
-        """Keeps a detector's own head.
+    def __init__(self, *, pooling: Pooling, head: nn.Sequential) -> None:
+        """Takes the parts of a detector.
 
         Args:
             pooling: of the boxes' features.
-            head: features [R, C, s, s] to logits [R, classes or 1, S, S].
+            head: as in `logits_of`.
         """
         super().__init__()
         self.pooling = pooling
         self.head = head
 
-    def forward(self, atlas: Atlas, boxes_xyxy: Tensor) -> Tensor:
-        """Logits [B * N, classes or 1, S, S] of boxes [B, N, 4], pixels of the canvas."""
-        return self.head(self.pooling(atlas, boxes_xyxy))
+    def forward(self, atlas: Atlas, boxes_xyxy: Tensor, class_id: Tensor) -> list[Tensor]:
+        """The logits [B * N, S * S] of boxes [B, N, 4], pixels of the canvas, and classes [B * N]."""
+        return [logits_of(self.head, self.pooling(atlas, boxes_xyxy), class_id)]
 
 
-class MaskFlow(nn.Module):
-    """HTC's: each stage's head adds what the one before saw, and the last one tells (CVPR 2019, section 3.1).
+class MaskVotes(nn.Module):
+    """Mask heads of Cascade Mask R-CNN, whose probabilities are averaged (TPAMI 2019, section 5)."""
 
-    MMDetection 2 averaged the stages; MMDetection 3 takes the last one's masks.
-    """
-
-    def __init__(self, *, pooling: Pooling, heads: Sequence[nn.Module]) -> None:
-        """Keeps a detector's own heads.
+    def __init__(self, *, pooling: Pooling, heads: Sequence[nn.Sequential]) -> None:
+        """Takes the parts of a detector.
 
         Args:
-            pooling: of the boxes' features, one for all stages.
-            heads: of each stage: features [R, C, s, s] and those of the stage before, or None, to logits
-                [R, classes or 1, S, S] and its own features.
+            pooling: of the boxes' features, shared by all stages.
+            heads: of the stages, as in `logits_of`.
         """
         super().__init__()
         self.pooling = pooling
         self.heads = nn.ModuleList(heads)
 
-    def forward(self, atlas: Atlas, boxes_xyxy: Tensor) -> Tensor:
-        """Logits [B * N, classes or 1, S, S] of boxes [B, N, 4], pixels of the canvas."""
-        *earlier, last = self.heads
+    def forward(self, atlas: Atlas, boxes_xyxy: Tensor, class_id: Tensor) -> list[Tensor]:
+        """Each stage's logits [B * N, S * S] of boxes [B, N, 4], pixels of the canvas, and classes [B * N]."""
+        pooled = self.pooling(atlas, boxes_xyxy)
+        return [logits_of(cast(nn.Sequential, head), pooled, class_id) for head in self.heads]
+
+
+class MaskFlow(nn.Module):
+    """Mask heads of HTC: each adds the previous one's features, and the last one predicts (CVPR 2019, section 3.1).
+
+    MMDetection 2 averaged the stages' masks; MMDetection 3 uses the last stage's.
+    """
+
+    def __init__(self, *, pooling: Pooling, heads: Sequence[FlowHead], tell: nn.Sequential) -> None:
+        """Takes the parts of a detector.
+
+        Args:
+            pooling: of the boxes' features, shared by all stages.
+            heads: of the stages, in order.
+            tell: the last stage's features to logits, as in `logits_of`.
+        """
+        super().__init__()
+        self.pooling = pooling
+        self.heads = nn.ModuleList(heads)
+        self.tell = tell
+
+    def forward(self, atlas: Atlas, boxes_xyxy: Tensor, class_id: Tensor) -> list[Tensor]:
+        """The logits [B * N, S * S] of boxes [B, N, 4], pixels of the canvas, and classes [B * N]."""
         pooled = self.pooling(atlas, boxes_xyxy)
         seen: Tensor | None = None
-        for head in earlier:
-            seen = head(pooled, seen, return_logits=False)
-        return last(pooled, seen, return_feat=False)
+        for head in self.heads:
+            seen = head(pooled, seen)
+        return [logits_of(self.tell, cast(Tensor, seen), class_id)]
 
 
 class Masks(nn.Module):
-    """Of each box the mask of its own class."""
+    """For each box the mask of its class."""
 
     def __init__(self, *, heads: nn.Module, size: int, class_agnostic: bool) -> None:
-        """Keeps what tells the masks.
+        """Takes the mask heads.
 
         Args:
-            heads: boxes to logits (`MaskHead`, `MaskFlow`).
+            heads: boxes to lists of logits, whose probabilities are averaged (`MaskHead`, `MaskVotes`, `MaskFlow`).
             size: S, cells along each side of a mask.
-            class_agnostic: one mask for each box, else one for each box and class.
+            class_agnostic: one mask per box, else one per box and class.
         """
         super().__init__()
         self.heads = heads
@@ -83,8 +123,10 @@ class Masks(nn.Module):
         Returns:
             [B, N, S, S] in 0..1, rows from a box's top.
         """
-        logits = self.heads(atlas, boxes_xyxy).flatten(2)  # [B * N, classes or 1, S * S]
-        if not self.class_agnostic:
-            logits = pick(logits, class_id.reshape(-1, 1))  # [B * N, 1, S * S]
+        rows = class_id.flatten()
+        votes: list[Tensor] = self.heads(atlas, boxes_xyxy, rows * 0 if self.class_agnostic else rows)
+        total = votes[0].sigmoid()
+        for logits in votes[1:]:
+            total = total + logits.sigmoid()
         batch, count = class_id.shape
-        return logits.sigmoid().reshape(batch, count, self.size, self.size)
+        return (total / len(votes)).reshape(batch, count, self.size, self.size)

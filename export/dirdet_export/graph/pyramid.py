@@ -1,4 +1,4 @@
-"""RoIAlign over all levels of a feature pyramid at once, on one map that shows the levels side by side."""
+"""RoIAlign over all levels of a feature pyramid at once, on one map with the levels side by side."""
 
 from typing import NamedTuple
 
@@ -12,10 +12,10 @@ class Atlas(NamedTuple):
     """All levels in one map.
 
     Attributes:
-        features: [B, C, H_0 + 2, sum(W_l + 2)], finest level first, each framed by its own repeated border.
+        features: [B, C, H_0 + 2, sum(W_l + 2)], finest level first, each padded with its repeated border.
         lefts: column of each level's first pixel; its first row is 1.
         levels: the levels themselves, [B, C, H_l, W_l] each.
-        semantic: HTC's semantic map, laid out in the same way.
+        semantic: HTC's semantic map, in the same layout.
     """
 
     features: Tensor
@@ -25,12 +25,12 @@ class Atlas(NamedTuple):
 
 
 class Place(NamedTuple):
-    """Where in the atlas the level of each box lies.
+    """Position of each box's level in the atlas.
 
     Attributes:
         scale: [B, N], pixels of the level per pixel of the canvas.
         origin_xy: [B, N, 2], the level's first pixel.
-        last_xy: [B, N, 2], the level's last pixel, counted from its first.
+        last_xy: [B, N, 2], the level's last pixel, relative to its first.
     """
 
     scale: Tensor
@@ -39,30 +39,45 @@ class Place(NamedTuple):
 
 
 class PyramidPooling(nn.Module):
-    """What MMDetection's SingleRoIExtractor pools, with one RoIAlign and no index list for each level.
+    """Computes the same as MMDetection's SingleRoIExtractor, with one RoIAlign and no index list per level.
 
     Source of the level rule: Feature Pyramid Networks (CVPR 2017), Eq. 1.
     """
 
-    def __init__(self, *, strides: list[int], finest_scale: float, output_size: int, sampling_ratio: int) -> None:
-        """Keeps the extractor's settings.
+    def __init__(
+        self,
+        *,
+        strides: list[int],
+        finest_scale: float,
+        output_size: int,
+        sampling_ratio: int,
+        aligned: bool = True,
+        inside: bool = True,
+    ) -> None:
+        """Takes the extractor's settings.
 
         Args:
             strides: pixels of the canvas per pixel of each level, finest first.
-            finest_scale: boxes up to twice this size (square root of the area, pixels) go to the finest level.
+            finest_scale: boxes up to twice this size (square root of the area, pixels) are pooled from the finest
+                level.
             output_size: side of the pooled square.
-            sampling_ratio: samples along each side of a bin; 0 adapts to the box.
+            sampling_ratio: samples along each side of a bin; 0 adapts the number to the box.
+            aligned: RoIAlign shifts boxes by half a pixel; without it, each is at least one pixel of its level wide.
+            inside: all boxes lie inside the canvas.
         """
         super().__init__()
         self.strides = strides
         self.finest_scale = finest_scale
         self.output_size = output_size
         self.sampling_ratio = sampling_ratio
+        self.aligned = aligned
+        self.inside = inside
 
     def atlas(self, levels: list[Tensor]) -> Atlas:
         """Lays levels [B, C, H_l, W_l] side by side.
 
-        Aligned samples reach at most half a pixel beyond a level, where RoIAlign repeats the border: hence the frame.
+        Aligned samples extend at most half a pixel beyond a level, where RoIAlign repeats the border; the padding does
+        the same.
         """
         height = levels[0].shape[2]
         framed = [functional.pad(level, (1, 1, 1, 1 + height - level.shape[2]), mode="replicate") for level in levels]
@@ -75,7 +90,7 @@ class PyramidPooling(nn.Module):
         """Level of each box [B, N, 4]: integers [B, N], 0 the finest."""
         sides = boxes_xyxy[..., 2:] - boxes_xyxy[..., :2]  # [B, N, 2]
         scale = (sides[..., 0] * sides[..., 1]).sqrt() / self.finest_scale + 1e-6  # [B, N]
-        # floor(log2(scale)) by comparison: a logarithm may round to the other side of a whole number.
+        # floor(log2(scale)) by comparisons: a logarithm may round to the wrong side of an integer.
         level = torch.zeros_like(scale, dtype=torch.int64)
         for step in range(1, len(self.strides)):
             level = level + (scale >= 2**step).to(torch.int64)
@@ -96,7 +111,7 @@ class PyramidPooling(nn.Module):
         return Place(scale, origin, torch.stack([width, height], dim=-1) - 1)
 
     def forward(self, atlas: Atlas, boxes_xyxy: Tensor) -> Tensor:
-        """Features of boxes inside the canvas.
+        """Features of boxes.
 
         Args:
             atlas: of the same pictures.
@@ -105,21 +120,23 @@ class PyramidPooling(nn.Module):
         Returns:
             [B * N, C, output_size, output_size], picture by picture.
         """
+        if not (self.aligned and self.inside):
+            return self.enlarged(atlas, boxes_xyxy, 1.0)
         place = self.place(atlas, boxes_xyxy)
         origin = torch.cat([place.origin_xy, place.origin_xy], dim=-1)  # [B, N, 4]
         return self._align(atlas.features, rois_of(boxes_xyxy * place.scale.unsqueeze(-1) + origin), 1.0)
 
     def enlarged(self, atlas: Atlas, boxes_xyxy: Tensor, factor: float) -> Tensor:
-        """Features of boxes that grow around their centres, each on the level that it has before it grows.
+        """Features of boxes that are enlarged around their centres; the level is that of the original box.
 
-        They may reach beyond the canvas, where RoIAlign reads zeros and the atlas would show the next level. So every
-        box is pooled from every level and one of them is taken: no shape depends on what the boxes are, and beside
-        the convolutions that follow it is cheap.
+        Enlarged boxes may extend beyond the canvas, where RoIAlign reads zeros but the atlas has the next level.
+        Therefore every box is pooled from every level, and one result is selected: shapes do not depend on the boxes,
+        and the cost is small compared with the convolutions that follow.
 
         Args:
             atlas: of the same pictures.
             boxes_xyxy: [B, N, 4], pixels of the canvas.
-            factor: by which both sides grow.
+            factor: of both sides.
 
         Returns:
             [B * N, C, output_size, output_size], picture by picture.
@@ -137,12 +154,12 @@ class PyramidPooling(nn.Module):
 
     def _align(self, features: Tensor, rois: Tensor, scale: float) -> Tensor:
         size = self.output_size
-        # The operator itself: torchvision.ops.roi_align checks shapes in Python, which a trace cannot record.
-        return torch.ops.torchvision.roi_align(features, rois, scale, size, size, self.sampling_ratio, True)
+        # The operator directly: torchvision.ops.roi_align checks shapes in Python, which a trace cannot record.
+        return torch.ops.torchvision.roi_align(features, rois, scale, size, size, self.sampling_ratio, self.aligned)
 
 
 def rois_of(boxes_xyxy: Tensor) -> Tensor:
-    """Boxes [B, N, 4] with the number of their picture before them: [B * N, 5]."""
-    # A running sum, not arange: a traced arange would stay on the device of the trace.
+    """Boxes [B, N, 4] with their picture's index in front: [B * N, 5]."""
+    # A cumulative sum, not arange: a traced arange would stay on the device of the trace.
     picture = torch.ones_like(boxes_xyxy[..., :1]).cumsum(0) - 1  # [B, N, 1]
     return torch.cat([picture, boxes_xyxy], dim=-1).flatten(0, 1)

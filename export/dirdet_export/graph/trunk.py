@@ -1,7 +1,11 @@
 """The trunk: canvas to feature pyramid, objectness and box deltas."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
+
+from dirdet_export.graph.padding import padded_hw
 
 
 class Trunk(nn.Module):
@@ -9,6 +13,7 @@ class Trunk(nn.Module):
 
     mean: Tensor
     std: Tensor
+    fill: Tensor
 
     def __init__(
         self,
@@ -22,19 +27,25 @@ class Trunk(nn.Module):
         padding_value: float,
         roi_levels: int,
         semantic_head: nn.Module | None = None,
+        fill: Sequence[float] | None = None,
+        multiple: int = 1,
+        at_least_hw: Sequence[int] = (0, 0),
     ) -> None:
-        """Joins a detector's own modules.
+        """Takes the modules of a detector.
 
         Args:
             backbone: [B, 3, H, W] to a tuple of features.
-            neck: those to a tuple of pyramid levels.
-            rpn_head: levels to (objectness, deltas), one each a level.
+            neck: the backbone's features to a tuple of pyramid levels.
+            rpn_head: levels to (objectness, deltas), one of each per level.
             mean: of the network's three channels, in 0..255.
-            std: of the same.
-            swap_channels: the network wants blue first.
-            padding_value: of what is not picture, after normalisation.
+            std: of the network's three channels.
+            swap_channels: whether the network's input is BGR.
+            padding_value: value of pixels outside the picture, after normalisation.
             roi_levels: pyramid levels, finest first, that the RoI stage pools from.
-            semantic_head: HTC's: all levels to (logits of stuff, features), of which the RoI stage pools the second.
+            semantic_head: of HTC: all levels to (logits of stuff, features); the RoI stage pools the features.
+            fill: of the network's three channels, value of a Pad step's pixels after normalisation; None without one.
+            multiple: of the Pad step (`graph.padding`).
+            at_least_hw: of the Pad step.
         """
         super().__init__()
         self.backbone = backbone
@@ -44,33 +55,49 @@ class Trunk(nn.Module):
         self.padding_value = padding_value
         self.roi_levels = roi_levels
         self.semantic_head = semantic_head
+        self.pads = fill is not None
+        self.multiple = multiple
+        self.at_least_hw = tuple(at_least_hw)
+        self.register_buffer("fill", torch.tensor(fill or [0.0] * 3).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
 
     def normalise(self, canvas: Tensor, picture_hw: Tensor) -> Tensor:
-        """Canvas uint8 [B, H, W, 3] RGB to network input [B, 3, H, W]; padding gets its value after normalisation."""
-        pixels = canvas.permute(0, 3, 1, 2).to(self.mean.dtype)  # [B, 3, H, W]
+        """Canvas uint8 [B, H, W, 3] RGB to network input [B, 3, H, W]; padding is set after normalisation."""
+        # To floating point first: for uint8 TensorRT supports only this cast and would leave the rest to CUDA.
+        pixels = canvas.to(self.mean.dtype).permute(0, 3, 1, 2)  # [B, 3, H, W]
         if self.swap_channels:
             pixels = pixels.flip(1)
         rows = torch.ones_like(pixels[:, :1, :, :1]).cumsum(2)  # [B, 1, H, 1], from 1
         columns = torch.ones_like(pixels[:, :1, :1, :]).cumsum(3)  # [B, 1, 1, W], from 1
-        limits = picture_hw.to(pixels.dtype).view(-1, 2, 1, 1)  # [B, 2, 1, 1]
-        inside = (rows <= limits[:, :1]) & (columns <= limits[:, 1:])  # [B, 1, H, W]
-        return torch.where(inside, (pixels - self.mean) / self.std, self.padding_value)
+
+        def inside(hw: Tensor) -> Tensor:
+            limits = hw.to(pixels.dtype).view(-1, 2, 1, 1)  # [B, 2, 1, 1]
+            return (rows <= limits[:, :1]) & (columns <= limits[:, 1:])  # [B, 1, H, W]
+
+        seen = torch.where(inside(picture_hw), (pixels - self.mean) / self.std, self.padding_value)
+        if not self.pads:
+            return seen
+        frame = inside(padded_hw(picture_hw, self.multiple, self.at_least_hw)) & ~inside(picture_hw)
+        return torch.where(frame, self.fill, seen)
 
     def forward(self, canvas: Tensor, picture_hw: Tensor) -> tuple[Tensor, ...]:
         """Pyramid levels, objectness and deltas of canvases.
 
         Args:
             canvas: uint8 [B, H, W, 3], RGB, H and W multiples of 32.
-            picture_hw: [B, 2], integers, the part of each canvas that is picture.
+            picture_hw: [B, 2], integers, size of the picture on each canvas.
 
         Returns:
-            First the levels for the RoI stage [B, C, H_l, W_l], after them with a semantic head its features
-            [B, C, H_l, W_l], then objectness logits [B, A, H_l, W_l] of every level, then deltas [B, 4 * A, H_l, W_l]
-            of every level; finest first.
+            The levels for the RoI stage [B, C, H_l, W_l], with a semantic head its features [B, C, H_l, W_l],
+            objectness logits [B, A, H_l, W_l] of every level, and deltas [B, 4 * A, H_l, W_l] of every level, in this
+            order; finest first.
         """
-        levels = self.neck(self.backbone(self.normalise(canvas, picture_hw)))
+        return self.maps(self.normalise(canvas, picture_hw))
+
+    def maps(self, pixels: Tensor) -> tuple[Tensor, ...]:
+        """Outputs as of `forward` from network input [B, 3, H, W]."""
+        levels = self.neck(self.backbone(pixels))
         objectness, deltas = self.rpn_head(levels)
         semantic = () if self.semantic_head is None else (self.semantic_head(levels)[1],)
         return (*levels[: self.roi_levels], *semantic, *objectness, *deltas)

@@ -1,1 +1,1 @@
-"""The proof that a bundle detects what its checkpoint detects."""
+"""Checks that a bundle gives the same detections as its checkpoint."""

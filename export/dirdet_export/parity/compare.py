@@ -1,4 +1,4 @@
-"""Compares both sides picture by picture, alone and in one batch."""
+"""Compares both sides picture by picture."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -8,32 +8,29 @@ from numpy.typing import NDArray
 from torch import nn
 
 from dirdet.engines.base import Engine
-from dirdet_export.anatomy import Limits
-from dirdet_export.parity.found import Found, found_by_engine
+from dirdet_export.dissect.mmdet_settings import Limits
+from dirdet_export.parity.found_boxes import Found, found_by_engine
 from dirdet_export.parity.match import Pairs, pair_up
 from dirdet_export.parity.near_ties import Leftovers, excused, spread
 from dirdet_export.parity.proposal_ties import Sources, find_sources
-from dirdet_export.parity.reference import found_by_mmdet
+from dirdet_export.parity.reference import as_mmdet_batch, prepare
 from dirdet_export.parity.serving import as_canvases
-
-# As many as the gateway puts into one inference.
-MAX_BATCH = 8
 
 
 @dataclass
 class Comparison:
-    """How far one side is from the other, over some pictures.
+    """Differences between the two sides over several pictures.
 
     Attributes:
-        name: which pictures, and how.
-        pictures: how many.
-        detections: of the reference.
-        matched: of these, found by the other side too.
-        largest: the largest difference of matched ones by name; `box` in pixels, `mask` as 1 - IoU.
-        near_ties: detections of either side that a near-tie explains.
-        missing: detections of the reference that nothing explains.
-        surplus: detections of the other side that nothing explains.
-        beyond: pairs that differ by more than is allowed.
+        name: of the pictures and the kind of comparison.
+        pictures: number of pictures.
+        detections: number of the reference's detections.
+        matched: number of these that the other side has too.
+        largest: the largest difference of matched detections by name; `box` in pixels, `mask` as 1 - IoU.
+        near_ties: number of unmatched detections of either side that a near-tie explains.
+        missing: number of unmatched, unexplained detections of the reference.
+        surplus: number of unmatched, unexplained detections of the other side.
+        beyond: number of pairs that differ by more than the tolerances.
     """
 
     name: str
@@ -48,11 +45,11 @@ class Comparison:
 
     @property
     def passed(self) -> bool:
-        """Nothing is missing, nothing surplus, nothing beyond the tolerances."""
+        """Whether nothing is missing, surplus or beyond the tolerances."""
         return not (self.missing or self.surplus or self.beyond)
 
     def note(self, pairs: Pairs) -> None:
-        """Takes the differences of pairs into account."""
+        """Adds the differences of pairs."""
         for name, values in pairs.differences.items():
             self.largest[name] = max(self.largest.get(name, 0.0), float(values.max(initial=0.0)))
 
@@ -83,19 +80,19 @@ def compare_picture(
     *,
     expected: Found,
     served: Found,
-    candidates: Found,
+    candidates: Callable[[], Found],
     limits: Limits,
     sources: Callable[[], Sources],
 ) -> None:
     """Adds one picture to a comparison.
 
     Args:
-        into: what is added to.
+        into: the comparison.
         expected: the reference's detections.
         served: the bundle's.
-        candidates: all of the bundle's candidates.
+        candidates: all of the bundle's candidates; called only if a box has no partner, as `sources` is.
         limits: thresholds and sizes.
-        sources: the picture's anchors; asked for only if something is left unexplained.
+        sources: the picture's anchors; called only if unmatched detections are unexplained.
     """
     pairs = pair_up(expected, served)
     close = pairs.choose(pairs.close())
@@ -109,9 +106,10 @@ def compare_picture(
     )
     if not len(left[0]) and not len(left[1]):
         return
+    everything = candidates()
     verdicts = (
-        excused(Leftovers(left[0], served), candidates, limits),
-        excused(Leftovers(left[1], expected), candidates, limits),
+        excused(Leftovers(left[0], served), everything, limits),
+        excused(Leftovers(left[1], expected), everything, limits),
     )
     verdicts = spread(left, verdicts, limits)
     if not all(verdict.all() for verdict in verdicts):
@@ -135,11 +133,11 @@ def compare_batch(
     pictures: list[NDArray[np.uint8]],
     limits: Limits,
 ) -> None:
-    """Detects with the bundle on pictures that make one batch, and adds them to a comparison.
+    """Detects with the bundle on pictures in one batch, and adds the results to a comparison.
 
     Args:
-        into: what is added to.
-        expected: what the reference found in the same batch.
+        into: the comparison.
+        expected: the reference's detections in the same batch.
         model: MMDetection's detector, the reference.
         engine: of the bundle.
         pictures: RGB [h, w, 3] each, resized.
@@ -151,10 +149,9 @@ def compare_batch(
             found_by_engine(
                 answer,
                 index,
-                iou_weight=limits.iou_weight,
+                limits=limits,
                 kept_only=kept_only,
                 picture_hw=(pictures[index].shape[0], pictures[index].shape[1]),
-                mask_threshold=limits.mask_threshold,
             )
             for kept_only in (True, False)
         )
@@ -162,42 +159,14 @@ def compare_batch(
             into,
             expected=reference,
             served=served,
-            candidates=candidates,
+            candidates=lambda found=candidates: found,
             limits=limits,
-            sources=lambda index=index: find_sources(model, pictures, index),
+            sources=lambda index=index: find_sources(model, prepare(model, as_mmdet_batch(pictures)), index),
         )
 
 
-def compare_all(
-    *, model: nn.Module, engine: Engine, parts: list[Engine], pictures: dict[str, NDArray[np.uint8]], limits: Limits
-) -> list[Comparison]:
-    """All comparisons of a bundle: each picture alone, all in one batch, and the network cut in two.
-
-    Args:
-        model: MMDetection's detector, the reference.
-        engine: of the bundle, which serves.
-        parts: the same network cut in two, in every way that the bundle offers.
-        pictures: RGB [h, w, 3] each, resized, by name.
-        limits: thresholds and sizes.
-    """
-    rows: list[Comparison] = []
-    for name, pixels in pictures.items():
-        rows.append(Comparison(f"{name}, alone"))
-        found = found_by_mmdet(model, [pixels])
-        compare_batch(rows[-1], expected=found, model=model, engine=engine, pictures=[pixels], limits=limits)
-    together = Comparison("in one batch")
-    apart = [Comparison(f"in one batch, by {part.description}") for part in parts]
-    everything = list(pictures.values())
-    for start in range(0, len(everything), MAX_BATCH):
-        members = everything[start : start + MAX_BATCH]
-        found = found_by_mmdet(model, members)
-        for row, side in ((together, engine), *zip(apart, parts, strict=True)):
-            compare_batch(row, expected=found, model=model, engine=side, pictures=members, limits=limits)
-    return [*rows, together, *apart]
-
-
 def compare_rounding(before: list[Found], after: list[Found]) -> Comparison:
-    """How far rounding the weights itself moved the detections; nothing is excused, nothing fails."""
+    """Differences that come from rounding the weights alone; for information, so that it never fails."""
     row = Comparison("float16 weights against float32")
     for one, other in zip(before, after, strict=True):
         pairs = pair_up(one, other)

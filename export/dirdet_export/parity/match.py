@@ -1,4 +1,4 @@
-"""Pairs the two sides' boxes and measures how far each pair differs."""
+"""Pairs the boxes of both sides and measures the differences of each pair."""
 
 from dataclasses import dataclass
 
@@ -6,19 +6,19 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from dirdet_export.parity.found import Floats, Found, iou_matrix
+from dirdet_export.parity.found_boxes import Floats, Found, iou_matrix
 from dirdet_export.parity.mask_match import mask_difference
 
 MAX_BOX_DIFFERENCE_PX = 0.5
 MAX_FIGURE_DIFFERENCE = 0.01
 
-# Boxes that overlap less are no pair, whatever the assignment says.
+# Boxes with a lower IoU are not paired, even if the assignment pairs them.
 MIN_PAIR_IOU = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class Pairs:
-    """Which box of one side is which of the other.
+    """Corresponding boxes of both sides.
 
     Attributes:
         one: [P] positions on the first side.
@@ -31,7 +31,7 @@ class Pairs:
     differences: dict[str, Floats]
 
     def close(self) -> NDArray[np.bool_]:
-        """Which pairs lie within the tolerances, [P]."""
+        """Which pairs are within the tolerances, [P]."""
         inside = self.differences["box"] <= MAX_BOX_DIFFERENCE_PX
         for name, values in self.differences.items():
             if name != "box":
@@ -45,12 +45,12 @@ class Pairs:
 
 
 def pair_up(one: Found, other: Found) -> Pairs:
-    """Pairs boxes of the same class so that they overlap the most in all."""
+    """Pairs boxes of the same class so that the total IoU is highest."""
     ious = iou_matrix(one.boxes_xyxy, other.boxes_xyxy)  # [N, K]
-    # Two empty boxes at one place have no overlap and are a pair all the same.
+    # Two empty boxes at the same position have an IoU of 0 but can be paired.
     same_place = np.abs(one.boxes_xyxy[:, None] - other.boxes_xyxy[None]).max(-1) <= MAX_BOX_DIFFERENCE_PX
     gain = np.maximum(ious, same_place) * (one.class_id[:, None] == other.class_id[None])
-    # Of boxes at one place the ones with the closer confidence belong together.
+    # Boxes at the same position are paired by the closest confidence.
     gain -= 1e-3 * np.abs(one.confidence[:, None] - other.confidence[None])
     rows, columns = linear_sum_assignment(-gain)
     real = gain[rows, columns] > MIN_PAIR_IOU

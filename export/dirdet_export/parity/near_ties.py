@@ -1,25 +1,25 @@
-"""Which differences are near-ties of the last steps: threshold, cuts and the NMS ranked by confidence."""
+"""Differences explained by near-ties of the last steps: threshold, limits and the NMS ranked by confidence."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dirdet_export.anatomy import Limits
-from dirdet_export.parity.found import Floats, Found, iou_matrix
+from dirdet_export.dissect.mmdet_settings import Limits
+from dirdet_export.parity.found_boxes import Floats, Found, iou_matrix
 from dirdet_export.parity.match import MAX_BOX_DIFFERENCE_PX, MAX_FIGURE_DIFFERENCE
 
-# Two computations in float32 may order figures as close as this either way.
+# Two float32 computations may order values that differ by less than this either way.
 NEAR = 1e-4
 
 
 @dataclass(frozen=True, slots=True)
 class Leftovers:
-    """What one side found and the other did not.
+    """Boxes that only one side has.
 
     Attributes:
-        boxes: of the side that found them.
-        other: all that the other side found.
+        boxes: the unmatched boxes.
+        other: all boxes of the other side.
     """
 
     boxes: Found
@@ -27,13 +27,13 @@ class Leftovers:
 
 
 def offset_iou_matrix(one_xyxy: Floats, other_xyxy: Floats, *, group: NDArray[np.int64], span: float) -> Floats:
-    """IoU as MMDetection computes it: in float32, on boxes moved aside by their group.
+    """IoU as MMDetection computes it: in float32, on boxes with an offset per group.
 
     Args:
         one_xyxy: [N, 4], pixels.
         other_xyxy: [K, 4], pixels.
-        group: [N], class or level of the first boxes; pairs are of one group.
-        span: pixels between groups.
+        group: [N], class or level of the first boxes; both boxes of a pair have the same group.
+        span: offset between groups, pixels.
 
     Returns:
         [N, K].
@@ -47,13 +47,13 @@ def offset_iou_matrix(one_xyxy: Floats, other_xyxy: Floats, *, group: NDArray[np
 
 
 def may_flip(exact: Floats, moved: Floats, threshold: float) -> NDArray[np.bool_]:
-    """Pairs whose suppression hangs on rounding: near the threshold, or on either side of it by MMDetection's own."""
+    """Pairs whose suppression depends on rounding: an IoU near the threshold, or on its other side in MMDetection."""
     near = (np.abs(exact - threshold) <= NEAR) | (np.abs(moved - threshold) <= NEAR)
     return near | ((exact > threshold) != (moved > threshold))
 
 
 def _twins(boxes: Found, candidates: Found) -> NDArray[np.int64]:
-    """[N] position among the candidates of each box itself; -1 where the bundle's side does not know it."""
+    """[N] index among the candidates of each box itself; -1 if the bundle does not have it."""
     if not len(candidates):
         return np.full(len(boxes), -1, np.int64)
     away = np.abs(boxes.boxes_xyxy[:, None] - candidates.boxes_xyxy[None]).max(-1)  # [N, K]
@@ -65,23 +65,24 @@ def _twins(boxes: Found, candidates: Found) -> NDArray[np.int64]:
 
 
 def _tied_in_nms(boxes: Found, candidates: Found, twins: NDArray[np.int64], limits: Limits) -> NDArray[np.bool_]:
-    """[N] whether a box's survival hangs on a near-tie with another candidate."""
+    """[N] whether a box's survival depends on a near-tie with another candidate."""
     if not len(boxes) or not len(candidates):
         return np.zeros(len(boxes), np.bool_)
-    others = boxes.class_id[:, None] == candidates.class_id[None]  # [N, K]
+    others = limits.nms_over_classes | (boxes.class_id[:, None] == candidates.class_id[None])  # [N, K]
     others &= np.arange(len(candidates))[None] != twins[:, None]
     exact = iou_matrix(boxes.boxes_xyxy, candidates.boxes_xyxy)  # [N, K]
     span = float(candidates.boxes_xyxy.max(initial=0))
-    moved = offset_iou_matrix(boxes.boxes_xyxy, candidates.boxes_xyxy, group=boxes.class_id, span=span)
+    group = boxes.class_id * (not limits.nms_over_classes)
+    moved = offset_iou_matrix(boxes.boxes_xyxy, candidates.boxes_xyxy, group=group, span=span)
     tied = np.abs(boxes.confidence[:, None] - candidates.confidence[None]) <= NEAR
     tied &= exact > limits.nms_iou_threshold - NEAR
     return (others & (may_flip(exact, moved, limits.nms_iou_threshold) | tied)).any(1)
 
 
 def excused(leftovers: Leftovers, candidates: Found, limits: Limits) -> NDArray[np.bool_]:
-    """[N] which leftovers a near-tie explains.
+    """[N] whether a near-tie explains each leftover.
 
-    What the bundle's side knows as a candidate may have lost in the last steps; what it does not know, before them.
+    A leftover that is a candidate of the bundle may have been dropped in the last steps, another one before them.
 
     Args:
         leftovers: of one side.
@@ -90,12 +91,13 @@ def excused(leftovers: Leftovers, candidates: Found, limits: Limits) -> NDArray[
     """
     boxes, other = leftovers.boxes, leftovers.other
     verdict = np.abs(boxes.score - limits.score_threshold) <= NEAR
-    if len(candidates) == limits.max_candidates:
+    if len(candidates) == limits.considered:
         verdict |= np.abs(boxes.score - candidates.score.min()) <= NEAR
     twins = _twins(boxes, candidates)
     late = _tied_in_nms(boxes, candidates, twins, limits)
     if len(other) == limits.max_detections:
-        # Cut off by a full list. What took its place is a leftover of the other side and must be excused itself.
+        # Dropped by a full list. The box that took its place is a leftover of the other side, for which a near-tie is
+        # required too.
         late |= boxes.confidence <= other.confidence.min() + NEAR
     return verdict | (late & (twins >= 0))
 
@@ -103,21 +105,21 @@ def excused(leftovers: Leftovers, candidates: Found, limits: Limits) -> NDArray[
 def spread(
     sides: tuple[Found, Found], verdicts: tuple[NDArray[np.bool_], NDArray[np.bool_]], limits: Limits
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Excuses what an excused leftover of either side suppresses or would have: one flip may cause a chain.
+    """Also excuses leftovers that an excused one of either side suppresses or would suppress, repeatedly.
 
     Args:
         sides: leftovers of both sides, [N] and [K].
-        verdicts: which are excused.
+        verdicts: whether each is excused.
         limits: thresholds.
 
     Returns:
-        The verdicts after the chains.
+        The verdicts including the chains.
     """
     boxes = np.concatenate([side.boxes_xyxy for side in sides])  # [N + K, 4]
     classes = np.concatenate([side.class_id for side in sides])
     verdict = np.concatenate(verdicts)
     linked = iou_matrix(boxes, boxes) > limits.nms_iou_threshold - NEAR
-    linked &= classes[:, None] == classes[None]
+    linked &= limits.nms_over_classes | (classes[:, None] == classes[None])
     while True:
         wider = verdict | (linked & verdict[None]).any(1)
         if (wider == verdict).all():

@@ -1,8 +1,5 @@
-"""The bundle's side of the comparison: the engine that serves it, and the same network cut in two."""
+"""The bundle's side of the comparison: the serving engine, and the network in two parts."""
 
-import json
-import warnings
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,91 +7,59 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from dirdet.bundle import ROI_STAGE, TRUNK, Bundle
+from dirdet.bundle.bundle import ROI_STAGE, TRUNK, Bundle
 from dirdet.engines.base import Engine
 from dirdet.engines.factory import make_engine
 from dirdet.engines.onnx_module import import_onnxruntime
-from dirdet.tensors import Candidates, CanvasBatch
-from dirdet_export.anatomy import CANVAS_MULTIPLE, Limits
-from dirdet_export.quiet import expected_warnings
-from dirdet_export.torchscript_file import SIGNATURE
+from dirdet.engines.tensors import Candidates, CanvasBatch
+from dirdet_export.dissect.anatomy import CANVAS_MULTIPLE
+from dirdet_export.dissect.mmdet_settings import Limits
+from dirdet_export.graph.roi_stage_file import read_roi_stage
 
 Array = NDArray[Any]
-# Canvas and picture_hw to the trunk's outputs.
-Trunk = Callable[..., list[Array]]
 
 
 def serving_engine(folder: Path) -> Engine:
-    """The embedded engine on the CPU, where it computes in float32 as the checkpoint does.
+    """The embedded engine on the CPU, which computes in float32 like the checkpoint.
 
     Raises:
-        DirdetError: it cannot load the bundle.
+        DirdetError: the engine cannot load the bundle.
     """
     return make_engine(Bundle.open(folder), provider="cpu")
 
 
 class TwoPartEngine:
-    """The trunk and roi_stage.pt, as Triton runs them; see `dirdet.engines.base.Engine`."""
+    """An `Engine` that runs trunk.onnx with ONNX Runtime and roi_stage.safetensors with torch, like Triton."""
 
-    def __init__(self, folder: Path, *, predicts_iou: bool, trunk: str = TRUNK) -> None:
-        """Loads both parts.
-
-        Args:
-            folder: of the bundle.
-            predicts_iou: it has a DIR head.
-            trunk: its file: trunk.onnx, which ONNX Runtime runs, or trunk.pt, which torch does.
-        """
-        self._predicts_iou = predicts_iou
-        self._name = trunk
-        self._trunk = (_onnx_trunk if trunk == TRUNK else _scripted_trunk)(folder / trunk)
-        self._stage, self._outputs = _load_script(folder / ROI_STAGE)
+    def __init__(self, folder: Path) -> None:
+        ort = import_onnxruntime("parity")
+        self._trunk = ort.InferenceSession(str(folder / TRUNK), providers=["CPUExecutionProvider"])
+        self._stage = read_roi_stage(folder / ROI_STAGE, torch.device("cpu"))
 
     @property
     def description(self) -> str:
-        """What computes."""
-        return f"{self._name} and {ROI_STAGE}"
+        return f"{TRUNK} and {ROI_STAGE}"
 
     def detect(self, batch: CanvasBatch) -> Candidates:
-        """See `Engine.detect`."""
-        maps = self._trunk(batch.canvas, batch.picture_hw)
-        request = [batch.picture_hw, batch.score_threshold]
-        if self._predicts_iou:
-            request.append(batch.iou_weight)
-        request.append(np.array(batch.nms_iou_threshold, np.float32))
-        arrays = _run_script(self._stage, [*maps, *request])
-        return Candidates.from_outputs(dict(zip(self._outputs, arrays, strict=True)))
+        maps = self._trunk.run(None, {"canvas": batch.canvas, "picture_hw": batch.picture_hw})
+        request: dict[str, Array] = {
+            "picture_hw": batch.picture_hw,
+            "score_threshold": batch.score_threshold,
+            "iou_weight": batch.iou_weight,
+            "nms_iou_threshold": np.array(batch.nms_iou_threshold, np.float32),
+        }
+        arrays = [*maps, *(request[name] for name in self._stage.inputs[len(maps) :])]
+        with torch.inference_mode():
+            found = self._stage.stage(*(torch.from_numpy(values) for values in arrays))
+        return Candidates.from_outputs(
+            {name: values.numpy() for name, values in zip(self._stage.outputs, found, strict=True)}
+        )
 
     def ready(self) -> bool:
         """True: both parts are loaded."""
         return True
 
-    def close(self) -> None:
-        """Nothing to do."""
-
-
-def _onnx_trunk(path: Path) -> Trunk:
-    session = import_onnxruntime("parity").InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    names = [each.name for each in session.get_inputs()]
-    return lambda *arrays: session.run(None, dict(zip(names, arrays, strict=True)))
-
-
-def _scripted_trunk(path: Path) -> Trunk:
-    module, _ = _load_script(path)
-    return lambda *arrays: _run_script(module, arrays)
-
-
-def _load_script(path: Path) -> tuple[Any, list[str]]:
-    """A TorchScript file and the names of its outputs."""
-    extra = {SIGNATURE: ""}
-    with expected_warnings():
-        module = torch.jit.load(str(path), map_location="cpu", _extra_files=extra)
-    return module, json.loads(extra[SIGNATURE])["outputs"]
-
-
-def _run_script(module: Any, arrays: Sequence[Array]) -> list[Array]:  # noqa: ANN401
-    with torch.no_grad(), warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)
-        return [values.numpy() for values in module(*(torch.from_numpy(values) for values in arrays))]
+    def close(self) -> None: ...
 
 
 def as_canvases(pictures: list[NDArray[np.uint8]], limits: Limits) -> CanvasBatch:

@@ -1,0 +1,92 @@
+"""The page of what was tried: which configs retrofit and export, and the reasons against the others."""
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dirdet_export.coverage.outcome import Outcome
+
+HEAD = """# MMDetection's two-stage configs
+
+Written by `make test-coverage`. Configs whose detectors consist of the same parts form a group: they differ in depth,
+width, numbers of classes, schedule and weights. One config of each group is tried. A detector with random weights gets
+a DIR head, which is trained for a step on the frozen detector (retrofit). The result is exported. The proof of parity
+compares the bundle's detections with MMDetection's from the same picture files. The weights are drawn so that
+the detector detects; the pictures are small, and a ResNet of 101 layers is tried with 50.
+
+- **proven**: this config was retrofitted and exported with parity.
+- **by group**: another config of its group was; this one was built and read.
+- **accepted**: it was built and read; no config of its group was exported yet.
+- **refused**: the reasons are below.
+"""
+
+PROVEN, BY_GROUP, ACCEPTED, REFUSED, FAILS = "proven", "by group", "accepted", "refused", "fails"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A config's line.
+
+    Attributes:
+        config: its name.
+        verdict: PROVEN, BY_GROUP, ACCEPTED, REFUSED or FAILS; empty if it was not tried.
+        detail: boxes compared, the config that stands for it, or the reason.
+    """
+
+    config: str
+    verdict: str
+    detail: str = ""
+
+
+def rows(groups: Sequence[Sequence[str]], outcomes: dict[str, Outcome]) -> list[Row]:
+    """A line for each config, by name."""
+    return sorted((row for members in groups for row in _of_group(members, outcomes)), key=lambda row: row.config)
+
+
+def _of_group(members: Sequence[str], outcomes: dict[str, Outcome]) -> list[Row]:
+    known = {name: outcomes[name] for name in members if name in outcomes}
+    proof = next((name for name, outcome in known.items() if outcome.works), None)
+    failed = next((outcome for outcome in known.values() if outcome.exported and outcome.reason), None)
+    found: list[Row] = []
+    for name in members:
+        outcome = known.get(name)
+        if outcome is None:
+            found.append(Row(name, ""))
+        elif outcome.works:
+            found.append(Row(name, PROVEN, f"{outcome.detections} boxes"))
+        elif outcome.reason:
+            found.append(Row(name, FAILS if outcome.broken else REFUSED, outcome.reason))
+        elif proof is not None:
+            found.append(Row(name, BY_GROUP, proof))
+        elif failed is not None:
+            found.append(Row(name, FAILS if failed.broken else REFUSED, failed.reason))
+        else:
+            found.append(Row(name, ACCEPTED))
+    return found
+
+
+def counts(found: Sequence[Row]) -> str:
+    """One line: how many configs there are, and how many of each verdict."""
+    number = Counter(row.verdict for row in found)
+    good = number[PROVEN] + number[BY_GROUP]
+    return (
+        f"{len(found)} two-stage configs: {good} ({good / max(1, len(found)):.0%}) retrofit and export with parity, "
+        f"{number[PROVEN]} of them proven and {number[BY_GROUP]} by their group; {number[ACCEPTED]} accepted, "
+        f"{number[REFUSED]} refused, {number[FAILS]} fail, {number['']} not tried"
+    )
+
+
+def render_page(found: Sequence[Row]) -> str:
+    """The page in Markdown."""
+    lines = [HEAD, f"{counts(found)}.", "", "| config | verdict | boxes compared, or proven by |", "|---|---|---|"]
+    by_reason: dict[str, list[str]] = defaultdict(list)
+    for row in found:
+        if row.verdict in (REFUSED, FAILS):
+            by_reason[row.detail].append(row.config)
+        detail = row.detail if row.verdict in (PROVEN, BY_GROUP) else "-"
+        lines.append(f"| {row.config} | {row.verdict or 'not tried'} | {detail} |")
+    if by_reason:
+        lines += ["", "## Reasons", ""]
+    for reason, names in sorted(by_reason.items(), key=lambda pair: -len(pair[1])):
+        lines.append(f"- {len(names)}: `{reason.replace('`', '')}` ({', '.join(names)})")
+    return "\n".join(lines) + "\n"

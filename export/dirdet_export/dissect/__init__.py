@@ -1,0 +1,1 @@
+"""Reads the modules and settings of an MMDetection detector."""
