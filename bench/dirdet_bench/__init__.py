@@ -1,0 +1,1 @@
+"""Measurements of dirdet: training, export and serving."""

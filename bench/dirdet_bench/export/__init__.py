@@ -1,0 +1,1 @@
+"""Measurements of exported detectors: the whole, its parts, and the machine they run on."""

@@ -1,0 +1,1 @@
+"""Measurements of training, of DIR's price in it, and of NMS."""
