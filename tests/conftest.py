@@ -1,6 +1,7 @@
 """A small detector of coloured rectangles, and pictures of them: what the HTTP and command-line tests share."""
 
 import os
+import signal
 from collections.abc import Callable
 from datetime import UTC, datetime
 from io import BytesIO
@@ -11,14 +12,18 @@ import pytest
 from hypothesis import settings
 from PIL import Image, ImageDraw
 
-from dirdet.bundle import CanvasSize, Category, Manifest, Provenance, ResizeRule, Thresholds
-from dirdet.detector import Detector
+from dirdet.bundle.bundle import CanvasSize, Category, Manifest, Provenance, ResizeRule, Thresholds
+from dirdet.detection.ranking import combined_iou, confidence, ranked_nms
+from dirdet.detector.detector import Detector
+from dirdet.engines.tensors import Candidates, CanvasBatch
 from dirdet.errors import EngineError
-from dirdet.ranking import combined_iou, confidence, ranked_nms
-from dirdet.tensors import Candidates, CanvasBatch
 
 # Tests import ONNX Runtime by themselves too, and it should tell nobody (`dirdet.engines.onnx_module`).
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
+# A shell's background job ignores SIGINT, and so would every process that a test interrupts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # How long an example takes says nothing on a busy machine. In CI every run tries the same examples.
 settings.register_profile("dirdet", deadline=None, derandomize="CI" in os.environ)
@@ -41,6 +46,7 @@ class RectangleEngine:
         """With `plain` it predicts no purity and no integrity, with `masks` the upper half of every rectangle."""
         self.plain = plain
         self.masks = masks
+        self.least_side = 1  # of a rectangle on the canvas, pixels: it finds no smaller one
         self.broken: Exception | None = None
         self.is_ready = True
         self.closed = False
@@ -75,6 +81,8 @@ class RectangleEngine:
                 if not inside.any():
                     continue
                 rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
+                if min(rows[-1] - rows[0], columns[-1] - columns[0]) + 1 < self.least_side:
+                    continue
                 slot = number[index]
                 boxes[index, slot] = columns[0], rows[0], columns[-1] + 1, rows[-1] + 1
                 classes[index, slot], score[index, slot] = class_id, SCORES[class_id]

@@ -12,9 +12,9 @@ from fastapi import FastAPI
 from loopback import serving
 from waiting import PATIENCE_S
 
-from dirdet.app import create_app
-from dirdet.detector import Detector
-from dirdet.shipped import default_bundle
+from dirdet.bundle.shipped import default_bundle
+from dirdet.detector.detector import Detector
+from dirdet.gateway.app import create_app
 
 from .watched import Watched
 

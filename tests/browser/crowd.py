@@ -5,7 +5,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from dirdet.tensors import Candidates, CanvasBatch
+from dirdet.engines.tensors import Candidates, CanvasBatch
 
 T = TypeVar("T", bound=np.generic)
 

@@ -50,7 +50,7 @@ def rows(page: Any) -> list[dict[str, Any]]:
 def _row(text: str) -> dict[str, Any]:
     told: dict[str, Any] = {"label": text.partition(",")[0], "text": text}
     for name in FIGURES:
-        if found := re.search(rf"\b{name} ([0-9.]+)", text):
+        if found := re.search(rf"\b{name} ([0-9.]+)", text, re.IGNORECASE):
             told[name] = float(found[1])
     return told
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-MODULES = ROOT / "server" / "dirdet" / "page" / "js"
+MODULES = ROOT / "server" / "dirdet" / "gateway" / "page" / "js"
 
 
 def node(*arguments: str, given: str = "") -> str:

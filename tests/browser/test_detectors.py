@@ -7,9 +7,9 @@ import pytest
 from fastapi import FastAPI
 from PIL import Image
 
-from dirdet.app import create_app
-from dirdet.bundle import Category
-from dirdet.detector import Detector
+from dirdet.bundle.bundle import Category
+from dirdet.detector.detector import Detector
+from dirdet.gateway.app import create_app
 
 from .looking import choose, frame, rows, settled
 

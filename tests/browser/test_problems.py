@@ -8,14 +8,14 @@ import pytest
 from fastapi import FastAPI
 from PIL import Image
 
-from dirdet.access.key_file import KeyFile, append_key
-from dirdet.access.keys import Key, digest, new_key
-from dirdet.access.settings import Access
-from dirdet.app import create_app
-from dirdet.detector import Detector
+from dirdet.detector.detector import Detector
 from dirdet.errors import EngineError
-from dirdet.limits import ServerLimits
-from dirdet.pictures import PictureLimits
+from dirdet.gateway.access.api_keys import Key, digest, new_key
+from dirdet.gateway.access.key_file import KeyFile, append_key
+from dirdet.gateway.access.settings import Access
+from dirdet.gateway.app import create_app
+from dirdet.gateway.scheduling.server_limits import ServerLimits
+from dirdet.pictures.reading import PictureLimits
 
 from .looking import choose, frame, rows, settled
 
@@ -90,7 +90,7 @@ def test_an_unexpected_error_can_be_tried_again(
     engine.broken = RuntimeError("a secret")
     page = open_page(serve(detector)).page
     choose(page, picture)
-    assert "did not expect" in page.locator("#failure").inner_text()
+    assert "an unexpected error of the server" in page.locator("#failure").inner_text()
     engine.broken = None
     page.get_by_role("button", name="Try again").click()
     page.locator("#stage:not(.off)").wait_for()

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 from waiting import PATIENCE_S
 
-from dirdet.detector import Detector
+from dirdet.detector.detector import Detector
 
 from .looking import choose, frame, move, photograph, rows
 

@@ -1,6 +1,7 @@
 """The images, built from a clean copy of the tree, and one stack of services."""
 
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -18,7 +19,7 @@ def engine() -> Engine:
 
 
 @pytest.fixture(scope="session")
-def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tree(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The repository's files and nothing that happens to lie about: what a clone would have."""
     out = tmp_path_factory.mktemp("tree")
     listed = subprocess.run(
@@ -29,6 +30,9 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if (ROOT / name).exists():
             (out / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, out / name)
+    if engine.has_stand_ins:
+        for path in (*out.glob("docker/*.Dockerfile"), *out.glob("docker-compose*.yml")):
+            path.write_text(re.sub("@sha256:[0-9a-f]{64}", "", path.read_text()))
     return out
 
 

@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,8 @@ SETUP = "DIRDET_CONTAINER_SETUP"
 SIBLING_SETUP = ROOT.parent / "shared" / "containers" / "setup"
 SETUP_TIMEOUT_S = 900
 TIMEOUT_S = 120
+# From the environment of the tests: distributions have 1.0, which does not know networks' aliases.
+PODMAN_COMPOSE = (sys.executable, "-m", "podman_compose")
 
 
 @dataclass(frozen=True)
@@ -21,10 +24,12 @@ class Engine:
     Attributes:
         cli: `docker` or `podman`.
         compose: the words before a compose command's own.
+        has_stand_ins: whether images of registries are stand-ins of its own, which have their tags and no digest.
     """
 
     cli: str
     compose: tuple[str, ...]
+    has_stand_ins: bool = False
 
     def run(self, *words: str, timeout_s: float = TIMEOUT_S, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Runs a command of the engine.
@@ -45,7 +50,7 @@ class Engine:
 
 
 def find_engine() -> Engine:
-    """Docker with its compose, else podman with podman-compose, set up first where there is something to do so.
+    """Docker with its compose, else podman, set up first where there is something to do so.
 
     Raises:
         AssertionError: there is neither.
@@ -55,10 +60,16 @@ def find_engine() -> Engine:
     setup = os.environ.get(SETUP) or (str(SIBLING_SETUP) if SIBLING_SETUP.exists() else None)
     if setup is not None:
         _run(["sh", setup], timeout_s=SETUP_TIMEOUT_S, check=True)
-    if _works("podman", "info") and _works("podman-compose", "--version"):
-        return Engine("podman", ("podman-compose",))
+    if _works("podman", "info"):
+        engine = Engine("podman", PODMAN_COMPOSE, has_stand_ins=setup is not None)
+        [networks] = engine.lines("info", "--format", "{{.Host.NetworkBackend}}")
+        assert networks == "netavark", (
+            f"podman's networks are made by {networks}, which has no names in internal networks: install netavark and "
+            "aardvark-dns, then `podman system reset`"
+        )
+        return engine
     raise AssertionError(
-        "no container engine: install Docker with its compose plugin (2.30 or newer), or podman and podman-compose, "
+        "no container engine: install Docker with its compose plugin (2.30 or newer), or podman, "
         f"or let {SETUP} name a script that does"
     )
 

@@ -43,7 +43,9 @@ class Stack:
         self.project = project
         self._tree = tree
         self.port = free_port()
-        self._variables = {"PORT": str(self.port), "DIRDET_TAG": TAG, **(variables or {})}
+        # Two stacks at once need two subnets.
+        edge = f"10.231.{self.port // 16 % 256}.{self.port % 16 * 16}/28"
+        self._variables = {"PORT": str(self.port), "EDGE_SUBNET": edge, "DIRDET_TAG": TAG, **(variables or {})}
 
     @property
     def url(self) -> str:
@@ -121,14 +123,20 @@ class Stack:
 
     def up(self) -> None:
         """Starts the services and waits until they serve."""
-        self.compose("up", "-d", "--no-build", *SERVICES, timeout_s=UP_S)
+        if self.engine.is_docker:
+            self.compose("up", "-d", "--no-build", *SERVICES, timeout_s=UP_S)
+        else:
+            # podman does not start a container again whose dependency has ended.
+            first, *others = SERVICES
+            self.compose("up", "--no-build", first, timeout_s=UP_S)
+            self.compose("up", "-d", "--no-build", "--no-deps", *others, timeout_s=UP_S)
         self.wait_until_ready()
 
     def down(self) -> None:
         """Removes everything that `up` made."""
         self.compose("down", "--volumes", timeout_s=DOWN_S)
         if not self.engine.is_docker:
-            # Debian's podman-compose forgets its networks.
+            # podman-compose forgets networks.
             for network in self.owned("network"):
                 self.engine.run("network", "rm", network)
 

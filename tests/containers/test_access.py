@@ -11,7 +11,7 @@ from waiting import PATIENCE_S
 from .engine import ROOT, Engine
 from .stack import GATEWAY_IMAGE, Stack, running
 
-pytest.importorskip("dirdet.access", reason="this dirdet knows no keys")
+pytest.importorskip("dirdet.gateway.access", reason="this dirdet knows no keys")
 pytestmark = pytest.mark.usefixtures("images")
 PHOTO = ROOT / "docs" / "example.jpg"
 

@@ -1,6 +1,7 @@
 """What is in the images, and what is not."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -10,10 +11,9 @@ from .engine import Engine
 from .stack import BUILD_S, GATEWAY_IMAGE, TRITON_IMAGE
 
 pytestmark = pytest.mark.usefixtures("images")
-GATEWAY_MB = 600
+GATEWAY_MB = 800  # OpenCV, which resizes as MMDetection does, is 145 of them
 # Over its base: PyTorch for CUDA and its libraries.
 TRITON_OVER_BASE_MB = 6500
-TRITON_BASE = "nvcr.io/nvidia/tritonserver:26.08-py3"
 
 
 def megabytes(engine: Engine, image: str) -> float:
@@ -28,8 +28,9 @@ def test_the_gateway_is_small(engine: Engine) -> None:
     assert megabytes(engine, GATEWAY_IMAGE) < GATEWAY_MB
 
 
-def test_what_tritons_image_adds_is_bounded(engine: Engine) -> None:
-    assert megabytes(engine, TRITON_IMAGE) - megabytes(engine, TRITON_BASE) < TRITON_OVER_BASE_MB
+def test_what_tritons_image_adds_is_bounded(engine: Engine, tree: Path) -> None:
+    [base] = re.findall("^FROM (.+)$", (tree / "docker" / "triton.Dockerfile").read_text(), re.MULTILINE)
+    assert megabytes(engine, TRITON_IMAGE) - megabytes(engine, base) < TRITON_OVER_BASE_MB
 
 
 def test_the_gateway_has_no_torch(engine: Engine) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from dirdet.ranking import confidence, ranked_nms
+from dirdet.detection.ranking import confidence, ranked_nms
 
 
 def ranked_again(
@@ -15,6 +15,7 @@ def ranked_again(
     min_iou: float = 0,
     classes: set[str] | None = None,
     max_detections: int | None = None,
+    nms: str = "per-class",
 ) -> list[dict[str, Any]]:
     """What of an answer's candidates is kept, most confident first.
 
@@ -32,6 +33,10 @@ def ranked_again(
         rank,
         iou_threshold=nms_iou_threshold,
     )[:limit]
+    if nms == "class-agnostic":
+        boxes: list[list[float]] = [above[row]["box"] for row in kept.tolist()]
+        again = ranked_nms(boxes, 0 * kept, rank[kept], iou_threshold=nms_iou_threshold)
+        kept = kept[again]
     wanted: list[dict[str, Any]] = [above[index] | {"confidence": float(rank[index])} for index in kept.tolist()]
     wanted = [each for each in wanted if classes is None or each["label"] in classes]
     return [each for each in wanted if plain or each["iou"] >= min_iou][:max_detections]

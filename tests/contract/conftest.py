@@ -9,15 +9,15 @@ import httpx
 import pytest
 from fastapi import Depends, FastAPI
 
-from dirdet.access.guard import require_admin
-from dirdet.access.key_file import KeyFile, append_key
-from dirdet.access.keys import Key, digest, new_key
-from dirdet.access.rates import Rate
-from dirdet.access.settings import Access
-from dirdet.app import create_app
-from dirdet.detector import Detector
-from dirdet.limits import ServerLimits
-from dirdet.pictures import PictureLimits
+from dirdet.detector.detector import Detector
+from dirdet.gateway.access.api_keys import Key, digest, new_key
+from dirdet.gateway.access.authentication import require_admin
+from dirdet.gateway.access.key_file import KeyFile, append_key
+from dirdet.gateway.access.rate_limits import Rate
+from dirdet.gateway.access.settings import Access
+from dirdet.gateway.app import create_app
+from dirdet.gateway.scheduling.server_limits import ServerLimits
+from dirdet.pictures.reading import PictureLimits
 
 Call = Callable[..., httpx.Response]
 

@@ -8,9 +8,10 @@ from typing import Any
 import httpx
 import pytest
 
-from dirdet.detector import Detector
-from dirdet.schemas import DetectorInfo
-from dirdet.shipped import default_bundle
+from dirdet.api.schemas import DetectorInfo
+from dirdet.bundle.shipped import default_bundle
+from dirdet.detector.detector import Detector
+from dirdet.pictures.formats import MEDIA_TYPES
 
 Call = Callable[..., httpx.Response]
 
@@ -23,7 +24,8 @@ def test_the_detector_says_what_it_knows_and_cannot_do(call: Call) -> None:
     assert [each["name"] for each in about["classes"]] == ["red", "green", "blue"]
     assert about["limitations"] == "knows rectangles only"
     assert about["canvases"] == [{"height": 192, "width": 256}, {"height": 256, "width": 192}]
-    assert about["defaults"] == {"score_threshold": 0.05, "nms_iou_threshold": 0.5, "iou_weight": 0.5}
+    thresholds = {"score_threshold": 0.05, "nms_iou_threshold": 0.5, "iou_weight": 0.5}
+    assert about["defaults"] == thresholds | {"nms": "per-class"}
     assert about["quality"] == {"AP": 0.5}
     assert about["provenance"]["checkpoint_sha256"] == "0" * 64
     assert about["accepts"]["max_bytes"] == 32 * 2**20
@@ -77,12 +79,12 @@ def test_every_answer_is_documented(document: dict[str, Any]) -> None:
 
 def test_every_parameter_and_body_is_documented(document: dict[str, Any]) -> None:
     post = document["paths"]["/detect"]["post"]
-    names = {"score_threshold", "nms_iou_threshold", "min_iou", "iou_weight", "max_detections", "classes"}
-    names |= {"candidates", "X-Request-Timeout-Ms"}
+    names = {"score_threshold", "nms_iou_threshold", "nms", "min_iou", "iou_weight", "max_detections", "classes"}
+    names |= {"candidates", "tiles", "join", "X-Request-Timeout-Ms"}
     assert {each["name"] for each in post["parameters"]} == names
     assert all(each["description"] for each in post["parameters"])
-    bodies = ["image/bmp", "image/jpeg", "image/png", "image/tiff", "image/webp", "multipart/form-data"]
-    assert sorted(post["requestBody"]["content"]) == bodies
+    bodies = ["application/json", "application/octet-stream", "multipart/form-data", *MEDIA_TYPES]
+    assert sorted(post["requestBody"]["content"]) == sorted(bodies)
 
 
 def test_every_reference_in_the_document_leads_somewhere(document: dict[str, Any]) -> None:

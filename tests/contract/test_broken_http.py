@@ -9,8 +9,8 @@ import pytest
 from loopback import Address, serving
 from waiting import PATIENCE_S
 
-from dirdet.app import create_app
-from dirdet.detector import Detector
+from dirdet.detector.detector import Detector
+from dirdet.gateway.app import create_app
 
 HOST = b"Host: x\r\nConnection: close\r\n"
 PART = b'--x\r\nContent-Disposition: form-data; name="image"; filename="%s"\r\n\r\nabc\r\n'

@@ -21,7 +21,7 @@ def test_a_page_of_the_origin_may_ask_with_a_key(ask: Call, operator: str) -> No
     asks = {
         "Origin": "https://app.example",
         "Access-Control-Request-Method": "POST",
-        "Access-Control-Request-Headers": "authorization,content-type,x-api-key",
+        "Access-Control-Request-Headers": "authorization,content-type,traceparent,x-api-key,x-request-timeout-ms",
     }
     preflight = ask("OPTIONS", "/detect", headers=asks)
     assert preflight.status_code == 200

@@ -1,19 +1,15 @@
 """What the parser of HTTP leaves open: heads without an end, hosts, and protocols that we do not speak."""
 
 import socket
-import threading
-import time
 from collections.abc import Callable, Iterator
 
 import pytest
 from loopback import Address, serving
-from megabytes import asking_for_megabytes
 from PIL import Image
 from waiting import PATIENCE_S
 
-from dirdet.app import create_app
-from dirdet.connections import TimedConnection
-from dirdet.detector import Detector
+from dirdet.detector.detector import Detector
+from dirdet.gateway.app import create_app
 
 GET = b"GET /health/live HTTP/1.1\r\nHost: x\r\n"
 CHUNKED = (
@@ -66,10 +62,7 @@ def test_refused_and_closed(address: Address, pieces: list[bytes]) -> None:
 
 
 def test_one_that_asks_for_http_2_is_answered_in_http_1(
-    address: Address,
-    rectangles: Callable[..., Image.Image],
-    encode: Callable[..., bytes],
-    caplog: pytest.LogCaptureFixture,
+    address: Address, rectangles: Callable[..., Image.Image], encode: Callable[..., bytes]
 ) -> None:
     """As Java's client does by itself."""
     body = encode(rectangles())
@@ -79,50 +72,3 @@ def test_one_that_asks_for_http_2_is_answered_in_http_1(
     assert found.startswith(b"HTTP/1.1 200 ")
     assert b'"red"' in found
     assert found.count(b"HTTP/1.1 200 ") == 2
-    assert not [record for record in caplog.records if record.levelname == "WARNING"]
-
-
-def test_an_answer_that_nobody_reads_is_given_up(address: Address, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(TimedConnection, "reading_s", 0.3)
-    given_up = threading.Event()
-    give_way = TimedConnection.give_way
-
-    def telling(self: TimedConnection) -> None:
-        give_way(self)
-        given_up.set()
-
-    monkeypatch.setattr(TimedConnection, "give_way", telling)
-    with socket.socket() as connection:
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        connection.settimeout(PATIENCE_S)
-        connection.connect(address)
-        connection.sendall(asking_for_megabytes())
-        assert connection.recv(10).startswith(b"HTTP/1.1 2")
-        assert given_up.wait(PATIENCE_S)
-        found = 0  # what was on its way
-        while some := connection.recv(65536):
-            found += len(some)
-    assert found < 2 * 2**20
-
-
-def test_an_answer_that_is_read_slowly_comes_whole_and_the_connection_stays(
-    address: Address, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(TimedConnection, "reading_s", 3.0)
-    with socket.socket() as connection:
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
-        connection.settimeout(PATIENCE_S)
-        connection.connect(address)
-        connection.sendall(asking_for_megabytes())
-        with connection.makefile("rb") as answer:
-            status, length, read = answer.readline(), 0, 0
-            assert status.startswith(b"HTTP/1.1 200 ")
-            while (line := answer.readline().lower()) != b"\r\n":
-                if line.startswith(b"content-length:"):
-                    length = int(line.partition(b":")[2])
-            assert length > 3 * 2**20
-            while read < length:  # over more than the time between two looks
-                read += len(answer.read(min(length // 30, length - read)))
-                time.sleep(0.1)
-            connection.sendall(GET + b"Connection: close\r\n\r\n")
-            assert answer.readline().startswith(b"HTTP/1.1 200 ")

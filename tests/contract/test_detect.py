@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dirdet.schemas import DetectAnswer
+from dirdet.api.schemas import DetectAnswer
 
 Call = Callable[..., httpx.Response]
 Encode = Callable[..., bytes]
@@ -89,6 +89,17 @@ def test_the_engine_suppresses_by_the_threshold_asked_for(call: Call, rectangles
     # Different classes never suppress each other, whatever the threshold.
     scene = encode(rectangles(red=(100, 60, 300, 200), green=(100, 200, 300, 300)), "PNG")
     assert len(detections(detect(call, scene, "?nms_iou_threshold=0"))) == 2
+
+
+def test_one_box_a_place_whatever_its_class(call: Call, rectangles: Rectangles, encode: Encode) -> None:
+    scene = encode(rectangles(red=(50, 50, 400, 400), green=(100, 100, 300, 300)), "PNG")  # their IoU is 0.33
+    [best, other] = detections(detect(call, scene))
+    assert detections(detect(call, scene, "?nms=class-agnostic&nms_iou_threshold=0.3")) == [best]
+    assert len(detections(detect(call, scene, "?nms=class-agnostic&nms_iou_threshold=0.4"))) == 2
+    assert len(detections(detect(call, scene, "?nms=per-class&nms_iou_threshold=0.3"))) == 2
+    # NMS comes before the choice of classes: what a better box of another class covers stays away.
+    query = f"?nms=class-agnostic&nms_iou_threshold=0.3&classes={other['label']}"
+    assert detections(detect(call, scene, query)) == []
 
 
 def test_several_pictures_in_their_order(call: Call, rectangles: Rectangles, encode: Encode) -> None:

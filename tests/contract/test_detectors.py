@@ -5,32 +5,21 @@ from typing import Any
 
 import anyio
 import httpx
-import numpy as np
 import pytest
 from fastapi import FastAPI
 from PIL import Image
 
-from dirdet.app import create_app
-from dirdet.bundle import Manifest, TensorSpec
-from dirdet.detector import Detector
-from dirdet.schemas import DetectorInfo, DetectorList
+from dirdet.api.schemas import DetectorInfo, DetectorList
+from dirdet.detector.detector import Detector
+from dirdet.gateway.app import create_app
 
 Call = Callable[..., httpx.Response]
 PNG = {"content-type": "image/png"}
 
 
-@pytest.fixture(scope="session")
-def manifest(manifest: Manifest) -> Manifest:
-    """That also says what the network takes and gives."""
-    inputs = [TensorSpec(name="canvas", dtype="uint8", shape=["B", "H", "W", 3], unit="")]
-    outputs = [TensorSpec(name="num_detections", dtype="int64", shape=["B"], unit="")]
-    return manifest.model_copy(update={"inputs": inputs, "outputs": outputs})
-
-
 @pytest.fixture
-def ask(detector: Detector, plain_detector: Detector, manifest: Manifest, call_app: Callable[[FastAPI], Call]) -> Call:
-    told = {"name": "plain", "inputs": manifest.inputs, "outputs": manifest.outputs}
-    plain = plain_detector.manifest.model_copy(update=told)
+def ask(detector: Detector, plain_detector: Detector, call_app: Callable[[FastAPI], Call]) -> Call:
+    plain = plain_detector.manifest.model_copy(update={"name": "plain"})
     return call_app(create_app(detector, Detector(plain, plain_detector.engine)))
 
 
@@ -85,20 +74,6 @@ def test_ready_is_when_all_are(ask: Call, plain_detector: Detector) -> None:
     engine.is_ready = False
     answer = ask("GET", "/health/ready")
     assert (answer.status_code, answer.json()["detail"]) == (503, "plain: the engine is not ready")
-    assert ask("GET", "/v2/health/ready").status_code == 503
-    assert ask("GET", "/v2/models/plain/ready").status_code == 503
-    assert ask("GET", "/v2/models/rectangles/ready").status_code == 200
-
-
-def test_the_open_inference_protocol_has_all(ask: Call) -> None:
-    canvas = np.zeros((1, 192, 256, 3), np.uint8)
-    body = {"inputs": [{"name": "canvas", "shape": canvas.shape, "datatype": "UINT8", "data": canvas.ravel().tolist()}]}
-    for name in ("rectangles", "plain"):
-        assert ask("GET", f"/v2/models/{name}").json()["name"] == name
-        assert ask("POST", f"/v2/models/{name}/infer", json=body).json()["model_name"] == name
-    answer = ask("GET", "/v2/models/plane")
-    assert answer.status_code == 404
-    assert answer.json()["error"].endswith("there is 'rectangles', '1', 'plain', '1'")
 
 
 def test_both_are_closed_when_the_app_stops(detector: Detector, plain_detector: Detector) -> None:

@@ -15,18 +15,18 @@ from loopback import Address, serving
 from PIL import Image
 from waiting import PATIENCE_S, until
 
-from dirdet.app import app_over
-from dirdet.bundle import Manifest
-from dirdet.connections import TimedConnection
-from dirdet.deadline import read_timeout_s
-from dirdet.detector import Detector
+from dirdet.bundle.bundle import Manifest
+from dirdet.detector.detector import Detector
 from dirdet.engines.base import Engine
-from dirdet.limits import ServerLimits
-from dirdet.pictures import PictureLimits
-from dirdet.served import ServedDetector
-from dirdet.service import DetectionService
-from dirdet.tensors import Candidates, CanvasBatch
-from dirdet.watched_file import WatchedFile
+from dirdet.engines.tensors import Candidates, CanvasBatch
+from dirdet.gateway.app import app_over
+from dirdet.gateway.http.request_parameters import read_timeout_s
+from dirdet.gateway.scheduling.deadline import WatchedFile
+from dirdet.gateway.scheduling.server_limits import ServerLimits
+from dirdet.gateway.service.detection_service import DetectionService
+from dirdet.gateway.service.detectors import ServedDetector
+from dirdet.gateway.wire.connections import TimedConnection
+from dirdet.pictures.reading import PictureLimits
 
 from .connection import Connection, post
 
@@ -175,8 +175,8 @@ def test_a_timeout_that_is_none_is_refused_by_name(address: Address, picture: by
 
 def test_a_timeout_above_the_servers_own_is_the_servers_own(service: DetectionService) -> None:
     limits = service.limits
-    assert read_timeout_s("999999999999999", default_s=limits.timeout_s, max_s=limits.max_timeout_s) == 120
-    assert read_timeout_s("119999", default_s=limits.timeout_s, max_s=limits.max_timeout_s) == 119.999
+    assert read_timeout_s("999999999999999", max_s=limits.max_timeout_s) == 120
+    assert read_timeout_s("119999", max_s=limits.max_timeout_s) == 119.999
 
 
 def test_a_body_that_does_not_come_504(address: Address, service: DetectionService) -> None:
@@ -335,7 +335,7 @@ def test_a_decoder_that_is_slow_ends_at_the_deadline_and_frees_its_thread(
             ended.set()
 
     with monkeypatch.context() as patched:
-        patched.setattr("dirdet.service.read_picture", slow)
+        patched.setattr("dirdet.gateway.service.detection_service.read_picture", slow)
         refused(post(address, picture, "X-Request-Timeout-Ms: 3000"), 504, "decoded")
         assert begun.is_set()
         assert ended.wait(PATIENCE_S)

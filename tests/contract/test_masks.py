@@ -11,8 +11,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from dirdet.detector import Detector
-from dirdet.schemas import DetectAnswer, DetectorInfo
+from dirdet.api.schemas import DetectAnswer, DetectorInfo
+from dirdet.detector.detector import Detector
 
 pycocotools: Any = importlib.import_module("pycocotools.mask")
 Call = Callable[..., httpx.Response]

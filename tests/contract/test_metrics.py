@@ -15,12 +15,12 @@ from figures import value_in
 from PIL import Image
 from prometheus_client.parser import text_string_to_metric_families
 
-from dirdet.access.key_file import KeyFile, append_key
-from dirdet.access.keys import Key, digest, new_key
-from dirdet.access.settings import Access
-from dirdet.app import create_app
-from dirdet.detector import Detector
-from dirdet.telemetry.logs import configure_logging
+from dirdet.detector.detector import Detector
+from dirdet.gateway.access.api_keys import Key, digest, new_key
+from dirdet.gateway.access.key_file import KeyFile, append_key
+from dirdet.gateway.access.settings import Access
+from dirdet.gateway.app import create_app
+from dirdet.gateway.telemetry.log_format import configure_logging
 
 from .conftest import caller
 
@@ -110,7 +110,7 @@ def test_every_request_has_one_line_without_its_picture(
 
 def test_a_collector_without_what_speaks_to_it_is_named() -> None:
     """The extra is not among what the tests install."""
-    code = "from dirdet.telemetry.traces import telemetry; telemetry()"
+    code = "from dirdet.gateway.telemetry.traces import telemetry; telemetry()"
     environment = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318"}
     hidden = "import sys; sys.modules['opentelemetry.exporter'] = None; "
     ran = subprocess.run(
@@ -143,7 +143,7 @@ def test_a_request_that_is_turned_away_has_its_route(detector: Detector, tmp_pat
     assert "made" not in text
 
 
-def test_an_inference_has_its_whole_route(call: Call) -> None:
-    assert call("POST", "/v2/models/nobody/infer", json={}).status_code == 404
-    route = {"http_request_method": "POST", "http_route": "/v2/models/{name}/infer"}
+def test_a_request_to_an_unknown_detector_has_its_whole_route(call: Call) -> None:
+    assert call("POST", "/detectors/nobody/detect", json={}).status_code == 404
+    route = {"http_request_method": "POST", "http_route": "/detectors/{name}/detect"}
     assert value(call, "http_server_request_duration_seconds_count", **route, http_response_status_code="404") == 1

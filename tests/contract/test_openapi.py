@@ -13,7 +13,7 @@ from openapi_spec_validator import validate
 from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
-from dirdet.problems import MEDIA_TYPE
+from dirdet.api.problems import MEDIA_TYPE
 
 AGREED = Path(__file__).parent / "openapi.json"
 ROOT = "urn:document"

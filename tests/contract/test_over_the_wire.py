@@ -14,8 +14,8 @@ from loopback import Address, serving
 from PIL import Image
 from waiting import PATIENCE_S, until
 
-from dirdet.app import create_app
-from dirdet.detector import Detector
+from dirdet.detector.detector import Detector
+from dirdet.gateway.app import create_app
 
 Encode = Callable[..., bytes]
 Rectangles = Callable[..., Image.Image]

@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from dirdet.routes.page import FOLDER
+from dirdet.gateway.routes.page import FOLDER
 
 Call = Callable[..., httpx.Response]
 SCRIPTS = sorted((FOLDER / "js").glob("*.js"))

@@ -15,20 +15,21 @@ from loopback import serving
 from PIL import Image
 from waiting import PATIENCE_S, until
 
-from dirdet.access.key_file import KeyFile
-from dirdet.access.settings import Access
-from dirdet.app import app_over, create_app
-from dirdet.bundle import MANIFEST, sha256_of
-from dirdet.detector import Detector
-from dirdet.detector_source import DetectorSource, NamedBundle, open_all
+from dirdet.api.schemas import ReloadAnswer
+from dirdet.bundle.bundle import MANIFEST, sha256_of
+from dirdet.bundle.shipped import default_bundle
+from dirdet.bundle.sources import DetectorSource, NamedBundle, open_all
+from dirdet.detector.detector import Detector
+from dirdet.engines.triton.target import TritonTarget
 from dirdet.errors import BundleError
-from dirdet.limits import ServerLimits
-from dirdet.loading import Loader
-from dirdet.reloading import Reloader
-from dirdet.schemas import ReloadAnswer
-from dirdet.served import ServedDetector
-from dirdet.service import DetectionService
-from dirdet.shipped import default_bundle
+from dirdet.gateway.access.key_file import KeyFile
+from dirdet.gateway.access.settings import Access
+from dirdet.gateway.app import app_over, create_app
+from dirdet.gateway.scheduling.server_limits import ServerLimits
+from dirdet.gateway.service.detection_service import DetectionService
+from dirdet.gateway.service.detector_loader import Loader
+from dirdet.gateway.service.detector_reloader import Reloader
+from dirdet.gateway.service.detectors import ServedDetector
 
 pytest.importorskip("onnxruntime", reason="loading a detector needs ONNX Runtime")
 
@@ -49,12 +50,13 @@ def change(folder: Path, *, checkpoint: str) -> None:
 
 
 @pytest.mark.parametrize("unsaid", ["inputs", "outputs"])
-def test_a_bundle_that_does_not_say_what_its_network_takes_and_gives(unsaid: str, folder: Path) -> None:
+def test_before_triton_a_bundle_says_what_its_network_takes_and_gives(unsaid: str, folder: Path) -> None:
     told = json.loads((folder / MANIFEST).read_text())
     (folder / MANIFEST).write_text(json.dumps(told | {unsaid: []}))
     [bundle] = open_all([DetectorSource("scenes", folder)])
+    loader = Loader(DetectionService(ServerLimits()), triton=TritonTarget("127.0.0.1:9"))
     with pytest.raises(BundleError, match="does not say what its network takes and gives"):
-        Loader(DetectionService(ServerLimits())).load(bundle)
+        loader.load(bundle)
 
 
 @pytest.fixture
@@ -200,7 +202,7 @@ def test_a_folder_that_changes_while_it_is_read_replaces_nothing(
         patched.setattr(Loader, "load", interrupted)
         answer = client.post("/admin/reload?detector=scenes")
     assert answer.status_code == 409
-    assert answer.json()["detail"].endswith("bundle was changed while it was read; ask again when it is complete")
+    assert answer.json()["detail"].endswith("bundle changed while it was read; repeat the request when it is complete")
     assert served(client) == before
     assert [each.closed for each in loaded] == [True]
     assert reload(client, "?detector=scenes") == {"scenes": "reloaded"}

@@ -12,13 +12,13 @@ from loopback import Address, serving
 from PIL import Image
 from waiting import PATIENCE_S, until
 
-from dirdet.app import create_app
-from dirdet.bundle import Manifest
-from dirdet.detector import MAX_BATCH, Detector
+from dirdet.bundle.bundle import Manifest
+from dirdet.detector.detector import Detector
 from dirdet.engines.base import Engine, RemoteEngine
+from dirdet.engines.tensors import MAX_BATCH, Candidates, CanvasBatch
 from dirdet.errors import DeadlineError, EngineError
-from dirdet.limits import ServerLimits
-from dirdet.tensors import Candidates, CanvasBatch
+from dirdet.gateway.app import create_app
+from dirdet.gateway.scheduling.server_limits import ServerLimits
 
 Call = Callable[..., httpx.Response]
 PNG = {"content-type": "image/png"}

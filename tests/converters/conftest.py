@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from dirdet.client import ImageResult
-from dirdet.detector import Detector
+from dirdet.detector.detector import Detector
 
 
 @pytest.fixture

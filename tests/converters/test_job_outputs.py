@@ -12,7 +12,7 @@ import pytest
 from jobs import RectangleJob, rectangle_job, rows
 from PIL import Image
 
-from dirdet.detector import Detector
+from dirdet.detector.detector import Detector
 
 NAMES = ("empty.jpg", "p q+r.png", "turned сова.jpg")
 

@@ -10,15 +10,17 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner, Result
+from PIL import Image
 
-from dirdet.bundle import Bundle, Manifest
-from dirdet.detector import Detector
+from dirdet.bundle.bundle import Bundle, Manifest
+from dirdet.detector.detector import Detector
 from dirdet.errors import DirdetError
 from dirdet_export import pipeline
 from dirdet_export.commands.export import command
-from dirdet_export.parity import compare
-from dirdet_export.parity.found import Found
-from dirdet_export.parity.pictures import draw_pictures
+from dirdet_export.parity.cases import FileCase
+from dirdet_export.parity.found_boxes import Found
+from dirdet_export.parity.pictures import crop_files, draw_pictures, load_pictures
+from dirdet_export.parity.reference import NetworkBatch
 
 Run = Callable[..., Result]
 
@@ -50,7 +52,8 @@ def test_a_detector_with_dir(run: Run, dir_specimen: Any, folder_of_pictures: Pa
     )  # fmt: skip
     assert result.exit_code == 0, result.output
     assert "rounding the weights" in result.output
-    assert "in one batch" in result.output
+    assert "several in a request" in result.output
+    assert "POST /detect of the same files" in result.output
     assert "3 pictures agree" in result.output
     manifest = Bundle.open(out).manifest
     assert manifest.name == "my-bundle"
@@ -59,7 +62,7 @@ def test_a_detector_with_dir(run: Run, dir_specimen: Any, folder_of_pictures: Pa
     assert manifest.quality == {"AP": 29.5}
     assert manifest.limitations == "knows nothing"
     assert manifest.provenance.weights_dtype == "float16"
-    assert manifest.resize.interpolation == "antialiased"
+    assert manifest.resize.interpolation == "pillow_bilinear"
     assert [category.name for category in manifest.categories][:2] == ["bird", "mammal"]
     detections = Detector.open(out, provider="cpu").detect([draw_pictures()[0][1]])[0]
     assert detections
@@ -79,6 +82,40 @@ def test_a_plain_detector(run: Run, plain_specimen: Any, folder_of_pictures: Pat
     assert {detection.iou for detection in detections} == {None}
     assert {detection.category_id for detection in detections} <= {1, 3, 17, 18, 38}
     assert all(detection.confidence == detection.score for detection in detections)
+
+
+@pytest.mark.parametrize(
+    ("purpose", "files"), [("embedded", {"detector.onnx"}), ("triton", {"trunk.onnx", "roi_stage.safetensors"})]
+)
+def test_a_bundle_for_one_engine(
+    run: Run,
+    plain_specimen: Any,
+    folder_of_pictures: Path,
+    tmp_path: Path,
+    purpose: str,
+    files: set[str],
+) -> None:
+    out = tmp_path / "bundle"
+    result = run(
+        plain_specimen.config, plain_specimen.checkpoint, "--out", out, "--pictures", folder_of_pictures,
+        "--for", purpose, *(["--triton", tmp_path / "models"] if purpose == "triton" else []),
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    assert sum(line.startswith("rounding alone, by") for line in result.output.splitlines()) == 1
+    assert set(Bundle.open(out).manifest.files) >= files
+    assert {path.name for path in out.iterdir()} & {"detector.onnx", "trunk.onnx", "roi_stage.safetensors"} == files
+    if purpose == "triton":
+        assert {path.name for path in (tmp_path / "models").iterdir()} == {
+            f"bundle_{name}" for name in ("trunk", "roi_stage", "detector")
+        }
+        with pytest.raises(DirdetError, match=r"no detector\.onnx in this bundle.*--for"):
+            Detector.open(out, provider="cpu")
+
+
+def test_a_model_repository_needs_a_bundle_for_triton(run: Run, tmp_path: Path) -> None:
+    result = run("x.py", "x.pth", "--out", tmp_path / "b", "--for", "embedded", "--triton", tmp_path / "models")
+    assert isinstance(result.exception, DirdetError)
+    assert "--for: expected triton or both" in str(result.exception)
 
 
 DEFORMABLE = ["dcn", "dcnv2_dir", "dcnv2_pyramid_dir"]
@@ -104,24 +141,21 @@ def test_a_bundle_that_detects_something_else_is_not_put_in_place(
     run: Run, plain_specimen: Any, bundle_of: Callable[..., Path], folder_of_pictures: Path, tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    honest = compare.found_by_mmdet
+    honest = FileCase.detect
 
-    def moved(model: torch.nn.Module, pictures: list[np.ndarray]) -> list[Found]:
-        answers = honest(model, pictures)
-        for answer in answers:
-            answer.boxes_xyxy[:] += 0.6
-        return answers
+    def moved(case: FileCase, model: torch.nn.Module, batch: NetworkBatch) -> Found:
+        found = honest(case, model, batch)
+        found.boxes_xyxy[:] += 0.6
+        return found
 
     def copied(folder: Path, **_: object) -> Manifest:
         shutil.copytree(bundle_of(plain_specimen), folder, dirs_exist_ok=True)
         return Bundle.open(folder).manifest
 
-    monkeypatch.setattr(compare, "found_by_mmdet", moved)
+    monkeypatch.setattr(FileCase, "detect", moved)
     monkeypatch.setattr(pipeline, "write_bundle", copied)
     out = tmp_path / "bundle"
-    result = run(
-        plain_specimen.config, plain_specimen.checkpoint, "--out", out, "--pictures", folder_of_pictures / "0.png"
-    )
+    result = run(plain_specimen.config, plain_specimen.checkpoint, "--out", out, "--pictures", folder_of_pictures)
     assert result.exit_code == 1
     assert isinstance(result.exception, DirdetError)
     assert "does not detect what the checkpoint detects" in str(result.exception)
@@ -175,6 +209,27 @@ def test_a_picture_that_is_none(run: Run, dir_specimen: Any, folder_of_pictures:
     )  # fmt: skip
     assert isinstance(result.exception, DirdetError)
     assert "notes.txt" in str(result.exception)
+
+
+def test_a_proof_over_few_boxes_is_refused(
+    run: Run, plain_specimen: Any, folder_of_pictures: Path, tmp_path: Path
+) -> None:
+    result = run(
+        plain_specimen.config, plain_specimen.checkpoint, "--out", tmp_path / "bundle",
+        "--pictures", folder_of_pictures / "0.png",
+    )  # fmt: skip
+    assert isinstance(result.exception, DirdetError)
+    assert "detects 25 boxes in these 1 pictures, at any score; a proof needs 50" in str(result.exception)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_crops_show_the_padding_of_other_shapes(tmp_path: Path) -> None:
+    for size in ((640, 480), (1, 1)):
+        Image.new("RGB", size).save(tmp_path / "wide.png")
+        (tmp_path / "crops").mkdir(exist_ok=True)
+        crops = crop_files(tmp_path / "wide.png", tmp_path / "crops")
+        sizes = [picture.size for _, picture in load_pictures(crops)]
+        assert sizes == ([(480, 480), (320, 480), (640, 240)] if size == (640, 480) else [(1, 1)] * 3)
 
 
 def test_drawn_pictures_are_always_the_same() -> None:

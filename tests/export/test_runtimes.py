@@ -1,7 +1,5 @@
-"""One RoI stage for every runtime: eager, ONNX Runtime, and TorchScript behind trunk.onnx or trunk.pt."""
+"""One RoI stage for every runtime: eager, ONNX Runtime, and built from its file behind trunk.onnx."""
 
-import json
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,11 +11,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from dirdet.bundle import DETECTOR, ROI_STAGE, TRUNK, TRUNK_SCRIPT, Bundle
-from dirdet.tensors import Candidates, CanvasBatch
-from dirdet_export import signature
+from dirdet.bundle.bundle import DETECTOR, TRUNK
+from dirdet.engines.tensors import Candidates, CanvasBatch
 from dirdet_export.graph.detector import Detector
 from dirdet_export.parity.serving import TwoPartEngine
+from dirdet_export.write import signature
 
 Answer = dict[str, np.ndarray]
 
@@ -43,8 +41,8 @@ def by_onnx(folder: Path, detector: Detector, request: dict[str, Tensor]) -> Ans
     return dict(zip((spec.name for spec in session.get_outputs()), arrays, strict=True))
 
 
-def in_two_parts(folder: Path, detector: Detector, request: dict[str, Tensor], *, trunk: str = TRUNK) -> Answer:
-    engine = TwoPartEngine(folder, predicts_iou=detector.roi_stage.dir_head is not None, trunk=trunk)
+def in_two_parts(folder: Path, request: dict[str, Tensor]) -> Answer:
+    engine = TwoPartEngine(folder)
     arrays: dict[str, Any] = {name: tensor.numpy() for name, tensor in request.items()}
     arrays["nms_iou_threshold"] = float(arrays["nms_iou_threshold"])
     answer: Candidates = engine.detect(CanvasBatch(**arrays))
@@ -55,10 +53,7 @@ def in_two_parts(folder: Path, detector: Detector, request: dict[str, Tensor], *
 
 
 def served(folder: Path, detector: Detector, request: dict[str, Tensor]) -> list[Answer]:
-    """What every runtime answers that the bundle has files for."""
-    trunks = [name for name in (TRUNK, TRUNK_SCRIPT) if name in Bundle.open(folder).manifest.files]
-    whole = by_onnx(folder, detector, request)
-    return [whole, *(in_two_parts(folder, detector, request, trunk=trunk) for trunk in trunks)]
+    return [by_onnx(folder, detector, request), in_two_parts(folder, request)]
 
 
 def assert_same(actual: Answer, expected: Answer) -> None:
@@ -178,31 +173,6 @@ def test_graphs_have_no_control_flow_and_an_old_enough_version(specimen: Any, bu
         kinds = {node.op_type for node in model.graph.node}
         assert not kinds & {"If", "Loop", "Scan", "NonZero"}
         deformable = "DeformConv" in kinds
-        assert deformable == (TRUNK_SCRIPT in Bundle.open(bundle_of(specimen)).manifest.files)
+        assert deformable == specimen.deformable
         assert model.ir_version <= (9 if deformable else 8)
         assert [(entry.domain, entry.version) for entry in model.opset_import] == [("", 19 if deformable else 17)]
-
-
-def load_script(path: Path) -> tuple[Any, dict[str, list[str]]]:
-    """A TorchScript file, and the names of its tensors."""
-    extra = {"signature.json": ""}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)
-        module: Any = torch.jit.load(str(path), _extra_files=extra)
-    return module, json.loads(extra["signature.json"])
-
-
-def test_torchscript_names_its_tensors_and_is_bound_to_no_device(specimen: Any, bundle_of: Callable[..., Path]) -> None:
-    folder = bundle_of(specimen)
-    trunk = onnxruntime.InferenceSession(str(folder / TRUNK))
-    maps = [output.name for output in trunk.get_outputs()]
-    stage, names = load_script(folder / ROI_STAGE)
-    assert names["inputs"][: len(maps) + 1] == [*maps, "picture_hw"]
-    assert names["outputs"][0] == "boxes"
-    modules = [stage]
-    if TRUNK_SCRIPT in Bundle.open(folder).manifest.files:
-        script, names = load_script(folder / TRUNK_SCRIPT)
-        assert names == {"inputs": [each.name for each in trunk.get_inputs()], "outputs": maps}
-        modules.append(script)
-    for module in modules:
-        assert 'Device = prim::Constant[value="cpu"]' not in str(module.inlined_graph)

@@ -23,11 +23,6 @@ def bare(data: bytes) -> Attack:
     return lambda _: data
 
 
-def infer(body: bytes, lines: bytes = b"") -> Attack:
-    length = b"Content-Length: %d\r\n" % len(body)
-    return lambda host: b"POST /v2/models/scenes/infer HTTP/1.1\r\n" + host + lines + length + b"\r\n" + body
-
-
 # Answered by 400, and the connection ends: nothing behind it is read as a request.
 SMUGGLING: dict[str, Attack] = {
     "a length and chunks": post(b"Content-Length: 4\r\n" + CHUNKED, EMPTY + SMUGGLED),
@@ -97,7 +92,7 @@ ODD: dict[str, Attack] = {
     "a target that is no path": get(b"javascript:alert(1)"),
     "half an IPv6 target": get(b"http://[::1"),
     "a null in a path": get(b"/detectors/%00"),
-    "no UTF-8 in a path": get(b"/v2/models/%ed%a0%80%ff"),
+    "no UTF-8 in a path": get(b"/detectors/%ed%a0%80%ff"),
     "no UTF-8 in a parameter": get(b"/detect?classes=%ed%a0%80%ff&%ff=%00", method=b"POST"),
     "no UTF-8 in a reload": get(b"/admin/reload?detector=%ff%00", method=b"POST"),
     "HTTP/2's preface": bare(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(50)),
@@ -119,19 +114,5 @@ ODD: dict[str, Attack] = {
         b"POST /detect HTTP/1.1\r\n"
         + host
         + b'Content-Type: multipart/form-data; boundary="\r\nContent-Length: 3\r\n\r\nabc'
-    ),
-    "a header length beyond the body": infer(b"{}", b"Inference-Header-Content-Length: 99999999999\r\n"),
-    "deep JSON": infer(b"[" * 200_000),
-    "deep data": infer(
-        b'{"inputs":[{"name":"canvas","shape":[1],"datatype":"FP32","data":' + b"[" * 190 + b"]" * 190 + b"}]}"
-    ),
-    "half a surrogate": infer(b'{"id":"\\ud800","inputs":[]}'),
-    "numbers of 5,000 digits": infer(
-        b'{"inputs":[{"name":"canvas","shape":[' + b"9" * 5000 + b'],"datatype":"FP32"}]}'
-    ),
-    "a parameter of 5,000 digits": infer(
-        b'{"inputs":[{"name":"a","shape":[1],"datatype":"FP32","parameters":{"binary_data_size":'
-        + b"9" * 5000
-        + b"}}]}"
     ),
 }

@@ -2,7 +2,6 @@
 
 import os
 import re
-import resource
 import signal
 import socket
 import subprocess
@@ -11,7 +10,6 @@ import time
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import partial
 from http.client import HTTPResponse
 from pathlib import Path
 
@@ -76,14 +74,13 @@ class Gateway:
 
 
 @contextmanager
-def serving(folder: Path, *arguments: str, key: str = "", files: int | None = None) -> Generator[Gateway]:
-    """One that is ready, with at most so many open files; it ends with status 0."""
+def serving(folder: Path, *arguments: str, key: str = "") -> Generator[Gateway]:
+    """One that is ready; it ends with status 0."""
     log_path = folder / "log"
-    limit = None if files is None else partial(resource.setrlimit, resource.RLIMIT_NOFILE, (files, files))
     environment = {name: value for name, value in os.environ.items() if not name.startswith("DIRDET_")}
     with (
         log_path.open("w", encoding="utf-8") as log,
-        subprocess.Popen([*START, *arguments], stderr=log, env=environment, preexec_fn=limit) as process,
+        subprocess.Popen([*START, *arguments], stderr=log, env=environment) as process,
     ):
         try:
             yield Gateway(process.pid, _ready(process, log_path), log_path, key)
@@ -97,7 +94,8 @@ def _ready(process: subprocess.Popen[bytes], log_path: Path) -> tuple[str, int]:
     end = time.monotonic() + STARTED_WITHIN_S
     while time.monotonic() < end and process.poll() is None:
         said = log_path.read_text(encoding="utf-8")
-        if (found := re.search(r"listening on https?://127\.0\.0\.1:(\d+)", said)) and " INFO ready" in said:
+        found = re.search(r"listening on https?://127\.0\.0\.1:(\d+)", said)
+        if found and re.search(r' INFO ready$|"message": "ready"', said, re.MULTILINE):
             return "127.0.0.1", int(found[1])
         time.sleep(0.05)
     raise AssertionError(log_path.read_text(encoding="utf-8"))

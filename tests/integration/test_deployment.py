@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -11,6 +12,8 @@ from typing import Any
 
 import pytest
 from waiting import PATIENCE_S
+
+from dirdet.engines.triton.client import KEY_VARIABLE, read_triton_key
 
 yaml: Any = importlib.import_module("yaml")
 ROOT = Path(__file__).resolve().parents[2]
@@ -30,10 +33,6 @@ TRITON_METRICS = {
     "nv_cpu_utilization",
 }
 GATEWAY_METRICS = {
-    "dirdet_shadow_compared_total",
-    "dirdet_shadow_detections_total",
-    "dirdet_shadow_dropped_total",
-    "dirdet_shadow_failed_total",
     "dirdet_stage_cpu_seconds_total",
     "http_server_request_duration_seconds",
     "dirdet_queue_depth",
@@ -66,7 +65,7 @@ def test_without_a_gpu_triton_is_the_same_but_for_that() -> None:
     assert device == {"driver": "nvidia", "count": "${GPUS:-1}", "capabilities": ["gpu"]}
     for name in ("image", "deploy"):
         del gpu[name], cpu[name]
-    del cpu["build"]["args"]
+    del cpu["build"]["args"], gpu["build"]["args"]
     assert cpu == gpu
 
 
@@ -82,30 +81,100 @@ def test_every_service_is_confined(name: str) -> None:
     service = GPU["services"][name]
     assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]
+    assert service.get("cap_add", []) == (["NET_BIND_SERVICE"] if name == "proxy" else [])
     assert service["security_opt"] == ["no-new-privileges:true"]
     assert {"memory", "pids"} <= service["deploy"]["resources"]["limits"].keys()
     assert service["logging"]["options"]["max-size"]
-    assert all(port.startswith(("127.0.0.1:", "${DIRDET_ADDRESS:-127.0.0.1}:")) for port in service.get("ports", []))
+    published = "${PROXY_ADDRESS:-0.0.0.0}:" if name == "proxy" else ("127.0.0.1:", "${DIRDET_ADDRESS:-127.0.0.1}:")
+    assert all(port.startswith(published) for port in service.get("ports", []))
+
+
+def test_the_gateway_believes_the_network_that_it_shares_with_the_proxy_alone() -> None:
+    gateway = GPU["services"]["gateway"]
+    assert {name for name, service in GPU["services"].items() if "edge" in service["networks"]} == {"gateway", "proxy"}
+    [subnet] = GPU["networks"]["edge"]["ipam"]["config"]
+    assert gateway["environment"]["DIRDET_TRUSTED_PROXY"] == subnet["subnet"]
 
 
 def test_only_who_is_asked_from_outside_is_on_a_network_that_leads_there() -> None:
-    assert GPU["networks"]["internal"] == {"internal": True}
+    assert GPU["networks"]["internal"] == GPU["networks"]["metrics"] == {"internal": True}
     for service in GPU["services"].values():
         assert ("outside" in service["networks"]) == ("ports" in service)
 
 
-def test_triton_has_the_torch_that_export_was_proved_with() -> None:
-    text = (ROOT / "docker" / "triton.Dockerfile").read_text(encoding="utf-8")
+def test_only_the_gateway_reaches_tritons_grpc() -> None:
+    """Which listens on the address of a name that Triton has on that network alone; metrics are on another."""
+    triton = GPU["services"]["triton"]
+    assert triton["networks"] == {"internal": {"aliases": ["triton-grpc"]}, "metrics": None}
+    assert triton["environment"]["GRPC_NAME"] == "triton-grpc"
+    assert _on("internal") == {"models", "triton", "gateway"}
+    assert _on("metrics") == {"triton", "prometheus"}
+    command = GPU["services"]["gateway"]["command"]
+    assert command[command.index("--triton") + 1] == "triton-grpc:8001"
+
+
+def _on(network: str) -> set[str]:
+    return {name for name, service in GPU["services"].items() if network in service["networks"]}
+
+
+def test_one_key_for_triton_and_the_gateway(tmp_path: Path) -> None:
+    """The command of `models` draws it once, for its user alone."""
+    services = GPU["services"]
+    path = services["triton"]["environment"]["TRITON_KEY_FILE"]
+    assert services["gateway"]["environment"][KEY_VARIABLE] == path
+    for name in ("triton", "gateway"):
+        assert {"type": "volume", "source": "models", "target": "/models", "read_only": True} in services[name][
+            "volumes"
+        ]
+    told: set[str] = set()
+    for _ in range(2):
+        write_models(tmp_path)
+        told.add((tmp_path / "triton-key").read_text())
+    [key] = told
+    assert re.fullmatch("[0-9a-f]{64}", key)
+    assert read_triton_key(tmp_path / "triton-key") == key
+    assert (tmp_path / "triton-key").stat().st_mode & 0o777 == 0o600
+    assert {each.name for each in tmp_path.iterdir()} == {"triton-key", "repository", "bin"}
+
+
+def test_models_that_are_the_same_stay_where_triton_reads_them(tmp_path: Path) -> None:
+    """`up` starts `models` again while Triton runs; another bundle replaces all."""
+    write_models(tmp_path, "one")
+    written = (tmp_path / "repository").stat().st_ino
+    write_models(tmp_path, "one")
+    assert (tmp_path / "repository").stat().st_ino == written
+    write_models(tmp_path, "other")
+    assert [each.name for each in (tmp_path / "repository").iterdir()] == ["other_detector"]
+    assert not (tmp_path / "repository.part").exists()
+
+
+def write_models(folder: Path, bundle: str = "one") -> None:
+    """Runs the command of `models` with another folder for /models, and a `dirdet` that only makes a folder."""
+    shell, flags, script = GPU["services"]["models"]["entrypoint"]
+    script = script.replace("/models", str(folder)).replace("$$", "$")
+    program = folder / "bin" / "dirdet"
+    program.parent.mkdir(exist_ok=True)
+    program.write_text(f'#!/bin/sh\nmkdir -p "$4/{bundle}_detector"\n')
+    program.chmod(0o755)
+    variables = {"ONNXRUNTIME": "backend", "PATH": f"{program.parent}{os.pathsep}{os.environ['PATH']}"}
+    subprocess.run([shell, flags, script], env=os.environ | variables, check=True)
+
+
+@pytest.mark.parametrize("lock", ["tritonserver", "tritonserver-onnxruntime", "tritonserver-onnxruntime-gpu"])
+def test_triton_has_the_torch_that_export_was_proved_with(lock: str) -> None:
+    locked = (ROOT / "requirements" / f"{lock}.txt").read_text(encoding="utf-8")
     proved = (ROOT / "requirements" / "proved.txt").read_text(encoding="utf-8")
+    [safetensors] = re.findall(r"^safetensors==\S+", (ROOT / "requirements/export.txt").read_text(), re.MULTILINE)
+    assert f"\n{safetensors} " in locked
     for name in ("torch", "torchvision"):
-        version = re.search(rf"^ARG {name.upper()}=(.+)$", text, re.MULTILINE)
-        assert version is not None
-        assert f"\n{name}=={version[1]} ;" in proved
+        [version] = re.findall(rf"^{name}==(\S+) ;", proved, re.MULTILINE)
+        assert f"\n{name}=={version} ; python_full_version < '3.14'" in locked
 
 
 def test_triton_without_a_gpu_has_the_locked_onnxruntime() -> None:
-    wanted = CPU["services"]["triton"]["build"]["args"]["ONNXRUNTIME"]
-    assert wanted in (ROOT / "requirements" / "cpu.txt").read_text(encoding="utf-8").splitlines()
+    lock = CPU["services"]["triton"]["build"]["args"]["LOCK"]
+    [wanted] = re.findall(r"^onnxruntime==\S+", (ROOT / "requirements" / "cpu.txt").read_text(), re.MULTILINE)
+    assert f"\n{wanted} " in (ROOT / "requirements" / f"{lock}.txt").read_text(encoding="utf-8")
 
 
 def test_the_dashboard_asks_for_metrics_that_there_are() -> None:

@@ -62,7 +62,7 @@ def _by_kserve(predictor: Object, runtime: Object) -> Pod:
     """A runtime's pod with what an InferenceService adds: KServe joins arguments and volumes."""
     model = predictor["model"]
     [container] = runtime["containers"]
-    joined = container | {"args": container["args"] + model["args"], "resources": model["resources"]}
+    joined = container | {"args": container["args"] + model.get("args", []), "resources": model["resources"]}
     volumes = [*runtime["volumes"], *predictor["volumes"]]
     return Pod(predictor["labels"], predictor | {"containers": [joined], "volumes": volumes})
 

@@ -11,17 +11,20 @@ from typing import Any
 import click
 import jsonschema
 import pytest
+from serve_detectors import serve_detectors
 
+from dirdet.bundle.shipped import open_bundle
 from dirdet.cli import cli
-from dirdet.shipped import open_bundle
-from dirdet.triton.layout import ModelNames
+from dirdet.engines.triton.client import KEY_VARIABLE
+from dirdet.engines.triton.models import ModelNames
 
 from .rendered import MANIFESTS, Pod, named, pods, render, selected, walk
 from .schemas import Object, validate
 
-SETUPS = ["gateway", "triton", "kserve"]
-WITH_TRITON = ["triton", "kserve"]
+SETUPS = ["gateway", "triton", "tensorrt", "kserve", "kserve-tensorrt"]
+WITH_TRITON = ["triton", "tensorrt", "kserve"]
 GATEWAY, TRITON = ({"app.kubernetes.io/name": name} for name in ("gateway", "triton"))
+CLIENTS = {"namespaceSelector": {"matchLabels": {"triton-client": "true"}}}
 STRANGER = {"app.kubernetes.io/name": "stranger"}
 
 
@@ -37,7 +40,7 @@ def with_triton(request: pytest.FixtureRequest) -> list[Object]:
 
 def test_every_setup_is_tested() -> None:
     folders = {path.parent.name for path in MANIFESTS.glob("*/kustomization.yaml")}
-    assert folders == {*SETUPS, "on-triton"}, "on-triton is a part of two"
+    assert folders == {*SETUPS, "on-triton", "engines"}, "the last two are parts of others"
 
 
 def test_every_field_is_known(objects: list[Object]) -> None:
@@ -102,15 +105,22 @@ def _template(spec: Object) -> Object:
 
 def test_ports_of_probes_and_volumes_are_there(objects: list[Object]) -> None:
     for pod in pods(objects):
-        probed = [probe["httpGet"]["port"] for container in pod.containers() for probe in _probes(container)]
+        probed = [_probed(probe) for container in pod.containers() for probe in _probes(container)]
         assert len(probed) == 3
-        assert set(probed) <= pod.port_names()
+        ports = [port for container in pod.containers() for port in container.get("ports", [])]
+        assert set(probed) <= {port[key] for port in ports for key in ("name", "containerPort")}
         volumes = [volume["name"] for volume in pod.spec["volumes"]]
         mounts = [mount for container in pod.containers() for mount in container["volumeMounts"]]
         assert sorted(volumes) == sorted({mount["name"] for mount in mounts}), "each is there and mounted"
         for container in pod.containers():
             paths = [mount["mountPath"] for mount in container["volumeMounts"]]
             assert len(paths) == len(set(paths))
+
+
+def _probed(probe: Object) -> str | int:
+    """The port, by name or, of a gRPC probe, by number."""
+    [port] = [probe[way]["port"] for way in ("httpGet", "grpc", "tcpSocket") if way in probe]
+    return port
 
 
 def _probes(container: Object) -> list[Object]:
@@ -163,6 +173,18 @@ def test_the_gateway_has_its_keys_from_a_secret(objects: list[Object]) -> None:
     assert not [each for each in objects if each["kind"] == "Secret"], "and none is committed"
 
 
+def test_triton_and_the_gateway_have_one_key_from_a_secret(with_triton: list[Object]) -> None:
+    """Under the variables that `dirdet serve` and serve-detectors read."""
+    for labels, variable in ((GATEWAY, KEY_VARIABLE), (TRITON, "TRITON_KEY_FILE")):
+        [pod] = selected(pods(with_triton), {"matchLabels": labels})
+        container = pod.containers()[-1]
+        [path] = [each["value"] for each in container["env"] if each["name"] == variable]
+        [mount] = [each for each in container["volumeMounts"] if each["mountPath"] == str(Path(path).parent)]
+        [volume] = [each for each in pod.spec["volumes"] if each["name"] == mount["name"]]
+        assert (volume["secret"]["secretName"], Path(path).name) == ("dirdet-triton", "key")
+        assert not volume["secret"].get("optional"), "without a key nothing starts"
+
+
 def test_triton_is_where_the_gateway_looks(with_triton: list[Object]) -> None:
     [pod] = selected(pods(with_triton), {"matchLabels": GATEWAY})
     [container] = pod.containers()
@@ -181,25 +203,71 @@ def test_triton_has_a_gpu_memory_to_share_and_the_models_asked_for(with_triton: 
     [memory] = [volume for volume in pod.spec["volumes"] if volume["name"] == shared["/dev/shm"]]
     assert memory["emptyDir"]["medium"] == "Memory"
 
-    told = dict(argument.removeprefix("--").split("=") for argument in server["args"])
     [mounted] = [mount["mountPath"] for mount in writer["volumeMounts"] if mount["name"] == shared["/models"]]
     arguments = [argument.replace(mounted, str(tmp_path)) for argument in writer["args"]]
     for _ in range(2):
         subprocess.run([sys.executable, "-m", "dirdet", *arguments], check=True, capture_output=True)
-    repository = Path(told["model-repository"].replace(mounted, str(tmp_path)))
-    assert told["model-control-mode"] == "explicit"
     names = ModelNames(open_bundle().manifest.name)
-    assert told["load-model"] == names.detector
+    repository = tmp_path / "repository"
+    assert f"{mounted}/repository" in writer["args"]
     assert {path.name for path in repository.iterdir()} == set(names.all)
+    told = serve_detectors(tmp_path, *server["args"])
+    assert f"--model-repository={repository}" in told
+    assert "--model-control-mode=explicit" in told
+    assert [each for each in told if each.startswith("--load-model=")] == [f"--load-model={names.detector}"]
+    assert told[-1:] == server["args"]
+    [pool] = [each.partition("=0:")[2] for each in told if each.startswith("--cuda-memory-pool-byte-size=")]
+    assert int(pool) > 64 * 1024 * 1024, "what the pyramids take comes on top"
 
 
-def test_only_the_gateway_reaches_triton(with_triton: list[Object]) -> None:
+@pytest.mark.parametrize("setup", ["tensorrt", "kserve-tensorrt"])
+def test_tensorrt_has_its_time_and_keeps_its_engines(setup: str, tmp_path: Path) -> None:
+    objects = render(setup)
+    [pod] = selected(pods(objects), {"matchLabels": TRITON})
+    writer, server = pod.containers()
+    [mount] = [each for each in server["volumeMounts"] if each["name"] == "engines"]
+    assert not mount.get("readOnly")
+    [volume] = [each for each in pod.spec["volumes"] if each["name"] == "engines"]
+    assert named(objects, "PersistentVolumeClaim", volume["persistentVolumeClaim"]["claimName"])
+    probe = server["startupProbe"]
+    assert probe["periodSeconds"] * probe["failureThreshold"] >= 1800
+    assert probe["grpc"] == {"port": 8001}, "the rest is as without TensorRT"
+    arguments = [argument.replace("/models", str(tmp_path)) for argument in writer["args"]]
+    subprocess.run([sys.executable, "-m", "dirdet", *arguments], check=True, capture_output=True)
+    [config] = tmp_path.glob("repository/*_trunk/config.pbtxt")
+    assert f'value: "{mount["mountPath"]}/' in config.read_text(), "engines are kept where the volume is"
+
+
+def test_of_its_namespace_only_the_gateway_reaches_triton(with_triton: list[Object]) -> None:
     policies = [each["spec"] for each in with_triton if each["kind"] == "NetworkPolicy"]
     assert reaches(policies, GATEWAY, TRITON, "grpc")
-    assert not reaches(policies, GATEWAY, TRITON, "http")
+    assert not reaches(policies, GATEWAY, TRITON, "metrics")
     assert not reaches(policies, STRANGER, TRITON, "grpc")
     assert not reaches(policies, TRITON, GATEWAY, "http")
     assert not reaches(policies, TRITON, STRANGER, "http")
+
+
+def test_collectors_of_metrics_reach_nothing_else_of_triton(with_triton: list[Object]) -> None:
+    policies = [each["spec"] for each in with_triton if each["kind"] == "NetworkPolicy"]
+    incoming = [rule for spec in policies if _selects(spec, TRITON) for rule in spec.get("ingress", [])]
+    collectors = [rule for rule in incoming if rule["ports"] == [{"port": "metrics"}]]
+    assert [list(rule["from"][0]) for rule in collectors] == [["namespaceSelector", "podSelector"]]
+    assert {rule["ports"][0]["port"] for rule in incoming if rule not in collectors} == {"grpc"}
+    [pod] = selected(pods(with_triton), {"matchLabels": TRITON})
+    assert pod.port_names() == {"grpc", "metrics"}
+
+
+def test_kserves_clients_ask_triton_itself() -> None:
+    """KServe's service has port 80 for the first port of the runtime's container."""
+    objects = render("kserve")
+    predictor = named(objects, "InferenceService", "dirdet")["spec"]["predictor"]
+    runtime = named(objects, "ServingRuntime", predictor["model"]["runtime"])["spec"]
+    assert [predictor["model"]["protocolVersion"]] == runtime["protocolVersions"] == ["grpc-v2"]
+    assert runtime["containers"][0]["ports"][0] == {"name": "grpc", "containerPort": 8001}
+    policy = named(objects, "NetworkPolicy", "triton-clients")["spec"]
+    assert _selects(policy, TRITON)
+    assert policy["ingress"] == [{"from": [CLIENTS], "ports": [{"port": "grpc"}]}]
+    assert not reaches([policy], STRANGER, TRITON, "grpc")
 
 
 def test_everybody_reaches_the_gateway_and_it_nobody(objects: list[Object]) -> None:

@@ -82,7 +82,7 @@ def test_ctrl_c_keeps_whole_parts_and_either_engine_goes_on(
     stopped = spawn(*arguments(folder, out, cluster), "--ray-actors", 1, before=interrupting)
     _, told = stopped.communicate(timeout=WAIT_S)
     assert stopped.returncode == 130, told
-    assert "pictures are done and kept, the same command goes on from there" in told
+    assert "pictures done and kept, the same command continues from there" in told
     assert "Traceback" not in told
     before = {path.name: path.stat().st_mtime_ns for path in (out / "pictures").iterdir()}
     assert 0 < len(before) < PICTURES // PART

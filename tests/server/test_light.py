@@ -18,6 +18,8 @@ HEAVY = {"torch", "torchvision", "mmengine", "mmcv", "mmdet", "timm", "onnx", "c
     "pycocotools",
     "matplotlib",
     "pyarrow",
+    "duckdb",
+    "jinja2",
 }
 
 
@@ -29,7 +31,7 @@ def loaded_by(code: str) -> set[str]:
 
 @pytest.mark.parametrize(
     "module",
-    ["dirdet.app", "dirdet.quality"]
+    ["dirdet.gateway.app", "dirdet.quality"]
     + [f"dirdet.commands.{name}" for name in ("serve", "key", "detect", "batch", "quality", "calibrate", "triton")],
 )
 def test_importing_loads_nothing_heavy(module: str) -> None:
@@ -62,9 +64,11 @@ def test_dirdet_alone_loads_nothing() -> None:
 def test_until_it_is_ready_serving_loads_what_it_uses_and_no_more(bundle_folder: Path) -> None:
     assert bundle_folder.is_dir()
     ready = (
-        "import dirdet.commands.serve; from dirdet.app import create_app; from dirdet.detector import Detector; "
+        "import dirdet.commands.serve; from dirdet.gateway.app import create_app; "
+        "from dirdet.detector.detector import Detector; "
         "detector = Detector.open(); detector.warm_up(); create_app(detector); "
-        "unused = ['PIL.ImageDraw', 'PIL.ImageFont', 'PIL.JpegImagePlugin', 'dirdet.client', 'dirdet.engines.triton']; "
+        "unused = ['PIL.ImageDraw', 'PIL.ImageFont', 'PIL.JpegImagePlugin', 'dirdet.client', "
+        "'dirdet.engines.triton.engine']; "
         "assert not [name for name in unused if name in sys.modules]"
     )
     found = beside_python(loaded_by(ready))

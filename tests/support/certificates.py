@@ -4,7 +4,7 @@ from pathlib import Path
 
 import trustme
 
-from dirdet.access.tls import TlsFiles
+from dirdet.gateway.access.tls_files import TlsFiles
 
 
 def issue(authority: trustme.CA, host: str, folder: Path) -> TlsFiles:

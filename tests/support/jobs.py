@@ -15,18 +15,19 @@ from waiting import until
 
 from dirdet.batch.arrow import parquet
 from dirdet.batch.engines.bundled import EmbeddedJobEngine
-from dirdet.batch.expression import parse
-from dirdet.batch.job import Job
-from dirdet.batch.listing.source import SourceOptions, open_source
-from dirdet.batch.output import Output
-from dirdet.batch.outputs.ask import OutputsAsk
+from dirdet.batch.filter_conditions import read_condition
+from dirdet.batch.job_record import Job
+from dirdet.batch.listing.open_source import open_source
+from dirdet.batch.listing.source import SourceOptions
+from dirdet.batch.output_folder import Output
 from dirdet.batch.outputs.context import Written
+from dirdet.batch.outputs.request import OutputsRequest
 from dirdet.batch.outputs.write import write_outputs
-from dirdet.batch.plan import Choice
-from dirdet.batch.run import Ask, run_job
-from dirdet.bundle import MANIFEST, Bundle, Manifest
-from dirdet.detector import Detector
-from dirdet.options import DetectOptions
+from dirdet.batch.picture_plan import Choice
+from dirdet.batch.run_job import JobRequest, run_job
+from dirdet.bundle.bundle import MANIFEST, Bundle, Manifest
+from dirdet.detector.detector import Detector
+from dirdet.detector.options import DetectOptions
 
 # Pictures of the fixture `many`, and of a part in the tests that stop jobs.
 MANY, PART = 36, 7
@@ -121,11 +122,19 @@ class RectangleJob(NamedTuple):
     job: Job
     manifest: Manifest
 
-    def write(self, *, keep: str | None = None, review: str | None = None, **asked: Any) -> dict[str, Written]:
-        """Writes formats; takes conditions as text, and what `OutputsAsk` has."""
+    def request(self, *, keep: str | None = None, review: str | None = None, **asked: Any) -> OutputsRequest:
+        """Takes conditions as text, and what `OutputsRequest` has."""
         conditions = {"keep": keep, "review": review}
-        parsed = {name: parse(text, parameter=name) for name, text in conditions.items() if text is not None}
-        return write_outputs(self.out, self.job, self.manifest, OutputsAsk(quiet=True, **parsed, **asked))
+        parsed = {
+            name: read_condition(text, self.manifest, parameter=name)
+            for name, text in conditions.items()
+            if text is not None
+        }
+        return OutputsRequest(quiet=True, **parsed, **asked)
+
+    def write(self, **asked: Any) -> dict[str, Written]:
+        """Writes formats, of a `request`."""
+        return write_outputs(self.out, self.job, self.manifest, self.request(**asked))
 
 
 def rectangle_job(source: Path | str, out: Path, detector: Detector) -> RectangleJob:
@@ -136,7 +145,7 @@ def rectangle_job(source: Path | str, out: Path, detector: Detector) -> Rectangl
     engine = EmbeddedJobEngine(Bundle(folder, detector.manifest))
     engine._loaded = detector  # pyright: ignore[reportPrivateUsage]
     found = open_source(str(source), SourceOptions(besides=out))
-    ask = Ask(found, str(source), Choice(), part_pictures=2, workers=2, quiet=True)
+    request = JobRequest(found, str(source), Choice(), part_pictures=2, workers=2, quiet=True)
     settings = detector.settle(DetectOptions.checked())
-    done = run_job(ask, Output(out), engine=engine, settings=settings)
+    done = run_job(request, Output(out), engine=engine, settings=settings)
     return RectangleJob(out, done.job, detector.manifest)

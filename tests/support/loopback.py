@@ -10,7 +10,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from dirdet.commands.serve import listen
-from dirdet.connections import TimedConnection
+from dirdet.gateway.wire.connections import MOST_HEAD_BYTES, TimedConnection
 
 # Seconds that connections which a test left open keep a server from ending.
 LEFT_OPEN_S = 1
@@ -37,7 +37,12 @@ def serving(app: ASGIApp, **settings: Any) -> Generator[Address]:
     """The address of a server with the app, which ends with the block; further settings are uvicorn's."""
     with listen("127.0.0.1", 0) as listener:
         config = uvicorn.Config(
-            app, log_config=None, http=TimedConnection, timeout_graceful_shutdown=LEFT_OPEN_S, **settings
+            app,
+            log_config=None,
+            http=TimedConnection,
+            h11_max_incomplete_event_size=MOST_HEAD_BYTES,
+            timeout_graceful_shutdown=LEFT_OPEN_S,
+            **settings,
         )
         server = uvicorn.Server(config)
         thread = threading.Thread(target=lambda: asyncio.run(server.serve([listener])))

@@ -69,5 +69,9 @@ def seeds() -> dict[str, tuple[str, bytes]]:
         ("lab", "TIFF", rgb.convert("RGB").convert("YCbCr"), {}),
         ("sixteen bits", "TIFF", sixteen, {}),
         ("float", "TIFF", rgb.convert("F"), {}),
+        ("transparent entry", "GIF", rgb.quantize(16), {"transparency": 3}),
+        ("frames", "GIF", rgb, several),
+        ("plain", "AVIF", rgb, {"speed": 10, "exif": exif}),
+        ("alpha", "AVIF", alpha, {"speed": 10}),
     ]
     return {f"{kind} {name}": (kind, _encode(picture, kind, **options)) for name, kind, picture, options in made}

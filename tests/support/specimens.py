@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from mmengine.config import Config
 
-from dirdet.bundle import CanvasSize, Category, ResizeRule
+from dirdet.bundle.bundle import CanvasSize, Category, ResizeRule
 
 with warnings.catch_warnings():
     # MMDetection warns of optional packages when it is imported.
@@ -17,9 +17,10 @@ with warnings.catch_warnings():
 
     build_model(read_config("faster_rcnn_dir_lite0_scenes"))
 
-from dirdet_export.anatomy import Limits, dissect
-from dirdet_export.files import Description
+from dirdet_export.dissect.anatomy import dissect
+from dirdet_export.dissect.mmdet_settings import Limits
 from dirdet_export.graph.detector import Detector
+from dirdet_export.write.files import Description
 
 PLAIN_CONFIG = """
 _base_ = ["mmdet::faster_rcnn/faster-rcnn_r50_fpn_1x_coco.py"]

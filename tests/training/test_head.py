@@ -22,3 +22,21 @@ def test_an_untrained_head_is_undecided():
     purities, integrities = DIRHead(8, fc_channels=64)(torch.randn(10, 8, 7, 7))
     assert purities.sigmoid().tolist() == pytest.approx([0.5] * 10, abs=0.1)
     assert integrities.sigmoid().tolist() == pytest.approx([0.5] * 10, abs=0.1)
+
+
+def test_dropout_is_for_training_alone_and_keeps_the_names_of_weights():
+    plain, dropping = DIRHead(8, fc_channels=64), DIRHead(8, fc_channels=64, dropout=0.5)
+    dropping.load_state_dict(plain.state_dict())
+    for weight in dropping.parameters():
+        torch.nn.init.normal_(weight)
+    plain.load_state_dict(dropping.state_dict())
+    features = torch.randn(5, 8, 7, 7)
+    assert not torch.allclose(dropping(features)[0], dropping(features)[0])
+    for mine, theirs in zip(dropping.eval()(features), plain(features), strict=True):
+        torch.testing.assert_close(mine, theirs)
+
+
+@pytest.mark.parametrize("dropout", [-0.1, 1, float("nan")])
+def test_a_part_that_cannot_be_left_out_is_refused(dropout):
+    with pytest.raises(ValueError, match="dropout must be in"):
+        DIRHead(8, fc_channels=64, dropout=dropout)

@@ -61,3 +61,30 @@ def test_losses_stay_in_float32_for_half_precision_logits():
     boxes, objects = pairs(3)
     x = torch.zeros(3, dtype=torch.bfloat16)
     assert all(loss.dtype == torch.float32 for loss in dir_losses(x, x, boxes, objects))
+
+
+def test_a_box_on_no_object_teaches_zero_exactly():
+    boxes, nothing = pairs(4)[0], torch.zeros(4, 4)
+    x, y = (torch.tensor([-30.0, -1, 0, 3], requires_grad=True) for _ in range(2))
+    losses = dir_losses(x, y, boxes, nothing)
+    torch.stack(losses).sum().backward()
+    # Targets of 0: the loss is softplus of the logit, its gradient the probability.
+    probabilities = x.detach().sigmoid()
+    assert losses.purity.item() == pytest.approx(torch.nn.functional.softplus(x.detach()).mean().item())
+    combined = geometry.combine(probabilities, probabilities)
+    assert losses.iou.item() == pytest.approx(-torch.log1p(-combined).mean().item(), rel=1e-5)
+    assert x.grad is not None
+    # By Eq. 5 with p = i: d logit(iou) / dx = 1/2.
+    torch.testing.assert_close(x.grad, (probabilities + combined / 2) / 4)
+
+
+@pytest.mark.parametrize("disjoint", [[500.0, 500, 510, 510], [0, 0, 0, 0], [7, 7, 7, 9]])
+def test_boxes_without_overlap_keep_losses_and_gradients_finite(disjoint):
+    boxes = torch.tensor([[1.0, 1, 9, 9], [3, 3, 3, 3]])
+    for logit in (-1e4, -50.0, 0.0, 50.0):
+        x, y = torch.full((2,), logit, requires_grad=True), torch.full((2,), -logit, requires_grad=True)
+        torch.stack(dir_losses(x, y, boxes, torch.tensor([disjoint] * 2))).sum().backward()
+        assert x.grad is not None
+        assert y.grad is not None
+        assert bool(torch.isfinite(torch.cat([x.grad, y.grad])).all())
+        assert bool((torch.cat([x.grad, y.grad]) >= 0).all()), "what fits nothing only ever falls"

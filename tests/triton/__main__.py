@@ -6,10 +6,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from dirdet.shipped import open_bundle
-from dirdet.triton.config import RepositoryOptions
-from dirdet.triton.repository import write_repository
+from dirdet.bundle.shipped import open_bundle
 
+from .beside import write_both
 from .environment import install, make_python, site_of
 from .idle import write_idle
 from .server import TritonServer, running
@@ -22,7 +21,7 @@ signal.signal(signal.SIGTERM, signal.default_int_handler)
 with tempfile.TemporaryDirectory() as name:
     folder, environment = Path(name), install()
     bundle = open_bundle(arguments.bundle)
-    write_repository(bundle, folder / "models", options=RepositoryOptions(onnxruntime="python"))
+    write_both(bundle, folder / "models")
     if arguments.idle:
         write_idle(bundle, folder / "models")
     python = make_python(folder / "python", [environment.site, site_of("torch")])

@@ -6,8 +6,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from dirdet.bundle import MANIFEST, sha256_of
-from dirdet.shipped import default_bundle
+from dirdet.bundle.bundle import MANIFEST, sha256_of
+from dirdet.bundle.shipped import default_bundle
 
 onnx: Any = importlib.import_module("onnx")
 numpy_helper: Any = importlib.import_module("onnx.numpy_helper")

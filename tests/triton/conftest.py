@@ -6,17 +6,16 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from dirdet.bundle import Bundle
-from dirdet.detector import Detector
+from dirdet.bundle.bundle import Bundle
+from dirdet.bundle.shipped import open_bundle
+from dirdet.detector.detector import Detector
 from dirdet.engines.factory import make_engine
-from dirdet.engines.triton_target import TritonTarget
-from dirdet.pictures import read_picture
-from dirdet.shipped import open_bundle
-from dirdet.triton.config import RepositoryOptions
-from dirdet.triton.repository import write_repository
+from dirdet.engines.triton.target import TritonTarget
+from dirdet.pictures.reading import read_picture
 
 pytest.importorskip("tritonclient.grpc", reason="the extra triton is not installed")
 
+from .beside import write_both
 from .environment import TritonEnvironment, install, make_python, site_of
 from .server import TritonServer, running
 
@@ -37,7 +36,7 @@ def bundle() -> Bundle:
 def repository(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """For a Triton without the ONNX Runtime backend, as the wheel's is."""
     out = tmp_path_factory.mktemp("models")
-    write_repository(bundle, out, options=RepositoryOptions(onnxruntime="python"))
+    write_both(bundle, out)
     return out
 
 
@@ -45,14 +44,19 @@ def repository(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Path
 def make_server(
     environment: TritonEnvironment, tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[..., TritonServer]:
-    """A server that is not started: `make_server(repository)`; without `torch` its Python has none."""
+    """A server that is not started: `make_server(repository)`; without `torch` its Python has none, with a
+    `key_file` it asks for the key."""
 
-    def make(repository: Path, *, torch: bool = True, models: Sequence[str] = ()) -> TritonServer:
+    def make(
+        repository: Path, *, torch: bool = True, models: Sequence[str] = (), key_file: Path | None = None
+    ) -> TritonServer:
         folder = tmp_path_factory.mktemp("triton")
         # PyTorch is large: the models take the one that this test itself would, after the wheel's older numpy.
         sites = [environment.site, *([site_of("torch")] if torch else [])]
         python = make_python(folder / "python", sites)
-        return TritonServer(environment, repository, python=python, log=folder / "log", models=models)
+        return TritonServer(
+            environment, repository, python=python, log=folder / "log", models=models, key_file=key_file
+        )
 
     return make
 

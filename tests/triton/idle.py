@@ -5,8 +5,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from dirdet.bundle import Bundle
-from dirdet.triton.layout import ModelNames
+from dirdet.bundle.bundle import Bundle
+from dirdet.engines.triton.models import ModelNames
 
 # Answers zeros of the shapes in its configuration: no candidates.
 MODEL = """

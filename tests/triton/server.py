@@ -14,7 +14,10 @@ from typing import Any
 from .environment import TritonEnvironment
 
 triton: Any = importlib.import_module("tritonclient.grpc")
+SERVE_DETECTORS = Path(__file__).resolve().parents[2] / "docker" / "triton" / "serve-detectors"
 START_S = 300
+# Triton's one warning of a CUDA memory pool that is full; the host's own, pinned, is told of otherwise.
+FALLS_BACK = "falling back to pinned system memory"
 STOP_S = 60
 
 
@@ -22,7 +25,14 @@ class TritonServer:
     """Serves a model repository; can be killed and started again at the same address."""
 
     def __init__(
-        self, environment: TritonEnvironment, repository: Path, *, python: Path, log: Path, models: Sequence[str] = ()
+        self,
+        environment: TritonEnvironment,
+        repository: Path,
+        *,
+        python: Path,
+        log: Path,
+        models: Sequence[str] = (),
+        key_file: Path | None = None,
     ) -> None:
         """Does not start yet.
 
@@ -32,17 +42,17 @@ class TritonServer:
             python: the folder of the Python that the Python backend takes.
             log: takes the server's output.
             models: what it loads; everything unless told.
+            key_file: has the key that it asks for: then serve-detectors starts it, with HTTP and metrics.
         """
         self._environment = environment
         self._repository = repository
         self._python = python
         self._log = log
         self._models = models
+        self._key_file = key_file
         self._process: subprocess.Popen[bytes] | None = None
         self._memory = f"dirdet_test_{os.getpid()}_{id(self)}"
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.address = f"127.0.0.1:{free.getsockname()[1]}"
+        self.address, self.http_address, self.metrics_address = free_addresses(3)
 
     def start(self) -> None:
         """Returns once every model is ready."""
@@ -57,24 +67,33 @@ class TritonServer:
     def launch(self) -> None:
         """Starts the process and does not wait."""
         command = [
-            self._environment.server,
-            f"--model-repository={self._repository}",
             f"--backend-directory={self._environment.backends}",
             f"--backend-config=python,shm-region-prefix-name={self._memory}",
-            "--allow-http=false",
-            "--allow-metrics=false",
-            "--grpc-address=127.0.0.1",
-            f"--grpc-port={self.address.rpartition(':')[2]}",
-            *(["--model-control-mode=explicit"] if self._models else []),
-            *(f"--load-model={name}" for name in self._models),
+            *self._listening(),
         ]
-        environment = os.environ | {
-            "PATH": os.pathsep.join([str(self._python), os.environ["PATH"]]),
+        variables = {
+            "PATH": os.pathsep.join([str(self._python), str(self._environment.server.parent), os.environ["PATH"]]),
             "LD_LIBRARY_PATH": self._environment.libraries,
             "PYTHONDONTWRITEBYTECODE": "1",
         }
+        if self._key_file is not None:
+            variables |= {"MODEL_REPOSITORY": str(self._repository), "TRITON_KEY_FILE": str(self._key_file)}
+            variables |= {"GRPC_NAME": "localhost"}
+            command.insert(0, str(SERVE_DETECTORS))
+        else:
+            command[:0] = [str(self._environment.server), f"--model-repository={self._repository}"]
+            command += ["--model-control-mode=explicit"] if self._models else []
+            command += [f"--load-model={name}" for name in self._models]
+        environment = os.environ | variables
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen([str(part) for part in command], env=environment, stdout=log, stderr=log)
+            self._process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+
+    def _listening(self) -> list[str]:
+        port = f"--grpc-port={port_of(self.address)}"
+        if self._key_file is None:
+            return [port, "--grpc-address=127.0.0.1", "--allow-http=false", "--allow-metrics=false"]
+        metrics = f"--metrics-port={port_of(self.metrics_address)}"
+        return [port, f"--http-port={port_of(self.http_address)}", metrics, "--metrics-address=127.0.0.1"]
 
     def is_ready(self) -> bool:
         with contextlib.closing(triton.InferenceServerClient(self.address)) as client:
@@ -124,6 +143,19 @@ class TritonServer:
         return {entry.batch_size: entry.compute_infer.count for entry in found.batch_stats}
 
 
+def free_addresses(number: int) -> list[str]:
+    """Different ports of this machine's loopback that nobody uses."""
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(number)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [f"127.0.0.1:{each.getsockname()[1]}" for each in sockets]
+
+
+def port_of(address: str) -> str:
+    return address.rpartition(":")[2]
+
+
 @contextlib.contextmanager
 def running(server: TritonServer) -> Generator[TritonServer]:
     """Started, and stopped at the end."""
@@ -132,6 +164,8 @@ def running(server: TritonServer) -> Generator[TritonServer]:
         yield server
     finally:
         server.stop()
+    if FALLS_BACK in server.output():
+        raise AssertionError(f"tensors went through the host's memory, the CUDA pool was too small:\n{server.output()}")
 
 
 def regions_of(gateway: int) -> list[str]:

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from PIL import Image
 from waiting import PATIENCE_S
 
-from dirdet.app import create_app
-from dirdet.detections import Detection
-from dirdet.detector import Detector
-from dirdet.limits import ServerLimits
-from dirdet.options import DetectOptions
+from dirdet.detection import Detection
+from dirdet.detector.detector import Detector
+from dirdet.detector.options import DetectOptions
+from dirdet.gateway.app import create_app
+from dirdet.gateway.scheduling.server_limits import ServerLimits
 
 from .server import TritonServer, regions_of, running
 
@@ -40,7 +40,12 @@ def assert_same(found: list[Detection], expected: list[Detection]) -> None:
 
 @pytest.mark.parametrize(
     ("model", "shared_memory"),
-    [("scenes_detector", False), ("scenes_detector", True), ("scenes_detector_onnx", False)],
+    [
+        ("scenes_detector", False),
+        ("scenes_detector", True),
+        ("process_detector", False),
+        ("scenes_detector_onnx", False),
+    ],
 )
 def test_the_answers_are_those_of_the_embedded_engine(
     model: str,
@@ -53,7 +58,10 @@ def test_the_answers_are_those_of_the_embedded_engine(
 ) -> None:
     detector = remote(server.address, model=model, shared_memory=shared_memory)
     pictures = [photograph, *crops, photograph.rotate(90, expand=True), Image.new("RGB", (1, 1))]
-    for options in (DetectOptions(), DetectOptions(nms_iou_threshold=0.2, iou_weight=0.0, score_threshold=0.1)):
+    for options in (
+        DetectOptions(score_threshold=0.05),
+        DetectOptions(nms_iou_threshold=0.2, iou_weight=0.0, score_threshold=0.1),
+    ):
         expected = embedded.detect(pictures, options)
         assert sum(map(len, expected)) > len(pictures)
         for found, wanted in zip(detector.detect(pictures, options), expected, strict=True):
@@ -66,21 +74,27 @@ def png(picture: Image.Image) -> bytes:
     return file.getvalue()
 
 
+@pytest.mark.parametrize(
+    ("model", "parts"),
+    [("scenes_detector", ["scenes_trunk", "scenes_roi_stage"]), ("process_detector", ["process_detector"])],
+)
 def test_concurrent_requests_share_inferences_and_keep_their_answers(
-    server: TritonServer, remote: Remote, embedded: Detector, crops: list[Image.Image]
+    model: str, parts: list[str], server: TritonServer, remote: Remote, embedded: Detector, crops: list[Image.Image]
 ) -> None:
     """Thresholds differ from request to request, and one finds nothing at all."""
-    queries = [DetectOptions(nms_iou_threshold=0.5 if number % 2 else 0.2) for number in range(len(crops))]
+    queries = [
+        DetectOptions(nms_iou_threshold=0.5 if number % 2 else 0.2, score_threshold=0.05)
+        for number in range(len(crops))
+    ]
     queries[3] = DetectOptions(score_threshold=1)
     expected = [embedded.detect([picture], query)[0] for picture, query in zip(crops, queries, strict=True)]
     answers: list[httpx.Response | None] = [None] * len(crops)
     assert len({(embedded.place(picture).canvas.shape, picture.tobytes()) for picture in crops}) == len(crops) == 8
     assert len({embedded.place(picture).canvas.shape for picture in crops}) == 1
-    models = ["scenes_trunk", "scenes_roi_stage"]
-    before = {model: server.batches(model) for model in models}
+    before = {part: server.batches(part) for part in parts}
 
     async def ask_all() -> None:
-        app = create_app(remote(server.address), limits=LIMITS)
+        app = create_app(remote(server.address, model=model), limits=LIMITS)
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://gateway", timeout=PATIENCE_S) as client:
 
@@ -108,8 +122,8 @@ def test_concurrent_requests_share_inferences_and_keep_their_answers(
         np.testing.assert_allclose(confidences, figures(wanted)[:, 4], rtol=0, atol=FIGURE_TOLERANCE)
     assert len({str(answer.json()) for answer in answers if answer}) == len(crops), "every picture has another answer"
     assert len([wanted for wanted in expected if wanted]) > 4
-    for model in models:
-        done = {size: count - before[model].get(size, 0) for size, count in server.batches(model).items()}
+    for part in parts:
+        done = {size: count - before[part].get(size, 0) for size, count in server.batches(part).items()}
         assert max(size for size, count in done.items() if count) > 1, "requests were joined"
         assert sum(size * count for size, count in done.items()) == len(crops), "each canvas was computed once"
 
@@ -119,9 +133,9 @@ def test_a_stage_without_pytorch_says_so(make_server: Callable[..., TritonServer
     try:
         server.launch()
         assert server.wait() != 0
-        assert (
-            "scenes_roi_stage needs PyTorch and torchvision in the Python of Triton's Python backend" in server.output()
-        )
+        for model in ("scenes_roi_stage", "process_detector"):
+            needs = f"{model} needs PyTorch, torchvision and safetensors in the Python of Triton's Python backend"
+            assert needs in server.output()
         assert "or serve scenes_detector_onnx" in server.output()
     finally:
         server.stop()

@@ -9,25 +9,26 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-pytest.importorskip("dirdet_export.anatomy", reason="the extra export is not installed")
+pytest.importorskip("dirdet_export.dissect.anatomy", reason="the extra export is not installed")
 
 from specimens import DCN_CONFIG, Specimen, description_of, make_specimen, shipped_specimen
 
-from dirdet.bundle import Bundle
-from dirdet.detector import Detector
+from dirdet.bundle.bundle import Bundle
+from dirdet.detector.detector import Detector
+from dirdet.detector.options import DetectOptions
 from dirdet.engines.factory import make_engine
-from dirdet.engines.triton_target import TritonTarget
-from dirdet.options import DetectOptions
-from dirdet.tensors import CanvasBatch
-from dirdet.triton.config import RepositoryOptions, TrunkFormat
-from dirdet.triton.layout import ModelNames
-from dirdet.triton.repository import write_repository
-from dirdet_export.files import write_bundle
+from dirdet.engines.tensors import CanvasBatch
+from dirdet.engines.triton.models import ModelNames
+from dirdet.engines.triton.repository.config import RepositoryOptions
+from dirdet.engines.triton.repository.writer import write_repository
+from dirdet.engines.triton.target import TritonTarget
 from dirdet_export.parity.compare import Comparison, compare_picture
-from dirdet_export.parity.found import Found, found_by_engine
+from dirdet_export.parity.found_boxes import Found, found_by_engine
 from dirdet_export.parity.proposal_ties import find_sources
+from dirdet_export.parity.reference import as_mmdet_batch, prepare
 from dirdet_export.parity.serving import as_canvases
 from dirdet_export.parity.table import render
+from dirdet_export.write.files import write_bundle
 
 from .server import TritonServer, running
 
@@ -44,11 +45,6 @@ DETECTORS: dict[str, Make] = {
     "htc": lambda folder: shipped_specimen(folder, "htc_dir_lite0_scenes", judge=CALM),
 }
 WITH_MASKS = {"mask", "htc"}
-# The same detector twice: its trunk by ONNX Runtime and by PyTorch.
-SERVED: dict[str, tuple[str, TrunkFormat]] = {
-    **{name: (name, "onnx") for name in DETECTORS},
-    "dcn_scripted": ("dcn", "torchscript"),
-}
 
 
 @dataclass(frozen=True)
@@ -68,10 +64,9 @@ class Pair:
             return found_by_engine(
                 answers[side],
                 index,
-                iou_weight=limits.iou_weight,
+                limits=limits,
                 kept_only=kept_only,
                 picture_hw=(int(height), int(width)),
-                mask_threshold=limits.mask_threshold,
             )
 
         for index in range(len(pictures)):
@@ -79,9 +74,11 @@ class Pair:
                 into,
                 expected=found(0, index),
                 served=found(1, index),
-                candidates=found(1, index, kept_only=False),
+                candidates=lambda index=index: found(1, index, kept_only=False),
                 limits=limits,
-                sources=lambda index=index: find_sources(self.specimen.model, pictures, index),
+                sources=lambda index=index: find_sources(
+                    self.specimen.model, prepare(self.specimen.model, as_mmdet_batch(pictures)), index
+                ),
             )
 
 
@@ -93,11 +90,11 @@ def specimens(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Specimen]:
 @pytest.fixture(scope="module")
 def bundles(specimens: dict[str, Specimen], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Bundle]:
     opened: dict[str, Bundle] = {}
-    for served, (name, _) in SERVED.items():
-        specimen, folder = specimens[name], tmp_path_factory.mktemp(f"bundle_{served}")
-        description = description_of(specimen, name=served)
+    for name, specimen in specimens.items():
+        folder = tmp_path_factory.mktemp(f"bundle_{name}")
+        description = description_of(specimen, name=name)
         write_bundle(folder, detector=specimen.detector, limits=specimen.limits, description=description)
-        opened[served] = Bundle.open(folder)
+        opened[name] = Bundle.open(folder)
     return opened
 
 
@@ -107,13 +104,13 @@ def all_served(
 ) -> Iterator[TritonServer]:
     """All of them in one repository; of each the ensemble, which brings its parts."""
     repository = tmp_path_factory.mktemp("repository")
-    for name, bundle in bundles.items():
-        write_repository(bundle, repository, options=RepositoryOptions(onnxruntime="python", trunk=SERVED[name][1]))
-    with running(make_server(repository, models=[ModelNames(name).detector for name in SERVED])) as server:
+    for bundle in bundles.values():
+        write_repository(bundle, repository, options=RepositoryOptions(onnxruntime="python"))
+    with running(make_server(repository, models=[ModelNames(name).detector for name in DETECTORS])) as server:
         yield server
 
 
-@pytest.fixture(params=SERVED)
+@pytest.fixture(params=DETECTORS)
 def pair(
     request: pytest.FixtureRequest,
     specimens: dict[str, Specimen],
@@ -123,7 +120,7 @@ def pair(
     bundle = bundles[request.param]
     remote = Detector(bundle.manifest, make_engine(bundle, triton=TritonTarget(all_served.address)))
     embedded = Detector(bundle.manifest, make_engine(bundle, provider="cpu"))
-    yield Pair(specimens[SERVED[request.param][0]], embedded, remote)
+    yield Pair(specimens[request.param], embedded, remote)
     remote.engine.close()
 
 
@@ -157,7 +154,7 @@ def test_one_detection_and_none(pair: Pair, photograph: Image.Image) -> None:
 
 def test_masks_where_there_are_some_and_null_elsewhere(pair: Pair, photograph: Image.Image) -> None:
     manifest = pair.remote.manifest
-    has_masks = SERVED[manifest.name][0] in WITH_MASKS
+    has_masks = manifest.name in WITH_MASKS
     assert (manifest.mask_threshold is not None) == has_masks
     [found] = pair.remote.detect([photograph])
     assert found

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from dirdet.bundle import Bundle
-from dirdet.commands.bench_triton import command
+from dirdet.bundle.bundle import Bundle
+from dirdet.engines.triton.repository.config import RepositoryOptions
+from dirdet.engines.triton.repository.writer import write_repository
 from dirdet.errors import EngineError, ParameterError
-from dirdet.triton.config import RepositoryOptions
-from dirdet.triton.repository import write_repository
+from dirdet_bench.serving.triton import command
 
 from .gateway import serving
 from .idle import write_idle

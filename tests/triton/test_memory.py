@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Callable, Generator
 from pathlib import Path
+from typing import get_args
 
 import anyio
 import httpx
@@ -10,18 +11,20 @@ import pytest
 from PIL import Image
 from waiting import PATIENCE_S
 
-from dirdet.app import create_app
-from dirdet.bundle import Bundle
-from dirdet.detector import Detector
+from dirdet.bundle.bundle import Bundle
+from dirdet.detector.detector import Detector
+from dirdet.engines.triton.repository.config import DetectorAs, RepositoryOptions
+from dirdet.engines.triton.repository.writer import write_repository
 from dirdet.errors import EngineMemoryError
-from dirdet.triton.config import RepositoryOptions
-from dirdet.triton.repository import write_repository
+from dirdet.gateway.app import create_app
 
 from .server import TritonServer, running
 from .test_answers import assert_same, png
 
 # Put behind the stage's own code: the network itself raises what PyTorch raises, beyond some canvases.
 SCARCE = """
+
+import os
 
 _initialize = TritonPythonModel.initialize
 
@@ -31,7 +34,7 @@ def _scarce(self, args):
     stage, torch = self._network, self._torch
 
     def run(*inputs):
-        if len(inputs[0]) > {canvases}:
+        if len(inputs[0]) > {canvases} and os.path.exists({flag!r}):
             raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB. GPU 0 has ...")
         return stage(*inputs)
 
@@ -44,16 +47,27 @@ TritonPythonModel.initialize = _scarce
 
 @contextlib.contextmanager
 def scarce(
-    bundle: Bundle, folder: Path, make_server: Callable[..., TritonServer], *, canvases: int
+    bundle: Bundle,
+    folder: Path,
+    make_server: Callable[..., TritonServer],
+    *,
+    canvases: int,
+    detector_as: DetectorAs = "ensemble",
 ) -> Generator[TritonServer]:
-    write_repository(bundle, folder, options=RepositoryOptions(onnxruntime="python"))
-    with (folder / "scenes_roi_stage" / "1" / "model.py").open("a") as model:
-        model.write(SCARCE.format(canvases=canvases))
+    write_repository(bundle, folder, options=RepositoryOptions(onnxruntime="python", detector_as=detector_as))
+    # Memory is scarce once the models are warm: a model whose warm-up fails is not served at all.
+    flag = folder.with_name(f"{folder.name}_is_scarce")
+    model = "scenes_roi_stage" if detector_as == "ensemble" else "scenes_detector"
+    with (folder / model / "1" / "model.py").open("a") as code:
+        code.write(SCARCE.format(canvases=canvases, flag=str(flag)))
     with running(make_server(folder)) as server:
+        flag.touch()
         yield server
 
 
+@pytest.mark.parametrize("detector_as", get_args(DetectorAs))
 def test_halves_on_triton_and_halves_at_the_gateway(
+    detector_as: DetectorAs,
     bundle: Bundle,
     make_server: Callable[..., TritonServer],
     remote: Callable[..., Detector],
@@ -64,7 +78,9 @@ def test_halves_on_triton_and_halves_at_the_gateway(
     """Eight canvases become four and four on Triton, or two and two of the gateway's four."""
     expected = embedded.detect(crops)
     for canvases in (4, 2):
-        with scarce(bundle, tmp_path / str(canvases), make_server, canvases=canvases) as server:
+        with scarce(
+            bundle, tmp_path / str(canvases), make_server, canvases=canvases, detector_as=detector_as
+        ) as server:
             detector = remote(server.address)
             for found, wanted in zip(detector.detect(crops), expected, strict=True):
                 assert_same(found, wanted)

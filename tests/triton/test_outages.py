@@ -12,15 +12,16 @@ import pytest
 from PIL import Image
 from waiting import PATIENCE_S, until
 
-from dirdet.app import create_app
-from dirdet.bundle import Bundle
-from dirdet.detector import Detector
+from dirdet.bundle.bundle import Bundle
+from dirdet.detector.detector import Detector
+from dirdet.detector.options import DetectOptions
 from dirdet.engines.base import RemoteEngine
-from dirdet.engines.triton import TritonEngine
-from dirdet.engines.triton_target import TritonTarget
+from dirdet.engines.triton.engine import TritonEngine
+from dirdet.engines.triton.target import TritonTarget
 from dirdet.errors import EngineError
-from dirdet.limits import ServerLimits
-from dirdet.options import DetectOptions
+from dirdet.gateway.app import create_app
+from dirdet.gateway.scheduling.remote_lane import detect_remotely
+from dirdet.gateway.scheduling.server_limits import ServerLimits
 
 from .server import TritonServer, regions_of
 
@@ -178,7 +179,7 @@ def test_a_caller_that_stops_waiting_stops_triton(
     async def scenario() -> None:
         async with anyio.create_task_group() as tasks:
             for _ in range(requests):
-                tasks.start_soon(lambda: detector.detect_remotely(engine, placed, settings, timeout_s=PATIENCE_S))
+                tasks.start_soon(lambda: detect_remotely(engine, placed, settings, timeout_s=PATIENCE_S))
             await anyio.to_thread.run_sync(until, lambda: computed() > before)
             tasks.cancel_scope.cancel()
 

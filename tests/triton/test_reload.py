@@ -1,7 +1,6 @@
 """A detector on Triton replaced while it is asked, and what stands in the way."""
 
 import shutil
-import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,25 +13,24 @@ import pytest
 import uvicorn
 from PIL import Image
 
-from dirdet.access.key_file import KeyFile, append_key
-from dirdet.access.keys import Key, digest, new_key
-from dirdet.access.settings import Access
-from dirdet.app import app_over
+from dirdet.bundle.shipped import open_bundle
+from dirdet.bundle.sources import DetectorSource, open_all
 from dirdet.commands.serve import listen
-from dirdet.detector import Detector
-from dirdet.detector_source import DetectorSource, open_all
-from dirdet.engines.triton_target import TritonTarget
-from dirdet.limits import ServerLimits
-from dirdet.loading import Loader
-from dirdet.pictures import read_picture
-from dirdet.reloading import Reloader
-from dirdet.service import DetectionService
-from dirdet.shipped import open_bundle
-from dirdet.triton.config import RepositoryOptions
-from dirdet.triton.repository import write_repository
+from dirdet.detector.detector import Detector
+from dirdet.engines.triton.repository.config import RepositoryOptions
+from dirdet.engines.triton.repository.writer import write_repository
+from dirdet.engines.triton.target import TritonTarget
+from dirdet.gateway.access.api_keys import Key, digest, new_key
+from dirdet.gateway.access.key_file import KeyFile, append_key
+from dirdet.gateway.access.settings import Access
+from dirdet.gateway.app import app_over
+from dirdet.gateway.scheduling.server_limits import ServerLimits
+from dirdet.gateway.service.detection_service import DetectionService
+from dirdet.gateway.service.detector_loader import Loader
+from dirdet.gateway.service.detector_reloader import Reloader
+from dirdet.pictures.reading import read_picture
 
 from .changed import changed_bundle
-from .gateway import serving
 from .server import TritonServer, running
 
 PNG = {"content-type": "image/png"}
@@ -174,7 +172,7 @@ def test_a_new_network_is_served_and_no_request_is_dropped(
 
 
 WRITE = "`dirdet triton` writes the bundle's models into its repository"
-ANEW = f"{WRITE}, which it reads by itself (--model-control-mode is not explicit): start it anew"
+ANEW = f"{WRITE}, which it reads by itself (--model-control-mode is not explicit): restart it"
 OTHER = "Triton serves another detector than this gateway's bundle"
 
 
@@ -227,25 +225,3 @@ def test_a_triton_that_was_started_anew_is_read_without_being_told(
         [told] = client.post("/admin/reload").json()["detectors"]
         assert told["status"] == "reloaded"
         check_by_embedded(folder, picture, client.post("/detect", content=picture, headers=PNG).json())
-
-
-def test_a_candidate_computes_on_triton_too(
-    make_server: Callable[..., TritonServer], models: Path, folder: Path, tmp_path: Path, picture: bytes
-) -> None:
-    candidate = changed_bundle(tmp_path / "next", name="scenes-2")
-    write_repository(open_bundle(candidate), models, options=OPTIONS)
-    options = ("--detector", str(folder), "--shadow", str(candidate), "--shadow-share", "1", "--timeout-s", "60")
-    with (
-        running(make_server(models, models=["scenes_detector", "scenes-2_detector"])) as server,
-        serving(server.address, *options) as started,
-        httpx.Client(base_url=started.url, timeout=PATIENCE_S) as client,
-    ):
-        for _ in range(3):
-            check_by_embedded(folder, picture, client.post("/detect", content=picture, headers=PNG).json())
-        line = 'dirdet_shadow_compared_total{candidate="next",detector="scenes"} '
-        end = time.monotonic() + PATIENCE_S
-        while f"{line}3.0" not in (told := client.get("/metrics").text):
-            assert time.monotonic() < end, told
-            time.sleep(0.1)
-        assert started.end(signal.SIGTERM) == 0, started.log
-        assert "shadow: scenes beside next: 3 pictures compared, 0 dropped, 0 failed" in started.log

@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { comparedWithScore } from "../../../server/dirdet/page/js/compare.js";
-import { confidence, iouOf, rank } from "../../../server/dirdet/page/js/ranking.js";
+import { comparedWithScore } from "../../../server/dirdet/gateway/page/js/compare.js";
+import { confidence, iouOf, rank } from "../../../server/dirdet/gateway/page/js/ranking.js";
 
 const SETTINGS = { score_threshold: 0.05, nms_iou_threshold: 0.5, iou_weight: 0.5, min_iou: 0, hidden: new Set(), limit: 100 };
 const box = (score, iou, corners = [0, 0, 10, 10], classId = 0) => ({ box: corners, class_id: classId, score, iou });
@@ -61,7 +61,7 @@ test("where every candidate goes is counted", () => {
   const { kept: rows, by, counts } = rank(some, { ...SETTINGS, min_iou: 0.5, hidden: new Set([1]) });
   assert.deepEqual(rows, [0]);
   assert.deepEqual([...by], [[1, 0]]);
-  assert.deepEqual(counts, { candidates: 5, below_score: 1, suppressed: 1, beyond_limit: 0, hidden: 1, below_iou: 1 });
+  assert.deepEqual(counts, { candidates: 5, below_score: 1, suppressed: 1, beyond_limit: 0, other_class: 0, hidden: 1, below_iou: 1 });
 });
 
 test("a plain detector's candidates have no iou", () => assert.deepEqual(kept([box(0.9, null)], { min_iou: 0.5 }), [0]));

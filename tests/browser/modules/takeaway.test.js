@@ -3,14 +3,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { cocoOf } from "../../../server/dirdet/page/js/coco.js";
-import { csvOf } from "../../../server/dirdet/page/js/csv.js";
-import { areaOf, eachRun, expand } from "../../../server/dirdet/page/js/rle.js";
+import { cocoOf } from "../../../server/dirdet/gateway/page/js/coco.js";
+import { csvOf } from "../../../server/dirdet/gateway/page/js/csv.js";
+import { areaOf, eachRun, expand } from "../../../server/dirdet/gateway/page/js/rle.js";
 
 const CLASSES = [{ name: "red", class_id: 0, category_id: 10 }];
 const FOUND = {
   box: [1.5, 2, 11.25, 22], label: "red", class_id: 0, category_id: 10, score: 0.5, purity: 0.9, integrity: 0.8,
-  iou: 0.734, confidence: 0.6, score_calibrated: 0.2, iou_calibrated: null, mask: null,
+  iou: 0.734, confidence: 0.6, score_calibrated: 0.2, iou_calibrated: null, outer_box: null, mask: null,
 };
 const IMAGE = { name: "a.png", width: 40, height: 30, detections: [FOUND] };
 // What pycocotools makes of a picture 3 high and 4 wide whose second and third column are inside.
@@ -39,16 +39,30 @@ test("a mask is the segmentation, and its pixels the area", () => {
 });
 
 test("a CSV has a heading, also of nothing", () => {
-  assert.match(csvOf([]), /^file,label,class_id,category_id,x1,y1,x2,y2,score,purity,integrity,iou,confidence,.*\r\n$/);
+  assert.match(csvOf([]), /^file,x1,y1,x2,y2,label,class_id,category_id,score,purity,integrity,iou,.*,outer_x1,.*\r\n$/);
 });
 
 test("a row of a CSV", () => {
-  assert.equal(csvOf([IMAGE]).split("\r\n")[1], "a.png,red,0,10,1.50,2.00,11.25,22.00,0.5,0.9,0.8,0.734,0.6,0.2,");
+  const [heading, row] = csvOf([IMAGE]).split("\r\n").map((line) => line.split(","));
+  assert.equal(heading.length, row.length);
+  const told = Object.fromEntries(heading.map((column, place) => [column, row[place]]));
+  assert.deepEqual([told.file, told.label, told.x1, told.y2], ["a.png", "red", "1.50", "22.00"]);
+  assert.deepEqual([told.iou, told.score_calibrated, told.iou_calibrated], ["0.734", "0.2", ""]);
+  assert.deepEqual([told.outer_x1, told.confidence], ["", "0.6"]);
 });
 
 test("names with commas, quotes and line ends are quoted", () => {
   const row = csvOf([{ ...IMAGE, name: 'a, "b"\nc.png' }]).split("\r\n")[1];
-  assert.ok(row.startsWith('"a, ""b""\nc.png",red,'));
+  assert.ok(row.startsWith('"a, ""b""\nc.png",1.50,'));
+});
+
+test("a name that begins as a formula is text", () => {
+  for (const name of ["=1+1", "+1+1", "-1+1", "@SUM(A1)", "\t=1", "\uff1d1"]) {
+    assert.ok(csvOf([{ ...IMAGE, name }]).split("\r\n")[1].startsWith(`'${name},1.50`), name);
+  }
+  assert.ok(csvOf([{ ...IMAGE, name: "=1,2" }]).includes(`"'=1,2",1.50`));
+  const left = { ...FOUND, box: [-1.5, 2, 11.25, 22] };
+  assert.ok(csvOf([{ ...IMAGE, detections: [left] }]).includes("a.png,-1.50,2.00"));
 });
 
 test("run lengths", () => {

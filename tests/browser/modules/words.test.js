@@ -3,10 +3,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { fraction, listed } from "../../../server/dirdet/page/js/figures.js";
-import { problemOf, secondsOf } from "../../../server/dirdet/page/js/problems.js";
-import { rank } from "../../../server/dirdet/page/js/ranking.js";
-import { emptiness } from "../../../server/dirdet/page/js/summary.js";
+import { fraction, listed } from "../../../server/dirdet/gateway/page/js/figures.js";
+import { problemOf, secondsOf } from "../../../server/dirdet/gateway/page/js/problems.js";
+import { rank } from "../../../server/dirdet/gateway/page/js/ranking.js";
+import { emptiness } from "../../../server/dirdet/gateway/page/js/summary.js";
 
 const ABOUT = { classes: [{ name: "bird" }, { name: "fish" }] };
 const SETTINGS = { score_threshold: 0.3, nms_iou_threshold: 0.5, iou_weight: 0.5, min_iou: 0, hidden: new Set(), limit: 100 };

@@ -14,7 +14,7 @@ from PIL import Image
 from waiting import PATIENCE_S
 
 from dirdet.commands.batch import command
-from dirdet.detector import Detector
+from dirdet.detector.detector import Detector
 from dirdet.errors import DirdetError
 
 PHOTOGRAPHS = Path(skimage.__file__).parent / "data"

@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dirdet.batch.arrow import arrow, parquet
-from dirdet.batch.entry import Entry
 from dirdet.batch.errors import SourceError
-from dirdet.batch.listing.source import SourceOptions, open_source
-from dirdet.batch.listing.tally import Tally
-from dirdet.batch.plan import Choice, chosen, read_plan, write_plan
+from dirdet.batch.listing.open_source import open_source
+from dirdet.batch.listing.source import SourceOptions, Tally
+from dirdet.batch.picture_plan import Choice, chosen, read_plan, write_plan
+from dirdet.batch.source_picture import Entry
 from dirdet.errors import PictureError
 
 
@@ -100,11 +100,21 @@ def test_images_of_coco_keep_their_ids(folder: Path) -> None:
     path.write_text(json.dumps({"images": [{"id": 7, "file_name": "b.png"}, {"id": 3, "file_name": "sub/a.png"}]}))
     assert [(entry.name, entry.image_id) for entry in listed(path)] == [("b.png", 7), ("sub/a.png", 3)]
     path.write_text('{"images": [{"id": 7}]}')
-    with pytest.raises(SourceError, match=r"images\[0\] has no file_name"):
+    with pytest.raises(SourceError, match=r"file_name.*images\[0\]"):
         names(path)
     path.write_text("[1]")
-    with pytest.raises(SourceError, match="no list of images"):
+    with pytest.raises(SourceError, match="no COCO file"):
         names(path)
+
+
+def test_two_records_of_one_picture_are_counted_and_named(folder: Path) -> None:
+    path = folder / "coco.json"
+    images = [{"id": number, "file_name": name} for number, name in ((1, "b.png"), (2, "b.png"), (3, "sub/a.png"))]
+    path.write_text(json.dumps({"images": images}))
+    tally = Tally()
+    found = open_source(str(path), SourceOptions()).entries(tally)
+    assert [(entry.name, entry.image_id) for entry in found] == [("b.png", 1), ("sub/a.png", 3)]
+    assert tally.left_out() == ["1 repeat of a name or a link left out, the first 'b.png (id 2)'"]
 
 
 def test_archives_are_read_without_unpacking(folder: Path) -> None:
@@ -169,12 +179,12 @@ def test_what_is_no_source_is_said(folder: Path) -> None:
     for name, words in [
         (folder / "nothing", "no such file or folder"),
         (folder / ("n" * 300), "no such file or folder"),
-        (folder / "b.png", "for one picture there is `dirdet detect`"),
+        (folder / "b.png", "for one picture use `dirdet detect`"),
     ]:
         with pytest.raises(SourceError, match=words):
             names(name)
     (folder / "shard.tar.gz").write_bytes(b"")
-    with pytest.raises(SourceError, match=r"plain \.tar"):
+    with pytest.raises(SourceError, match="expected an uncompressed tar"):
         names(folder / "shard.tar.gz")
 
 

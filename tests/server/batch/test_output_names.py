@@ -65,7 +65,13 @@ def test_no_two_pictures_get_one_place(found: list[str]) -> None:
         ("сова/梟 🦉.png", "сова/梟 🦉.png"),
         ("/data/a.png", "data/a.png"),
         ("../a/./b.png", "__/a/b.png"),
-        ("two\nlines.png", "two\\x0alines.png"),
+        ("two\nlines.png", "two%0alines.png"),
+        ("C:\\a\\b.png", "C%3a%5ca%5cb.png"),
+        ("con/AUX.tar.gz", "con_/AUX_.tar.gz"),
+        ("com1", "com1_"),
+        ("console.png", "console.png"),
+        ("dots.../spaces ", "dots..%2e/spaces%20"),
+        ("a.png:stream", "a.png%3astream"),
         ("100%~.png", "100%~.png"),
     ],
 )
@@ -110,4 +116,4 @@ def _detection(box: tuple[float, ...], width: int, height: int) -> Detection:
     a, b, c, d = box
     x1, x2 = sorted((round(a * width, 2), round(c * width, 2)))
     y1, y2 = sorted((round(b * height, 2), round(d * height, 2)))
-    return Detection((x1, y1, x2, y2), "bird", 0, 1, 0.5, None, None, None, 0.5)
+    return Detection(box_xyxy=(x1, y1, x2, y2), label="bird", class_id=0, category_id=1, score=0.5, confidence=0.5)

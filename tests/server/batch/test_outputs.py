@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import shutil
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +19,8 @@ from PIL import Image, ImageOps
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from dirdet.batch.outputs.ask import FORMATS, Annotate, annotate_asked
+from dirdet.batch.outputs.request import FORMATS, Annotate, annotate_asked
+from dirdet.batch.outputs.write import stale_lines
 from dirdet.errors import ParameterError
 
 JobOf = Callable[[Path | str], RectangleJob]
@@ -116,6 +118,69 @@ def test_a_sixth_column_is_the_figure_that_is_asked_for(job_of: JobOf, scenes: P
     assert len((done.out / "yolo" / "labels" / "a" / "p.txt").read_text().splitlines()[0].split()) == 5
 
 
+LEAD_BACK = ["images/a.png", "images/images/a.png", "a.png", "labels/a.png", "film.mp4@0.200s", "img.rf.0f3a.png"]
+
+
+@pytest.fixture
+def leading_back(rectangles: Callable[..., Image.Image], tmp_path: Path) -> Path:
+    """Names that a rule about folders or suffixes could confuse; each picture has a width of its own."""
+    folder = tmp_path / "names"
+    for number, name in enumerate(LEAD_BACK):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        rectangles(320 + number, 240, green=(20, 20, 203, 199)).save(folder / name, "PNG")
+    (folder / "list.txt").write_text("\n".join(LEAD_BACK))
+    return folder / "list.txt"
+
+
+@pytest.mark.parametrize("media", ["link", "copy"])
+def test_names_that_lead_back_are_read_back_whole(job_of: JobOf, leading_back: Path, media: str) -> None:
+    done = job_of(leading_back)
+    done.write(formats=("yolo",), media=media)
+    pictures = sorted(path for path in (done.out / "yolo" / "images").rglob("*") if path.suffix == ".png")
+    assert len(pictures) == len(LEAD_BACK)
+    for path in pictures:
+        # Ultralytics' img2label_paths
+        labels = Path("/labels/".join(str(path).rsplit("/images/", 1)).rsplit(".", 1)[0] + ".txt")
+        with Image.open(path) as picture:
+            [box] = yolo_boxes(labels, picture.size)
+        np.testing.assert_allclose(box, (20, 20, 203, 199), atol=4)
+
+
+def test_flat_names_are_all_in_one_folder(job_of: JobOf, leading_back: Path) -> None:
+    done = job_of(leading_back)
+    done.write(formats=("yolo", "voc"), flat_names=True)
+    for pictures, labels in (("yolo/images", "yolo/labels"), ("voc/JPEGImages", "voc/Annotations")):
+        names = {path.name for path in (done.out / pictures).iterdir()}
+        assert names == {
+            *("images__a.png", "images__images__a.png", "a.png", "labels__a.png"),
+            *("film.mp4@0.200s.png", "img.rf.0f3a.png"),
+        }
+        assert {path.stem for path in (done.out / labels).iterdir()} == {name[: -len(".png")] for name in names}
+
+
+def test_names_keep_their_dots_without_pictures(job_of: JobOf, leading_back: Path) -> None:
+    done = job_of(leading_back)
+    done.write(formats=("yolo",), media="none")
+    assert (done.out / "yolo" / "labels" / "film.mp4@0.200s.txt").is_file()
+    assert (done.out / "yolo" / "labels" / "img.rf.0f3a.txt").is_file()
+
+
+def test_an_older_format_of_another_filter_is_reported(job_of: JobOf, scenes: Path) -> None:
+    done = job_of(scenes)
+    done.write(formats=("yolo",), keep="score >= 0.8")
+    now = done.request(formats=("voc",), keep="score >= 0.5")
+    written = done.write(formats=("voc",), keep="score >= 0.5")
+    stale = [f"warning: {done.out / 'yolo'} is of an earlier run, with --keep score >= 0.8"]
+    assert stale_lines(done.out, done.job, now, written) == stale
+    assert stale_lines(done.out, done.job, now, {}) == stale  # also beside a run that writes no format
+    part = done.job.parts[0].model_copy(update={"sha256": {"detections/part-000000.parquet": "other"}})
+    changed = done.job.model_copy(update={"parts": [part, *done.job.parts[1:]]})
+    assert [line[-16:] for line in stale_lines(done.out, changed, now, {})] == ["other detections"] * 2
+    assert stale_lines(done.out, done.job, now, done.write(formats=("yolo", "voc"), keep="score >= 0.5")) == []
+    shutil.rmtree(done.out / "yolo")
+    assert stale_lines(done.out, done.job, done.request(keep="score >= 0.1"), written) == []
+
+
 def test_voc_counts_pixels_from_one(job_of: JobOf, scenes: Path) -> None:
     out, *_ = done = job_of(scenes)
     done.write(formats=("voc",))
@@ -194,24 +259,25 @@ def test_many_tasks_are_several_files(job_of: JobOf, scenes: Path, monkeypatch: 
 def test_what_each_format_is_written_of(job_of: JobOf, scenes: Path) -> None:
     """Blue is kept, red is to be reviewed: a/p.png has both, b/p.png neither, turned.jpg red."""
     done = job_of(scenes)
-    conditions = {"keep": 'label=="blue"', "review": 'label=="red"'}
+    conditions = {"keep": "label = 'blue'", "review": "label = 'red'"}
     written = done.write(formats=FORMATS, **conditions)
     assert {place: (each.of, each.pictures, each.boxes) for place, each in written.items()} == {
-        "coco": ("kept", 4, 1),
+        "coco": ("sure", 2, 0),
         "coco-results.json": ("all", 4, 4),
         "detections.csv": ("all", 4, 4),
         "fiftyone": ("all", 4, 4),
         "label-studio": ("review", 2, 3),
-        "voc": ("kept", 4, 1),
-        "yolo": ("kept", 4, 1),
+        "voc": ("sure", 2, 0),
+        "yolo": ("sure", 2, 0),
     }
     both = next(task for task in tasks_of(done.out) if task["data"]["picture"] == "a/p.png")["predictions"][0]
     assert [each["value"]["rectanglelabels"] for each in both["result"]] == [["blue"], ["red"]]
     assert both["score"] == both["result"][1]["score"]  # of the one that is in doubt
-    sure = done.write(formats=("yolo",), of="sure", **conditions)["yolo"]
-    assert (sure.pictures, sure.boxes) == (2, 0)
+    kept = done.write(formats=("yolo",), of="kept", **conditions)["yolo"]
+    assert (kept.pictures, kept.boxes) == (4, 1)
     told = json.loads((done.out / "outputs.json").read_text())
-    assert (told["yolo"]["of"], told["yolo"]["keep"], told["coco"]["of"]) == ("sure", 'label=="blue"', "kept")
+    assert (told["yolo"]["of"], told["yolo"]["keep"], told["coco"]["of"]) == ("kept", "label = 'blue'", "sure")
+    assert done.write(formats=("voc",), keep="label = 'blue'")["voc"].of == "kept"
     assert done.write(formats=("voc",))["voc"].of == "all"
 
 
@@ -280,7 +346,7 @@ def test_pictures_are_drawn(job_of: JobOf, scenes: Path) -> None:
         assert picture.size == (640, 480)
     with Image.open(annotated / "a" / "p.jpg") as picture, Image.open(scenes / "a" / "p.png") as before:
         assert np.abs(np.asarray(picture, int) - np.asarray(before.convert("RGB"), int)).max() > 100
-    done.write(annotate=annotate_asked('label=="green" and iou>0.5', seed=0))
+    done.write(annotate=annotate_asked("label = 'green' AND iou > 0.5", 0, done.manifest))
     assert [path.name for path in annotated.rglob("*.jpg")] == ["p.jpg"]
     draws = [_drawn(done, number=2, seed=seed) for seed in (1, 1, 2, 3, 4)]
     assert all(len(draw) == 2 for draw in draws)

@@ -19,7 +19,7 @@ from pathlib import Path
 plain, calls = Path.open, [0]
 def half(path, mode="r", *rest, **named):
     file = plain(path, mode, *rest, **named)
-    if mode == "wb" and {name!r} in path.name:
+    if mode == "xb" and {name!r} in path.name:
         calls[0] += 1
         if calls[0] == {call}:
             class Half:
@@ -34,12 +34,10 @@ Path.open = half
 """
 KILLED_LOGGING = """
 import os, signal
-from pathlib import Path
-plain, calls = Path.open, [0]
-def torn(path, mode="r", *rest, **named):
-    file = plain(path, mode, *rest, **named)
-    if mode != "ab":
-        return file
+from dirdet.batch import part_log
+plain, calls = part_log.open_appending, [0]
+def torn(path):
+    file = plain(path)
     class Torn:
         fileno, close = file.fileno, file.close
         def write(self, data):
@@ -49,7 +47,7 @@ def torn(path, mode="r", *rest, **named):
                 os.kill(os.getpid(), signal.SIGKILL)
             return file.write(data)
     return Torn()
-Path.open = torn
+part_log.open_appending = torn
 """
 FULL_DISK = """
 import errno
@@ -57,7 +55,7 @@ from pathlib import Path
 plain, calls = Path.open, [0]
 def full(path, mode="r", *rest, **named):
     file = plain(path, mode, *rest, **named)
-    if mode == "wb" and "part-" in path.name:
+    if mode == "xb" and "part-" in path.name:
         calls[0] += 1
         if calls[0] == 4:
             file.write(b"PAR1")
@@ -110,7 +108,7 @@ def test_ctrl_c_keeps_whole_parts_and_says_how_to_go_on(
     stopped = spawn(*job_arguments(many, out), before=at_a_part)
     _, told = stopped.communicate(timeout=PATIENCE_S)
     assert stopped.returncode == status
-    assert f"of {MANY} pictures are done and kept, the same command goes on from there" in told
+    assert f"of {MANY:,} pictures done and kept, the same command continues from there" in told
     assert "Traceback" not in told
     again = spawn(*job_arguments(many, out))
     again.communicate(timeout=PATIENCE_S)
@@ -122,7 +120,7 @@ def test_a_full_disk_stops_the_job_and_nothing_is_broken(many: Path, uninterrupt
     stopped = spawn(*job_arguments(many, out), before=FULL_DISK)
     _, told = stopped.communicate(timeout=PATIENCE_S)
     assert stopped.returncode == 1
-    assert f"the disk is full; {PART} pictures are done and kept. Make room, then the same command" in told
+    assert f"the disk is full; {PART:,} pictures done and kept. Make room, then the same command" in told
     assert "Traceback" not in told
     assert len(rows(out, "pictures")) == PART
     spawn(*job_arguments(many, out)).communicate(timeout=PATIENCE_S)
@@ -143,7 +141,7 @@ def test_a_finished_job_is_not_done_again(run: Run, many: Path, uninterrupted: P
     before = {path: path.stat().st_mtime_ns for path in (uninterrupted / "pictures").iterdir()}
     result = run(*job_arguments(many, uninterrupted))
     assert result.exit_code == 3
-    assert "finished already" in result.stdout
+    assert "already finished" in result.stdout
     assert {path: path.stat().st_mtime_ns for path in (uninterrupted / "pictures").iterdir()} == before
 
 
@@ -156,7 +154,7 @@ def test_a_part_that_was_changed_or_lost_is_computed_again(
     (out / "pictures" / "part-000003.parquet").unlink()
     (out / "errors.parquet").unlink()
     result = run(*job_arguments(many, out))
-    assert "part 1, 3 had been changed or lost and was computed again" in result.stdout
+    assert "part 1, 3 was changed or missing and was computed again" in result.stdout
     assert contents(out) == contents(uninterrupted)
 
 
@@ -207,7 +205,7 @@ def test_a_line_of_the_log_that_cannot_be_read_costs_its_part(
     (out / "parts.jsonl").write_bytes(b"".join(lines)[:-20])
     before = {path.name: path.stat().st_mtime_ns for path in (out / "pictures").iterdir()}
     result = run(*job_arguments(many, out))
-    assert f"part 1, {PARTS - 1} had been changed or lost" in result.stdout
+    assert f"part 1, {PARTS - 1} was changed or missing" in result.stdout
     after = {path.name: path.stat().st_mtime_ns for path in (out / "pictures").iterdir()}
     changed = {name for name in after if after[name] != before[name]}
     assert changed == {"part-000001.parquet", f"part-{PARTS - 1:06d}.parquet"}

@@ -35,8 +35,8 @@ def test_an_error_of_dirdets_own_is_one_line_and_a_file(run: Run, many: Path, tm
     process = spawn(*job_arguments(many, out), before=broken)
     _, told = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 1
-    assert f"by an error of dirdet's own (KeyError: 'columns'), which {out / 'crash.txt'} tells in full" in told
-    assert "the same command goes on from there" in told
+    assert f"by an unexpected error in dirdet (KeyError: 'columns'), recorded in {out / 'crash.txt'}" in told
+    assert "the same command continues from there" in told
     assert "Traceback" not in told
     assert "in fail" in (out / "crash.txt").read_text()
     assert run(*job_arguments(many, out)).exit_code == 3
@@ -52,7 +52,7 @@ def test_sigterm_does_afterwards_what_it_did(run: Run, many: Path, tmp_path: Pat
 def test_an_empty_folder_is_an_error_and_leaves_nothing(run: Run, tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "notes.txt").write_text("")
-    with pytest.raises(SourceError, match="holds no picture; the names of 1 files"):
+    with pytest.raises(SourceError, match="holds no picture; 1 file skipped: no picture's suffix"):
         run(tmp_path / "in", "--out", tmp_path / "out")
     assert [each.name for each in (tmp_path / "out").iterdir()] == [".lock"]
 

@@ -2,7 +2,9 @@
 
 import random
 import shutil
+import struct
 import sys
+from array import array
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
@@ -13,12 +15,12 @@ from jobs import Run, errors, rows
 from PIL import Image
 from videos import STEP, write_video
 
-from dirdet.batch.entry import Entry
-from dirdet.batch.listing.source import SourceOptions, open_source
-from dirdet.batch.listing.tally import Tally
+from dirdet.batch.listing.open_source import open_source
+from dirdet.batch.listing.source import SourceOptions, Tally
+from dirdet.batch.source_picture import Entry
 from dirdet.batch.video.timeline import Timeline, parse_rate, selected
 from dirdet.errors import MissingExtraError, ParameterError, PictureError
-from dirdet.pictures import read_picture
+from dirdet.pictures.reading import read_picture
 
 
 def listed(source: Path | str, fps: str | None = None) -> list[Entry]:
@@ -70,7 +72,7 @@ def test_a_variable_rate(tmp_path: Path) -> None:
 def test_rounded_timestamps_lose_no_frame(fps: str) -> None:
     """Matroska has milliseconds: the second frame of thirty is at 0.033."""
     pts = [round(1000 * n / float(fps)) for n in range(300)]
-    kept = selected(Timeline(pts, Fraction(1, 1000)), parse_rate(fps))
+    kept = selected(Timeline(array("q", pts), Fraction(1, 1000)), parse_rate(fps))
     assert [each for each, _ in kept] == pts
 
 
@@ -86,10 +88,48 @@ def test_a_frame_stands_as_a_player_shows_it(tmp_path: Path, turn: int) -> None:
     assert (seen == expected).mean() > 0.97
 
 
+MATRICES = {
+    (1, 0, 0, 1): (0, 0),
+    (-1, 0, 0, 1): (1, 0),
+    (1, 0, 0, -1): (0, 1),
+    (-1, 0, 0, -1): (1, 1),
+    (0, 1, 1, 0): (0, 0),
+    (0, 1, -1, 0): (1, 0),
+    (0, -1, 1, 0): (0, 1),
+    (0, -1, -1, 0): (1, 1),
+}
+
+
+@pytest.mark.parametrize("matrix", MATRICES, ids=str)
+def test_mirrors_and_transposes_are_no_turns(tmp_path: Path, matrix: tuple[int, int, int, int]) -> None:
+    """ISO 14496-12, 6.2.2: x' = ax + cy, y' = bx + dy; the bright quarter, stored at the top left, moves along."""
+    video = write_video(tmp_path / "a.mp4", frames=3, top_left=True)
+    data = bytearray(video.read_bytes())
+    place = data.index(b"tkhd") + 4 + 40
+    a, b, c, d = (each * 2**16 for each in matrix)
+    data[place : place + 36] = struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 2**30)
+    video.write_bytes(data)
+    [entry, *_] = listed(video)
+    picture = read_picture(entry.open())
+    right, bottom = MATRICES[matrix]
+    assert picture.size == ((64, 48) if matrix[0] else (48, 64))
+    width, height = picture.size
+    seen = np.asarray(picture.convert("L")) > 100
+    quarter = (
+        slice(bottom * height // 2, (bottom + 1) * height // 2),
+        slice(right * width // 2, (right + 1) * width // 2),
+    )
+    assert seen[quarter].mean() > 0.95
+    assert seen.mean() < 0.3
+
+
 def test_a_folder_has_videos_where_a_rate_is_given(tmp_path: Path) -> None:
     write_video(tmp_path / "b.mp4", frames=3)
     (tmp_path / "a.png").write_bytes(b"")
     assert names(tmp_path) == ["a.png"]
+    tally = Tally()
+    list(open_source(str(tmp_path), SourceOptions()).entries(tally))
+    assert tally.left_out() == ["1 video: --fps takes frames"]
     assert names(tmp_path, "1") == ["a.png", "b.mp4@0.000s"]
     assert names(f"{tmp_path}/*.mp4") == [f"{tmp_path}/b.mp4@0.{n}00s" for n in range(3)]
     (tmp_path / "list.txt").write_text("b.mp4\n")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from dirdet.bundle import Bundle, Manifest, sha256_of, write_manifest
+from dirdet.bundle.bundle import Bundle, Manifest, sha256_of, write_manifest
 from dirdet.commands.calibrate import command as calibrate_command
 from dirdet.commands.quality import command as quality_command
 from dirdet.errors import BundleError, DirdetError, ParameterError, ResultsError
@@ -35,9 +35,8 @@ def bundle(tmp_path: Path, manifest: Manifest) -> Path:
     folder.mkdir()
     (folder / "detector.onnx").write_bytes(b"a network")
     (folder / "README.md").write_text("a model card")
-    write_manifest(
-        folder, manifest.model_copy(update={"files": {"detector.onnx": sha256_of(folder / "detector.onnx")}})
-    )
+    files = {name: sha256_of(folder / name) for name in ("detector.onnx", "README.md")}
+    write_manifest(folder, manifest.model_copy(update={"files": files}))
     return folder
 
 
@@ -139,7 +138,9 @@ def test_a_calibrated_bundle_is_a_new_one(noisy_split: Split, bundle: Path, tmp_
     assert calibration.box_margin is not None
     assert calibration.box_margin.coverage == 0.8
     assert calibration.annotations == ann.name
-    assert opened.manifest.model_copy(update={"calibration": None}) == Bundle.open(bundle).manifest
+    before_it = Bundle.open(bundle).manifest
+    assert opened.manifest.defaults.score_threshold == calibration.suggested.score_threshold
+    assert opened.manifest.model_copy(update={"calibration": None, "defaults": before_it.defaults}) == before_it
 
     ann, found = noisy_split(1)
     figures = json.loads(call(quality_command, found, "--ann", ann, "--json", "--calibrated-by", out))
@@ -156,7 +157,7 @@ def test_detections_of_a_detector_that_tells_more_than_the_bundles(
     ann, found = noisy_split(0)
     plain = Bundle.open(bundle).manifest.model_copy(update={"localization_confidence": None})
     write_manifest(bundle, plain)
-    with pytest.raises(ResultsError, match="the bundle's detector tells none"):
+    with pytest.raises(ResultsError, match="the bundle's detector reports none"):
         call(calibrate_command, bundle, "--candidates", found, "--ann", ann, "--out", tmp_path / "calibrated")
     assert not (tmp_path / "calibrated").exists()
 

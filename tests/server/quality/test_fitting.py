@@ -2,25 +2,28 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dirdet.calibration import MAX_KNOTS, BoxMargin, Knots
+from dirdet.detection.calibration import MAX_KNOTS, BoxMargin, Knots
 from dirdet.errors import ResultsError
 from dirdet.quality.arrays import Floats
-from dirdet.quality.calibrated import margin_figures, with_calibration
+from dirdet.quality.calibration_check import candidate_errors, margin_figures, with_calibration
 from dirdet.quality.calibration_error import expected_error, reliability
-from dirdet.quality.extra import library
-from dirdet.quality.fitting import fit_calibration, fit_knots, fit_margin, needed_margin
+from dirdet.quality.calibration_fit import fit_calibration, fit_knots, fit_margin, needed_margin
+from dirdet.quality.detections_file import read_results
 from dirdet.quality.ground_truth import read_ground_truth
 from dirdet.quality.measure import measure
-from dirdet.quality.results import read_results
+from dirdet.quality.optional_libraries import library
 
 Split = Callable[[int], tuple[Path, Path]]
+Write = Callable[..., Path]
 FRACTIONS = st.floats(0, 1)
+CATEGORIES = [10, 20, 30]
 
 
 @pytest.mark.parametrize("power", [0.3, 1, 3])
@@ -139,12 +142,12 @@ def test_an_outer_box_contains_its_box_and_stays_in_the_picture() -> None:
 def test_one_split_calibrates_another(noisy_split: Split) -> None:
     (fit_ann, fit_found), (ann, found) = noisy_split(0), noisy_split(1)
     truth = read_ground_truth(fit_ann)
-    calibration = fit_calibration(read_results(fit_found, truth), truth, coverage=0.9)
+    calibration = fit_calibration(read_results(fit_found, truth), truth, category_ids=CATEGORIES, coverage=0.9)
     truth = read_ground_truth(ann)
-    results = with_calibration(read_results(found, truth), calibration)
+    results = with_calibration(read_results(found, truth), calibration, category_ids=CATEGORIES)
     figures = measure(results, truth).figures
     assert figures["calibration_error/iou"] > 0.08
-    assert figures["calibration_error/iou_calibrated"] <= 0.02
+    assert figures["calibration_error/iou_calibrated"] <= 0.07  # chance alone makes 0.05 of 600, half on nothing
     assert figures["D-ECE/score"] > 0.15
     assert figures["D-ECE/score_calibrated"] <= 0.09  # chance alone makes 0.07 of 600 in 25 bins
     assert figures["LaECE/score_calibrated x iou_calibrated"] < figures["LaECE/score x iou"]
@@ -153,11 +156,49 @@ def test_one_split_calibrates_another(noisy_split: Split) -> None:
     assert told["outer_box_growth"] > 1
 
 
+def test_every_candidate_counts_and_large_classes_have_maps_of_their_own(annotations: Write, results: Write) -> None:
+    """Of class 10 the figures are the truth's root, of 20 the truth; of 30 there are few boxes; half lie on nothing."""
+
+    def split(seed: int) -> tuple[Path, Path]:
+        generator = np.random.default_rng(seed)
+        objects: list[tuple[float, ...]] = []
+        found: list[dict[str, Any]] = []
+        for picture in range(1, 121):
+            for place, category in enumerate((10, 20, 30)):
+                objects.append((picture, category, 100 * place, 0, 50, 50))
+                for copy in range(8 if category != 30 else 2):
+                    share = generator.uniform(0, 1)
+                    on_object = generator.random() < 0.5
+                    iou = share if on_object else 0.0
+                    box = [100 * place, 0, 50 * share, 50] if on_object else [100 * place, 150, 50, 50]
+                    said = iou**0.5 if category == 10 else iou
+                    entry = {"image_id": picture, "category_id": category, "bbox": box, "score": said, "iou": said}
+                    found.append(entry | {"kept": copy == 0})
+        name = f"{seed}.json"
+        return annotations(objects, pictures=120, name=f"objects{name}"), results(found, f"found{name}")
+
+    (ann, found), (other_ann, other_found) = split(0), split(1)
+    truth = read_ground_truth(ann)
+    calibration = fit_calibration(read_results(found, truth), truth, category_ids=CATEGORIES, coverage=None)
+    assert calibration.candidates is not None
+    assert calibration.candidates.boxes == 120 * 18
+    assert set(calibration.candidates.score.of_class) == {0, 1}
+    truth = read_ground_truth(other_ann)
+    results_there = read_results(other_found, truth)
+    errors = candidate_errors(results_there, truth, calibration, category_ids=CATEGORIES)
+    assert errors["candidates_error/iou"] > 0.03
+    assert errors["candidates_error/iou_calibrated"] <= 0.02
+    assert errors["candidates_error/score_calibrated"] <= 0.02
+    mapped = with_calibration(results_there, calibration, category_ids=CATEGORIES).predictions["iou_calibrated"]
+    first = (results_there.category_id == 10) & ~results_there.kept
+    assert mapped[first] == pytest.approx(results_there.predictions["iou"][first] ** 2, abs=0.1)
+
+
 def test_too_few_detections_calibrate_nothing(annotations: Callable[..., Path], results: Callable[..., Path]) -> None:
     truth = read_ground_truth(annotations([(1, 10, 0, 0, 10, 10)]))
     found = read_results(results([{"image_id": 1, "category_id": 10, "bbox": [0, 0, 10, 10], "score": 0.5}]), truth)
     with pytest.raises(ResultsError, match=r"at least 50 detections .* found 1 of 1"):
-        fit_calibration(found, truth, coverage=0.9)
+        fit_calibration(found, truth, category_ids=CATEGORIES, coverage=0.9)
 
 
 @pytest.mark.parametrize(

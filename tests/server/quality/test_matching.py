@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dirdet.quality.extra import library
+from dirdet.detection.ranking import combined_iou
 from dirdet.quality.matching import match
+from dirdet.quality.optional_libraries import library
 from dirdet.quality.overlap import overlaps
-from dirdet.ranking import combined_iou
 
 SIDES = st.integers(1, 30)
 BOXES = st.lists(st.tuples(st.integers(0, 40), st.integers(0, 40), SIDES, SIDES), max_size=6)

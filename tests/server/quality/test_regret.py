@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dirdet.detection.ranking import ranked_nms
 from dirdet.quality.overlap import overlaps
 from dirdet.quality.regret import cluster_regrets
-from dirdet.ranking import ranked_nms
 
 OBJECT = np.array([[0.0, 0.0, 100.0, 100.0]])
 # IoU with the object: 0.6, 0.9; and a box of nothing.

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from dirdet.errors import ResultsError
+from dirdet.quality.detections_file import read_results
 from dirdet.quality.ground_truth import read_ground_truth
-from dirdet.quality.results import read_results
 
 Write = Callable[..., Path]
 ENTRY = {"image_id": 1, "category_id": 10, "bbox": [10, 20, 30, 40], "score": 0.81}
@@ -67,7 +67,7 @@ def test_an_answer_is_of_the_pictures_it_names(annotations: Write, results: Writ
         ([ENTRY | {"bbox": [1, 2, 3]}], r"0\.bbox"),
         ([ENTRY, ENTRY | {"iou": 0.5}], "entry 0 has no iou, though others have"),
         (answer(("3.png", [])), r"no picture named '3\.png'"),
-        (answer(("1.png", []), ("split/1.png", [])), "is answered twice"),
+        (answer(("1.png", []), ("split/1.png", [])), "occurs twice"),
         ("text", "should be a valid array"),
         (None, "should be a valid array"),
     ],
@@ -87,7 +87,7 @@ def test_a_file_that_is_not_there(annotations: Write, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("objects", "expected"),
-    [([(9, 10, 0, 0, 1, 1)], "is of image 9"), ([(1, 7, 0, 0, 1, 1)], "category_id 7, which is not listed")],
+    [([(9, 10, 0, 0, 1, 1)], "is of image 9"), ([(1, 7, 0, 0, 1, 1)], "category_id 7, which is not in the file")],
 )
 def test_annotations_that_contradict_themselves(objects: Any, expected: str, annotations: Write) -> None:
     with pytest.raises(ResultsError, match=expected):

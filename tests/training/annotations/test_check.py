@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from dirdet_training.annotations.check import check, check_file
+from dirdet_training.annotations.config_use import Use
 from dirdet_training.annotations.errors import AnnotationError, ClassesError
 from dirdet_training.annotations.findings import summary
 from dirdet_training.annotations.records import read_coco, records_of
-from dirdet_training.annotations.skip import csv_text, without_broken, write_skipped
+from dirdet_training.annotations.without_broken import csv_text, without_broken, write_copy
 
 GOOD: dict[str, Any] = {
     "images": [
@@ -45,7 +46,9 @@ def changed(section, row=0, **fields):
 
 def checked(content, pictures=None, **options):
     """The report of a file with this content, and its kinds with their counts."""
-    report = check(records_of(content, Path("x.json")), Path("x.json"), pictures, **options)
+    open_pictures = options.pop("open_pictures", False)
+    path = Path("x.json")
+    report = check(records_of(content, path), path, pictures, Use(**options), open_pictures=open_pictures)
     return report, {finding.kind.label: len(finding.rows) for finding in report.findings}
 
 
@@ -57,8 +60,8 @@ def test_a_good_file_has_no_findings(folder):
 
 def test_nothing_at_all_is_not_broken():
     assert checked({"images": [], "annotations": [], "categories": []})[1] == {}
-    assert checked({**GOOD, "annotations": []})[1] == {"empty-picture": 2}
-    assert checked({**GOOD, "images": []})[1] == {"unknown-picture": 2}
+    assert checked({**GOOD, "annotations": []})[1] == {"empty-picture": 2, "empty-category": 2}
+    assert checked({**GOOD, "images": []})[1] == {"unknown-picture": 2, "empty-category": 2}
 
 
 BROKEN_ANNOTATIONS = [
@@ -126,6 +129,13 @@ def test_a_second_picture_of_the_same_id_is_named():
     assert kinds["unknown-picture"] == 1, "nobody is picture 2"
 
 
+def test_a_second_record_of_one_file_is_noted(folder):
+    for name in ("a.png", "./a.png", "b/../a.png"):
+        report, kinds = checked(changed("images", 1, file_name=name), folder)
+        assert kinds == {"same-file": 1}
+        assert not report.broken
+
+
 def test_a_picture_of_which_exif_says_it_lies_is_measured_upright(folder):
     exif = Image.Exif()
     exif[0x0112] = 6
@@ -150,20 +160,25 @@ def test_what_is_legitimate_is_noted_and_stays(fields, kind):
     report, kinds = checked(changed("annotations", **fields))
     assert kinds == {kind: 1}
     assert not report.broken
+    assert report.used == (2, 1 if kind in {"thin", "ignored", "crowd"} else 2)
     assert without_broken(GOOD, report) == GOOD
 
 
 def test_what_the_config_leaves_out_is_noted():
     report, kinds = checked(GOOD, classes=("dog",), min_size=45)
     assert kinds == {"unused-category": 1, "empty-picture": 1, "small-picture": 1}
+    assert report.used == (1, 0)
+    assert checked(GOOD, classes=("dog",), drops_empty=True)[0].used == (1, 1)
     assert "annotation 7: 'cat'" in summary(report, shown_notes=1)
 
 
-def test_classes_must_be_there_and_in_order():
+def test_classes_must_be_there_and_their_order_is_told():
     with pytest.raises(ClassesError, match=r"'Dog' \(close: 'dog'\)"):
         checked(GOOD, classes=("cat", "Dog"))
-    with pytest.raises(ClassesError, match="expected 'dog' where 'cat' is"):
-        checked(GOOD, classes=("dog", "cat"))
+    report, _ = checked(GOOD, classes=("dog", "cat"))
+    assert report.order == (1, 0)
+    assert [category["name"] for category in without_broken(GOOD, report)["categories"]] == ["dog", "cat"]
+    assert checked(GOOD, classes=("cat", "dog"))[0].order is None
     with pytest.raises(ClassesError, match=r"'plane' \(the classes are cat, dog\)"):
         checked(GOOD, classes=("plane",))
 
@@ -212,7 +227,7 @@ def test_what_is_skipped_is_gone_and_listed(tmp_path):
     content["annotations"][1]["segmentation"] = [[0, 0, 50, 0, 50, 40]]
     (tmp_path / "x.json").write_text(json.dumps(content))
     report = check_file(tmp_path / "x.json", None)
-    write_skipped(report, copy=tmp_path / "work" / "x.json", skipped=tmp_path / "work" / "skipped.csv")
+    write_copy(report, copy=tmp_path / "work" / "x.json", skipped=tmp_path / "work" / "skipped.csv")
     assert json.loads((tmp_path / "work" / "x.json").read_text()) == {
         **GOOD,
         "annotations": [content["annotations"][1]],

@@ -3,58 +3,17 @@ import subprocess
 import sys
 
 import pytest
+from annotation_sets import CLASSES, HEIGHT, WIDTH, call, picture, voc, yolo
 from click.testing import CliRunner
 from globox import Annotation, AnnotationSet, BoundingBox
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from dirdet.errors import DirdetError
 from dirdet_training.annotations.dataset import Converted, DrawnBox, Picture, to_coco
 from dirdet_training.annotations.errors import AnnotationError
 from dirdet_training.annotations.yolo import labels_of, parse_line, yolo_classes
 from dirdet_training.commands.annotations import command
-
-WIDTH, HEIGHT = 96, 64
-CLASSES = ("blue", "red")
-
-VOC = """<annotation><folder>x</folder><filename>{name}</filename>
-<size><width>{width}</width><height>{height}</height><depth>3</depth></size>{objects}</annotation>"""
-VOC_OBJECT = """<object><name>{label}</name><difficult>{difficult}</difficult><bndbox>
-<xmin>{x1}</xmin><ymin>{y1}</ymin><xmax>{x2}</xmax><ymax>{y2}</ymax></bndbox>
-<part><name>head</name><bndbox><xmin>1</xmin><ymin>1</ymin><xmax>2</xmax><ymax>2</ymax></bndbox></part></object>"""
-
-
-def call(*arguments):
-    result = CliRunner().invoke(command, [str(argument) for argument in arguments])
-    if isinstance(result.exception, DirdetError):
-        raise result.exception
-    return result
-
-
-def picture(path):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new("RGB", (WIDTH, HEIGHT)).save(path)
-
-
-def voc(folder, boxes, *, name="a", width=WIDTH, height=HEIGHT):
-    """A VOC data set of one picture; boxes are (label, x1, y1, x2, y2, difficult) as the files write them."""
-    picture(folder / "JPEGImages" / f"{name}.png")
-    keys = ("label", "x1", "y1", "x2", "y2", "difficult")
-    objects = "".join(VOC_OBJECT.format(**dict(zip(keys, box, strict=True))) for box in boxes)
-    (folder / "Annotations").mkdir(exist_ok=True)
-    text = VOC.format(name=f"{name}.png", width=width, height=height, objects=objects)
-    (folder / "Annotations" / f"{name}.xml").write_text(text)
-    return folder
-
-
-def yolo(folder, text, *, name="a"):
-    picture(folder / "images" / "train" / f"{name}.png")
-    if text is not None:
-        (folder / "labels" / "train").mkdir(parents=True, exist_ok=True)
-        (folder / "labels" / "train" / f"{name}.txt").write_text(text)
-    (folder / "data.yaml").write_text("names: {0: blue, 1: red}\n")
-    return folder
 
 
 def boxes_of(path):
@@ -69,12 +28,12 @@ def test_voc_counts_pixels_from_one(tmp_path):
     voc(tmp_path, [("red", 1, 1, WIDTH, HEIGHT, 0), ("blue", 11, 21, 11, 21, 1)])
     result = call("convert", tmp_path, "--format", "voc", "--out", tmp_path / "train.json")
     assert result.exit_code == 0, result.output
-    assert "1 pictures, 2 annotations, classes blue, red" in result.stdout
+    assert "1 picture, 2 annotations, classes blue, red" in result.stdout
     assert boxes_of(tmp_path / "train.json") == [("red", 0, 0, WIDTH, HEIGHT), ("blue", 10, 20, 1, 1)]
     content = json.loads((tmp_path / "train.json").read_text())
     assert content["images"] == [{"id": 1, "file_name": "JPEGImages/a.png", "width": WIDTH, "height": HEIGHT}]
     assert [entry["iscrowd"] for entry in content["annotations"]] == [0, 1], "the difficult one is passed over"
-    assert "1 objects marked `difficult`" in result.stderr
+    assert "1 object marked `difficult`" in result.stderr
     assert call("check", tmp_path / "train.json", "--pictures", tmp_path, "--open-pictures").exit_code == 0
 
 
@@ -149,6 +108,35 @@ def test_a_broken_voc_file_is_named(tmp_path, damage):
     assert call(*arguments, "--skip-broken").exit_code == 0
 
 
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ('<?xml version="1.0" encoding="klingon"?><annotation/>', "a.xml: unknown encoding"),
+        ("<annotation>", "a.xml: no element found"),
+        (None, "a.xml, object 1: its class has no name"),
+    ],
+)
+def test_why_no_voc_object_can_be_read_is_said(tmp_path, content, words):
+    voc(tmp_path, [("", 1, 1, 5, 5, 0)])
+    if content is not None:
+        (tmp_path / "Annotations" / "a.xml").write_text(content)
+    with pytest.raises(AnnotationError, match=f"names no classes: 1 entry cannot be read, the first .*{words}"):
+        call("convert", tmp_path, "--format", "voc", "--out", tmp_path / "x.json")
+
+
+def test_a_yolo_class_is_a_whole_number_also_as_numpy_writes_it(tmp_path):
+    yolo(tmp_path, "1.0 0.5 0.5 1 1\n")
+    assert call("convert", tmp_path, "--format", "yolo", "--out", tmp_path / "x.json").exit_code == 0
+    assert boxes_of(tmp_path / "x.json") == [("red", 0, 0, 96, 64)]
+
+
+def test_fields_of_a_coco_file_that_are_nested_too_deeply_are_named(tmp_path):
+    deep = "[" * 100_000 + "]" * 100_000
+    (tmp_path / "x.json").write_text(f'{{"images": [], "annotations": [], "categories": [], "info": {deep}}}')
+    with pytest.raises(AnnotationError, match="recursion limit exceeded"):
+        call("check", tmp_path / "x.json")
+
+
 def test_yolo(tmp_path):
     yolo(tmp_path, "1 0.5 0.5 1 1\n\n0 0.25 0.25 0.25 0.5\n1 0 0 0.5 0 0.5 0.5\n")
     yolo(tmp_path, None, name="b")
@@ -160,11 +148,13 @@ def test_yolo(tmp_path):
         "images/train/a.png",
         "images/train/b.png",
     ]
-    assert "1 of 2 pictures have no label file" in result.stderr
+    assert "1 of 2 pictures without a label file" in result.stderr
     assert call("check", out, "--pictures", tmp_path, "--open-pictures").exit_code == 0
 
 
-@pytest.mark.parametrize("line", ["2 0.5 0.5 1 1", "red 0.5 0.5 1 1", "0 0.5 0.5 1", "0 0.5 0.5 1 1 0.9", "0 a b c d"])
+@pytest.mark.parametrize(
+    "line", ["2 0.5 0.5 1 1", "red 0.5 0.5 1 1", "0 0.5 0.5 1", "0 0.5 0.5 1 1 0.9", "0 a b c d", "0.5 0 0 1 1"]
+)
 def test_a_broken_yolo_line_is_named(tmp_path, line):
     yolo(tmp_path, f"0 0.5 0.5 1 1\n{line}\n")
     result = CliRunner().invoke(command, ["convert", str(tmp_path), "--format", "yolo", "--out", str(tmp_path / "x")])
@@ -212,7 +202,7 @@ def test_coco_is_completed(tmp_path):
     picture(tmp_path / "a.png")
     assert call("check", tmp_path / "in.json").exit_code == 1
     result = call("convert", tmp_path / "in.json", "--format", "coco", "--out", tmp_path / "out.json")
-    assert "1 annotations got their area" in result.stderr
+    assert "area added to 1 annotation" in result.stderr
     content = json.loads((tmp_path / "out.json").read_text())
     assert content["info"] == {"kept": True}
     expected = {
@@ -305,3 +295,47 @@ def test_annotations_need_no_torch():
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     assert result.stdout.strip() == "set()"
+
+
+POSE = "1 0.5 0.5 0.2 0.4 " + "0.1 0.9 2 " * 3
+
+
+def test_the_lines_of_each_yolo_task_are_read_by_its_rule():
+    """In a picture of 100x50: keypoints may lie outside the box; polygons and turned boxes give the box around them."""
+    pose = parse_line(POSE, (100, 50), CLASSES, keypoint_numbers=9)
+    assert pose.box_xyxy == pytest.approx((40, 15, 60, 35))
+    assert parse_line("1 0.5 0.5 0.2 0.4", (100, 50), CLASSES, keypoint_numbers=9) == pose
+    turned = parse_line("1 0.5 0.1 0.9 0.5 0.5 0.9 0.1 0.5", (100, 50), CLASSES)
+    assert turned.box_xyxy == pytest.approx((10, 5, 90, 45))
+    with pytest.raises(AnnotationError, match="4 numbers, or these and 6 numbers of keypoints"):
+        parse_line(POSE, (100, 50), CLASSES, keypoint_numbers=6)
+
+
+def test_a_yolo_data_set_with_keypoints_and_parts(tmp_path):
+    """Roboflow writes `../` before the folders, which Ultralytics leaves out where the folder does not exist."""
+    for part in ("train", "valid"):
+        (tmp_path / part / "images").mkdir(parents=True)
+        (tmp_path / part / "labels").mkdir()
+        Image.new("RGB", (100, 50)).save(tmp_path / part / "images" / f"{part}.png")
+        (tmp_path / part / "labels" / f"{part}.txt").write_text(POSE)
+    names = "names: [cat, dog]\nkpt_shape: [3, 3]\n"
+    (tmp_path / "data.yaml").write_text(f"{names}train: ../train/images\nval: ../valid/images\ntest: ../test/images\n")
+    out = tmp_path / "x.json"
+    call("convert", tmp_path, "--format", "yolo", "--part", "val", "--out", out)
+    content = json.loads(out.read_text())
+    assert [image["file_name"] for image in content["images"]] == ["valid.png"]
+    assert content["annotations"][0]["bbox"] == pytest.approx([40, 15, 20, 20])
+    together = call("convert", tmp_path, "--format", "yolo", "--out", out)
+    assert "the parts train, val, test are read together" in together.stderr
+
+    for options, words in (
+        (["--part", "test"], "the folder of `test`"),
+        (["--part", "val", "--pictures", "."], "--pictures has no effect with --part val"),
+        (["--label", "x"], "--label has no effect with --format yolo"),
+    ):
+        arguments = ["convert", str(tmp_path), "--format", "yolo", "--out", str(out), *options]
+        result = CliRunner().invoke(command, arguments)
+        assert words in f"{result.output}{result.exception}"
+    (tmp_path / "data.yaml").write_text("names: [cat, dog]\nkpt_shape: 17\n")
+    with pytest.raises(AnnotationError, match=r"expected `kpt_shape` to be a number of .*, found '17'"):
+        call("convert", tmp_path, "--format", "yolo", "--out", out)

@@ -1,10 +1,16 @@
 import pickle
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 import torch
+from mmengine.model import BaseModule
+from mmengine.runner import CheckpointLoader, load_checkpoint
 
-from dirdet_training.mm.checkpoints import CheckpointError, load_detector, read_checkpoint
+from dirdet_training.mm.checkpoints import CheckpointError, lend_to_mmengine, load_detector, read_checkpoint, weights_in
 from dirdet_training.mm.configs import ConfigError, build_model, read_config, shipped_configs
+from dirdet_training.mm.download import DownloadError
 
 
 class Harmful:
@@ -37,6 +43,90 @@ def test_a_checkpoint_that_would_run_code_is_refused_before_it_does(tmp_path, pr
     with pytest.raises(CheckpointError, match="--trust-checkpoint"):
         read_checkpoint(path)
     assert not trap.exists()
+
+
+@pytest.fixture
+def lent():
+    """MMEngine's own loaders come back after the test."""
+    own = dict(CheckpointLoader._schemes)
+    lend_to_mmengine()
+    yield
+    for prefix, loader in own.items():
+        CheckpointLoader.register_scheme(prefixes=prefix, loader=loader, force=True)
+
+
+@pytest.mark.usefixtures("lent")
+def test_mmengine_reads_as_strictly(tmp_path):
+    weights = torch.nn.Linear(2, 2)
+    torch.save({"state_dict": weights.state_dict(), "meta": {}}, tmp_path / "c.pth")
+    assert load_checkpoint(torch.nn.Linear(2, 2), str(tmp_path / "c.pth"))["meta"] == {}
+    trap = tmp_path / "trap"
+    torch.save({"state_dict": {}, "extra": Harmful(trap)}, tmp_path / "c.pth")
+    with pytest.raises(CheckpointError, match="--trust-checkpoint"):
+        load_checkpoint(weights, str(tmp_path / "c.pth"))
+    assert not trap.exists()
+
+
+@pytest.fixture
+def served(tmp_path, monkeypatch):
+    """A folder that a web server on this machine serves, and its address; downloads go to a cache of the test's own."""
+    folder = tmp_path / "served"
+    folder.mkdir()
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=folder)) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        yield folder, f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.usefixtures("lent")
+def test_weights_that_a_config_names_by_address_are_read_as_strictly(tmp_path, served):
+    folder, address = served
+    weights, trap = torch.nn.Linear(2, 2), tmp_path / "trap"
+    torch.save({"state_dict": weights.state_dict(), "meta": {}}, folder / "good.pth")
+    torch.save({"state_dict": weights.state_dict(), "extra": Harmful(trap)}, folder / "bad.pth")
+    loaded = torch.nn.Linear(2, 2)
+    load_checkpoint(loaded, f"{address}/good.pth")
+    assert torch.equal(loaded.weight, weights.weight)
+    # As a backbone's init_cfg loads them.
+    init = {"type": "Pretrained", "checkpoint": f"{address}/bad.pth"}
+    with pytest.raises(CheckpointError, match="--trust-checkpoint"):
+        BaseModule(init_cfg=init).init_weights()
+    assert not trap.exists()
+    with pytest.raises(DownloadError, match=r"cannot be downloaded: .*404"):
+        load_checkpoint(loaded, f"{address}/none.pth")
+    assert {path.name for path in (tmp_path / "torch" / "hub" / "checkpoints").iterdir()} == {"good.pth", "bad.pth"}
+
+
+@pytest.mark.usefixtures("lent")
+@pytest.mark.parametrize("name", ["s3://bucket/w.pth", "open-mmlab://x", "pavi://x", "mmcls://x", "petrel://x/w.pth"])
+def test_weights_at_other_addresses_are_refused(name):
+    with pytest.raises(CheckpointError, match="expected a file"):
+        load_checkpoint(torch.nn.Linear(2, 2), name)
+
+
+@pytest.mark.parametrize("prefix", ["", "module."])
+def test_weights_of_data_parallel_training_and_of_mmdetection_2_are_taken(tmp_path, tiny_config, prefix):
+    saved = build_model(read_config(tiny_config)).state_dict()
+    averaged = {f"ema_{name.replace('.', '_')}": weight + 1 for name, weight in saved.items()}
+    torch.save(
+        {"state_dict": {prefix + name: weight for name, weight in (saved | averaged).items()}}, tmp_path / "c.pth"
+    )
+    loaded, _ = load_detector(tiny_config, tmp_path / "c.pth")
+    assert all(torch.equal(weight, saved[name]) for name, weight in loaded.state_dict().items())
+
+
+def test_the_weights_of_the_last_step_are_taken_on_request():
+    now, mean = torch.zeros(2), torch.ones(2)
+    by_mmengine = {"state_dict": {"a.b": mean}, "ema_state_dict": {"module.a.b": now, "steps": torch.tensor(3)}}
+    by_mmdetection_2 = {"state_dict": {"a.b": mean, "ema_a_b": now}}
+    for content in (by_mmengine, by_mmdetection_2):
+        assert weights_in(content) == {"a.b": mean}
+        assert weights_in(content, averaged=False) == {"a.b": now}
+    with pytest.raises(CheckpointError, match="--no-ema: the checkpoint has no averaged weights"):
+        weights_in({"state_dict": {"a.b": mean}}, averaged=False)
 
 
 def test_a_trusted_checkpoint_is_read_whole(tmp_path):

@@ -1,5 +1,6 @@
 import json
 import re
+import shutil
 
 import pytest
 import torch
@@ -14,7 +15,7 @@ from dirdet_training.commands.evaluate import command as evaluate_command
 from dirdet_training.commands.train import command as train_command
 from dirdet_training.mm.configs import read_config
 from dirdet_training.mm.data import DataError, require_data
-from dirdet_training.mm.own_data import set_annotations, set_classes, set_pictures
+from dirdet_training.mm.own_data import point_at_data, set_annotations, set_classes, set_pictures
 
 OWN_CLASSES = ("blue", "green", "red")
 
@@ -51,6 +52,18 @@ def voc(data_set, tmp_path):
     return folder
 
 
+@pytest.mark.parametrize("part", ["train", "test"])
+@pytest.mark.parametrize("name", ["../secret.png", "/etc/hostname"])
+def test_annotations_name_no_picture_outside_its_folder(tmp_path, part, name):
+    images = [{"id": 1, "file_name": name, "width": 64, "height": 48}]
+    content = {"images": images, "annotations": [], "categories": [{"id": 1, "name": "cat"}]}
+    (tmp_path / "x.json").write_text(json.dumps(content))
+    data = {"type": "CocoDataset", "ann_file": str(tmp_path / "x.json"), "metainfo": {"classes": ("cat",)}}
+    cfg = Config({f"{part}_dataloader": {"dataset": {**data, "data_prefix": {"img": str(tmp_path / "in")}}}})
+    with pytest.raises(DataError, match="outside the pictures' folder"):
+        require_data(cfg, part, skip_broken=False)
+
+
 def test_a_voc_data_set_with_its_own_classes_is_trained_and_measured(voc, tiny_config, data_set, tmp_path):
     ann = voc / "train.json"
     call(annotations_command, "convert", voc, "--format", "voc", "--classes", voc / "classes.txt", "--out", ann)
@@ -76,7 +89,7 @@ def test_other_classes_are_named_before_anything_starts(data_set, tiny_config, t
     content = json.loads((data_set / "objects.json").read_text())
     content["categories"][0]["name"] = "Red"
     (tmp_path / "other.json").write_text(json.dumps(content))
-    with pytest.raises(DataError, match=r"'red' \(close: 'Red'\); `dirdet train --classes-from"):
+    with pytest.raises(DataError, match=r"'red' \(close: 'Red'\); --classes-from FILE"):
         call(train_command, tiny_config, "--ann", tmp_path / "other.json", "--work-dir", tmp_path / "work")
     assert not (tmp_path / "work").exists()
 
@@ -201,3 +214,106 @@ def test_what_mmdetection_leaves_out_is_what_was_said(data_set, tiny, tmp_path, 
     built = DATASETS.build({**tiny.train_dataloader.dataset, "pipeline": []})
     assert len(built) == 8
     assert sum(len(built.get_data_info(row)["instances"]) for row in range(8)) == len(entries) - 3
+
+
+@pytest.fixture
+def roboflow(data_set, tmp_path):
+    """The drawn data set as Roboflow exports COCO: a folder for each part, a class that groups the others, other order.
+
+    The files begin with a byte order mark, and the pictures' ids are text. Validation has a class more, with objects.
+    """
+    content = json.loads((data_set / "objects.json").read_text())
+    for image in content["images"]:
+        image["id"] = f"{image['id']:04}"
+    for entry in content["annotations"]:
+        entry["image_id"] = f"{entry['image_id']:04}"
+    content["categories"] = [{"id": 0, "name": "shapes"}, *reversed(content["categories"])]
+    for part in ("train", "valid"):
+        folder = tmp_path / "roboflow" / part
+        shutil.copytree(data_set, folder, ignore=shutil.ignore_patterns("*.json"))
+        if part == "valid":
+            content["categories"].append({"id": 99, "name": "green"})
+            content["annotations"].append({**content["annotations"][0], "id": 999, "category_id": 99})
+        (folder / "_annotations.coco.json").write_text(json.dumps(content), encoding="utf-8-sig")
+    (tmp_path / "roboflow" / "classes.txt").write_text("red\nblue\n")
+    return tmp_path / "roboflow"
+
+
+def test_a_roboflow_export_is_trained_validated_and_measured(roboflow, tiny_config, tmp_path):
+    ann, val = "train/_annotations.coco.json", "valid/_annotations.coco.json"
+    classes = ("--classes-from", roboflow / "classes.txt")
+    arguments = (tiny_config, "--data", roboflow, "--ann", ann, "--val-ann", val, *classes)
+    with pytest.raises(DataError, match=f"its pictures are in {roboflow}/train: name that folder with --pictures"):
+        call(train_command, *arguments, "--work-dir", tmp_path / "no")
+    pictures = ("--pictures", "train", "--val-pictures", "valid")
+    steps = ("-o", "train_cfg.max_iters=2", "-o", "train_cfg.val_interval=2")
+    work = tmp_path / "work"
+    result = call(train_command, *arguments, *pictures, *steps, "--work-dir", work)
+    assert "has the classes in another order than the config" in result.stderr
+    assert "1 category with no annotation" not in result.stderr, "the config does not name the class of groups"
+    kept = json.loads((work / "annotations" / "train__annotations.coco.json").read_bytes())
+    assert [category["name"] for category in kept["categories"]] == ["red", "blue", "shapes"]
+    assert "coco/bbox_mAP" in next(work.glob("*/vis_data/scalars.json")).read_text()
+
+    measured = (tiny_config, work / "iter_2.pth", "--data", roboflow, "--ann", val, "--pictures", "valid", *classes)
+    result = call(evaluate_command, *measured, "--work-dir", tmp_path / "eval", "--json")
+    figures = json.loads(result.stdout)[val]
+    assert 0 <= figures["dir/AP"] <= figures["oracle/AP"] <= 100
+
+    result = call(annotations_command, "check", roboflow / ann, "--pictures", roboflow / "train")
+    assert "learned from: 8 pictures" in result.stdout
+    assert "1 category with no annotation: a class that is never learned\n    'shapes'" in result.stdout
+
+
+def test_a_file_of_which_nothing_is_left_is_refused(data_set, tiny_config, tmp_path):
+    content = json.loads((data_set / "objects.json").read_text())
+    (tmp_path / "empty.json").write_text(json.dumps({**content, "annotations": []}))
+    arguments = (tiny_config, "--ann", tmp_path / "empty.json", "--work-dir", tmp_path / "work")
+    with pytest.raises(DataError, match=r"(?s)no picture of .*empty\.json is left.*8 pictures with no annotation"):
+        call(train_command, *arguments)
+    result = CliRunner().invoke(
+        annotations_command, ["check", str(tmp_path / "empty.json"), "--config", str(tiny_config)]
+    )
+    assert result.exit_code == 1
+    assert "learned from: 0 pictures, 0 objects" in result.stdout
+
+
+def test_the_check_for_a_config_of_masks_needs_masks(data_set):
+    arguments = ["check", str(data_set / "objects.json"), "--pictures", str(data_set)]
+    assert CliRunner().invoke(annotations_command, arguments).exit_code == 0
+    options = ["--config", "mask_rcnn_dir_lite0_scenes", "--classes", str(data_set / "objects.json")]
+    result = CliRunner().invoke(annotations_command, [*arguments, *options])
+    assert result.exit_code == 1
+    assert "with no segmentation, and the config learns masks" in result.stdout
+
+
+def test_a_folder_of_data_reaches_configs_that_do_not_use_data_root(tiny, tmp_path):
+    tiny.pop("data_root")
+    old = tiny.train_dataloader.dataset.data_root
+    point_at_data(tiny, tmp_path)
+    for part in ("train", "val", "test"):
+        assert tiny[f"{part}_dataloader"].dataset.data_root == f"{tmp_path}/"
+    assert tiny.val_evaluator.ann_file == f"{tmp_path}/objects.json"
+    assert old not in str({key: value for key, value in tiny.items() if key != "model"})
+
+    tiny.train_dataloader.dataset.data_root = "/elsewhere"
+    with pytest.raises(DataError, match=r"cannot reach .*/elsewhere/objects\.json: its data_root is '/elsewhere'"):
+        point_at_data(tiny, tmp_path / "b")
+    tiny.train_dataloader.dataset.data_root = f"{tmp_path}/"
+    tiny.train_dataloader.dataset.ann_file = "/elsewhere/a.json"
+    with pytest.raises(DataError, match=r"/elsewhere/a\.json: it is absolute"):
+        point_at_data(tiny, tmp_path / "b")
+
+
+def test_a_file_for_several_data_sets_or_for_none_is_refused(tiny):
+    dataset = tiny.train_dataloader.dataset
+    both = {"type": "ConcatDataset", "datasets": [dataset, dataset]}
+    tiny.train_dataloader.dataset = both
+    with pytest.raises(DataError, match="expected one annotation file in the config's train_dataloader, found 2"):
+        set_annotations(tiny, train="own.json", val=None)
+    tiny.train_dataloader.dataset = {**dataset, "type": "VOCDataset"}
+    with pytest.raises(DataError, match="has a VOCDataset, which reads no COCO JSON"):
+        set_annotations(tiny, train="own.json", val=None)
+    tiny.val_dataloader = tiny.test_dataloader = None
+    with pytest.raises(DataError, match="no val_dataloader"):
+        set_annotations(tiny, train=None, val="own.json")

@@ -1,17 +1,23 @@
 """A DIR head for a trained detector: the detector stays as it is, bit for bit."""
 
 # pyright: reportAttributeAccessIssue=false, reportArgumentType=false
+import copy
+from itertools import product
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
 from mmengine.config import Config
 
+from dirdet.errors import DirdetError
 from dirdet_training.commands.train import command as train_command
 from dirdet_training.mm.checkpoints import CheckpointError, load_detector
 from dirdet_training.mm.configs import ConfigError, build_model, read_config
-from dirdet_training.mm.retrofit import WITH_DIR, add_dir_head
+from dirdet_training.mm.head_start import BeginAsBoxHeadHook, begin_as_box_head
+from dirdet_training.mm.retrofit import RETROFIT_LEARNS_FROM, WITH_DIR, add_dir_head, retrofit
 
 
 def run(*arguments: object) -> None:
@@ -68,7 +74,11 @@ def test_cached_features_are_used_again_only_for_the_same_detector(write_config,
 
     first = retrofit()
     assert retrofit("--epochs", 2) == first, "longer training needs no new features"
-    assert retrofit("--boxes-per-picture", 2) > first
+    fewer = retrofit("--boxes-per-picture", 2)
+    assert fewer > first
+    counts = np.load(work / "features" / "counts.npy")
+    assert retrofit("--boxes-per-picture", 2, "--passes", 3) > fewer
+    assert len(np.load(work / "features" / "counts.npy")) == 3 * len(counts)
 
 
 def test_every_judge_learns_from_cached_features(write_config, tmp_path):
@@ -97,6 +107,10 @@ model = dict(roi_head=dict(type="DIRStandardRoIHead", dir_head=dict(type="DIRHea
 def test_every_roi_head_can_be_retrofitted(kind):
     base = {
         "StandardRoIHead": "faster_rcnn/faster-rcnn_r50_fpn_1x_coco.py",
+        "DynamicRoIHead": "dynamic_rcnn/dynamic-rcnn_r50_fpn_1x_coco.py",
+        "PISARoIHead": "pisa/faster-rcnn_r50_fpn_pisa_1x_coco.py",
+        "TridentRoIHead": "tridentnet/tridentnet_r50-caffe_1x_coco.py",
+        "MaskScoringRoIHead": "ms_rcnn/ms-rcnn_r50-caffe_fpn_1x_coco.py",
         "DoubleHeadRoIHead": "double_heads/dh-faster-rcnn_r50_fpn_1x_coco.py",
         "CascadeRoIHead": "cascade_rcnn/cascade-rcnn_r50_fpn_1x_coco.py",
         "HybridTaskCascadeRoIHead": "htc/htc-without-semantic_r50_fpn_1x_coco.py",
@@ -105,9 +119,50 @@ def test_every_roi_head_can_be_retrofitted(kind):
     assert cfg.model.roi_head.type == kind
     plain = set(build_model(cfg).state_dict())
     add_dir_head(cfg)
-    added = set(build_model(cfg).state_dict()) - plain
+    model = build_model(cfg)
+    added = set(model.state_dict()) - plain
     assert added
     assert all(name.startswith("roi_head.dir_head.") for name in added)
+    # Double-Head shares no layers between its tasks, and TridentNet's box head has none: its RoI features are pooled.
+    assert begin_as_box_head(model.roi_head) == (0 if kind in ("DoubleHeadRoIHead", "TridentRoIHead") else 2)
+
+
+def first_layers(weights: dict[str, torch.Tensor]) -> list[torch.Tensor]:
+    """The branches' hidden layers less the box head's."""
+    return [
+        weights[f"roi_head.dir_head.{branch}.{2 * layer}.weight"]
+        - weights[f"roi_head.bbox_head.shared_fcs.{layer}.weight"]
+        for branch, layer in product(("purity", "integrity"), (0, 1))
+    ]
+
+
+def test_a_new_head_begins_with_the_box_heads_layers_and_a_trained_one_as_it_is(write_config, tmp_path):
+    plain = write_config(dir_head=False)
+    cfg = read_config(plain)
+    torch.save({"state_dict": build_model(cfg).state_dict()}, tmp_path / "plain.pth")
+    still = ["-o", "optim_wrapper.optimizer.lr=0.0", "--epochs", 1, "--cache-features", "--boxes-per-picture", 4]
+    still += ["-o", f"model.roi_head.dir_head.fc_channels={cfg.model.roi_head.bbox_head.fc_out_channels}"]
+    run(plain, "--retrofit", tmp_path / "plain.pth", "--work-dir", tmp_path / "first", *still)
+    begun = torch.load(tmp_path / "first" / "retrofitted.pth", weights_only=False)
+    assert not any(bool(difference.any()) for difference in first_layers(begun["state_dict"]))
+
+    begun["state_dict"]["roi_head.dir_head.purity.0.weight"][:] = 0.5
+    torch.save(begun, tmp_path / "trained.pth")
+    with_dir = next((tmp_path / "first").glob("*.py"))
+    run(with_dir, "--retrofit", tmp_path / "trained.pth", "--work-dir", tmp_path / "second", *still)
+    again = torch.load(tmp_path / "second" / "retrofitted.pth", weights_only=False)["state_dict"]
+    assert bool((again["roi_head.dir_head.purity.0.weight"] == 0.5).all())
+
+
+def test_without_a_cache_the_layers_are_copied_before_the_first_step_and_not_when_training_is_resumed(write_config):
+    cfg = read_config(write_config())
+    cfg.model.roi_head.dir_head.fc_channels = cfg.model.roi_head.bbox_head.fc_out_channels
+    model = build_model(cfg)
+    before = first_layers(model.state_dict())
+    BeginAsBoxHeadHook().before_train(SimpleNamespace(model=model, iter=1))
+    assert all(map(torch.equal, first_layers(model.state_dict()), before))
+    BeginAsBoxHeadHook().before_train(SimpleNamespace(model=model, iter=0))
+    assert not any(bool(difference.any()) for difference in first_layers(model.state_dict()))
 
 
 def mmdet_config(name: str) -> Path:
@@ -122,6 +177,19 @@ def test_a_single_stage_detector_is_refused_by_name():
         add_dir_head(cfg)
 
 
+def test_a_retrofit_averages_nothing_and_is_refused_at_its_start_if_it_could_not_be_exported(write_config, tmp_path):
+    cfg = read_config(write_config(dir_head=False))
+    checkpoint = tmp_path / "random.pth"
+    torch.save({"state_dict": build_model(cfg).state_dict()}, checkpoint)
+    cfg.custom_hooks = [{"type": "EMAHook"}, {"type": "mmdet.NumClassCheckHook"}]
+    refused = copy.deepcopy(cfg)
+    retrofit(cfg, checkpoint, epochs=1, trust_checkpoint=False)
+    assert [hook["type"] for hook in cfg.custom_hooks][:2] == ["mmdet.NumClassCheckHook", "FreezeDetectorHook"]
+    refused.model.roi_head.bbox_roi_extractor.roi_layer.pool_mode = "max"
+    with pytest.raises(DirdetError, match=r"export supports roi_layer\.pool_mode = 'avg' only"):
+        retrofit(refused, checkpoint, epochs=1, trust_checkpoint=False)
+
+
 def test_a_checkpoint_of_another_detector_is_refused_before_anything_starts(write_config, tmp_path):
     config = write_config(dir_head=False)
     torch.save({"state_dict": {"backbone.conv_stem.weight": torch.zeros(1)}}, tmp_path / "other.pth")
@@ -130,7 +198,16 @@ def test_a_checkpoint_of_another_detector_is_refused_before_anything_starts(writ
     assert not (tmp_path / "work").exists()
 
 
+def test_a_plain_detectors_head_learns_to_say_bad_and_a_config_with_dir_keeps_what_it_says(write_config, tmp_path):
+    plain = write_config(dir_head=False)
+    run(plain, "--work-dir", tmp_path / "plain", "-o", "train_cfg.max_iters=1")
+    for config, learnt in ((plain, RETROFIT_LEARNS_FROM), (write_config(), None)):
+        work = tmp_path / f"work_{learnt}"
+        run(config, "--retrofit", tmp_path / "plain" / "iter_1.pth", "--work-dir", work)
+        assert read_config(next(work.glob("*.py"))).model.roi_head.get("learns_from") == learnt
+
+
 def test_cached_features_need_a_frozen_detector(tiny_config):
     result = CliRunner().invoke(train_command, [str(tiny_config), "--cache-features"])
     assert result.exit_code == 2
-    assert "--cache-features needs --retrofit" in result.output
+    assert "--cache-features has no effect without --retrofit" in result.output

@@ -8,7 +8,8 @@ from mmengine.config import Config
 
 from dirdet_training import geometry
 from dirdet_training.mm.configs import build_model, read_config
-from dirdet_training.mm.positives import positives_of
+from dirdet_training.mm.examples import positives_of
+from dirdet_training.nms import SelectionError
 
 
 @pytest.fixture
@@ -123,3 +124,22 @@ def test_the_coco_config_is_the_papers_setting():
     augmentations = [step.type for step in cfg.train_pipeline]
     assert augmentations == ["LoadImageFromFile", "LoadAnnotations", "Resize", "RandomFlip", "PackDetInputs"]
     assert cfg.model.roi_head.dir_head.fc_channels == 1024
+
+
+def test_the_ranked_nms_is_set_in_the_test_cfg(model, batch, detect):
+    cfg = model.roi_head.test_cfg
+    [paper] = detect(model, batch(1))
+    torch.testing.assert_close(paper.scores, (paper.class_scores * paper.ious).sqrt())
+    cfg.report_by = "score"
+    [by_score] = detect(model, batch(1))
+    assert torch.equal(by_score.scores, by_score.class_scores)
+    assert by_score.scores.tolist() == sorted(by_score.scores.tolist(), reverse=True)
+    cfg.cluster_by, cfg.representative = "score", {"iou_weight": 1.0}
+    [represented] = detect(model, batch(1))
+    cfg.voting = {"iou_power": 4}
+    [voted] = detect(model, batch(1))
+    assert torch.equal(voted.scores, represented.scores)
+    assert not torch.equal(voted.bboxes, represented.bboxes), "the boxes have moved"
+    cfg.report_by = "luck"
+    with pytest.raises(SelectionError, match="report_by must be one of confidence, score, calibrated, not 'luck'"):
+        detect(model, batch(1))

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from dirdet_training.nms import confidence, iou_nms, ranked_nms, soft_nms
+from dirdet_training.nms import confidence, iou_nms, ranked_nms, represented_nms, soft_nms, voted_boxes
 
 pytestmark = pytest.mark.gpu
 
@@ -50,3 +50,19 @@ def test_soft(crowd, device, decay):
 def test_iou_guided(crowd, device):
     found = iou_nms(*(values.to(device) for values in crowd), iou_threshold=0.5)
     assert_there_and_equal(found, iou_nms(*crowd, iou_threshold=0.5), device)
+
+
+def test_represented(crowd, device):
+    boxes, scores, ious, class_ids = crowd
+    moved = [values.to(device) for values in crowd]
+    expected = represented_nms(boxes, scores, ious, class_ids, iou_threshold=0.5)
+    found = represented_nms(*moved, iou_threshold=0.5)
+    assert_there_and_equal(found, expected, device)
+
+
+def test_voted(crowd, device):
+    boxes, scores, _, class_ids = crowd
+    kept = ranked_nms(boxes, scores, class_ids, iou_threshold=0.5)
+    moved = voted_boxes(boxes.to(device), scores.to(device), class_ids.to(device), kept.to(device))
+    assert moved.device.type == device.type
+    torch.testing.assert_close(moved.cpu(), voted_boxes(boxes, scores, class_ids, kept), rtol=1e-4, atol=1e-3)

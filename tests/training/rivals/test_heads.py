@@ -4,7 +4,7 @@ import torch
 from dirdet_training.head import DIRHead, IoUHead
 from dirdet_training.rivals.fitness import FitnessHead
 from dirdet_training.rivals.iou_net import IoUNetHead
-from dirdet_training.rivals.rank import RankHead
+from dirdet_training.rivals.rank_nms import RankHead
 
 SIZES = {"in_channels": 4, "roi_size": 3, "fc_channels": 8}
 HEADS = {

@@ -14,7 +14,7 @@ def seeded(seed: int) -> torch.Generator:
 @given(
     corner=st.tuples(st.floats(0, 1300), st.floats(0, 800)),
     size=st.tuples(st.floats(1, 900), st.floats(1, 900)),
-    min_iou=st.floats(0.5, 1),
+    min_iou=st.floats(0.05, 1),
     seed=st.integers(0, 10_000),
 )
 def test_every_box_has_at_least_the_lowest_iou(corner, size, min_iou, seed):
@@ -33,6 +33,13 @@ def test_ious_are_uniform():
         shares = torch.histc(ious, bins=10, min=0.5, max=1) / len(ious)
         # 4000 draws: a share of 0.1 deviates by 0.005.
         assert shares.tolist() == pytest.approx([0.1] * 10, abs=0.025)
+
+
+def test_ious_are_uniform_below_a_half_too():
+    objects = torch.tensor([[10.0, 20, 40, 200]])
+    ious = geometry.iou(jittered_boxes(objects, 8000, seeded(0), min_iou=0.1)[0], objects)
+    shares = torch.histc(ious, bins=9, min=0.1, max=1) / len(ious)
+    assert shares.tolist() == pytest.approx([1 / 9] * 9, abs=0.02)
 
 
 def test_boxes_go_every_way():
@@ -58,5 +65,5 @@ def test_bad_input_is_named():
         jittered_boxes(torch.tensor([[0.0, 0, 9, 9], [3, 3, 3, 9]]), 1)
     with pytest.raises(ValueError, match="-1"):
         jittered_boxes(torch.tensor([[0.0, 0, 9, 9]]), -1)
-    with pytest.raises(ValueError, match=r"0\.4"):
-        jittered_boxes(torch.tensor([[0.0, 0, 9, 9]]), 1, min_iou=0.4)
+    with pytest.raises(ValueError, match=r"\(0, 1\], not 0"):
+        jittered_boxes(torch.tensor([[0.0, 0, 9, 9]]), 1, min_iou=0)

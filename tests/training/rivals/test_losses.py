@@ -5,8 +5,9 @@ import torch
 
 from dirdet_training.losses import iou_loss
 from dirdet_training.rivals.fitness import expected_fitness, fitness_loss
+from dirdet_training.rivals.iou_levels import iou_levels
 from dirdet_training.rivals.iou_net import iou_net_loss, predicted_ious
-from dirdet_training.rivals.rank import iou_levels, rank_loss
+from dirdet_training.rivals.rank_nms import LEVELS, rank_loss
 
 # IoUs of 1, 1/2 and 3/4 with the object.
 BOXES = torch.tensor([[0.0, 0, 10, 8], [0, 0, 10, 4], [0, 0, 10, 6]])
@@ -41,7 +42,7 @@ def test_normalised_ious_are_read_back():
 
 def test_levels_of_iou():
     ious = torch.tensor([0.0, 0.49, 0.5, 0.59, 0.61, 0.95, 1.0])
-    assert iou_levels(ious).tolist() == [0, 0, 0, 0, 1, 4, 4]
+    assert iou_levels(ious, LEVELS).tolist() == [0, 0, 0, 0, 1, 4, 4]
     assert iou_levels(ious, 2).tolist() == [0, 0, 0, 0, 0, 1, 1]
 
 

@@ -11,7 +11,7 @@ from dirdet_training.losses import dir_losses, iou_loss
 from dirdet_training.rivals.fitness import FitnessHead, expected_fitness, fitness_loss
 from dirdet_training.rivals.iou_net import IoUNetHead, iou_net_loss, predicted_ious
 from dirdet_training.rivals.jitter import jittered_boxes
-from dirdet_training.rivals.rank import RankHead, rank_loss
+from dirdet_training.rivals.rank_nms import RankHead, rank_loss
 
 pytestmark = pytest.mark.gpu
 

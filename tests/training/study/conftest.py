@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from dirdet_training.ranking import Candidates
+from dirdet_training.nms.ranks import Candidates
 from dirdet_training.study.collected import Collected, completed, store
-from dirdet_training.study.measurer import Measurer, Run
+from dirdet_training.study.measurements import Measurer, Run
 
 SIDE = 40.0
 PICTURES = 3

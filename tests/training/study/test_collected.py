@@ -34,9 +34,9 @@ def test_what_follows_from_the_judgements_is_added(tmp_path, picture, everything
     purity, integrity = found.judgements["dir/refined/purity"], found.judgements["dir/refined/integrity"]
     torch.testing.assert_close(found.judgements["dir/refined/geometric"], (purity * integrity).sqrt())
     torch.testing.assert_close(found.judgements["dir/refined/arithmetic"], (purity + integrity) / 2)
-    torch.testing.assert_close(found.single_ious, torch.tensor([0.3, 0.4]))
-    torch.testing.assert_close(found.rank_scores, torch.tensor([0.5, 0.6]))
-    assert found.fitness is None
+    torch.testing.assert_close(found.learnt["single_ious"], torch.tensor([0.3, 0.4]))
+    torch.testing.assert_close(found.learnt["rank_scores"], torch.tensor([0.5, 0.6]))
+    assert "fitness" not in found.learnt
 
 
 @given(content=st.binary(max_size=64))

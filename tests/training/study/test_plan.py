@@ -44,6 +44,20 @@ def test_a_training_goes_on_and_knows_what_is_left(plan):
     assert f"load_from={tuned.checkpoint.with_name(BEGINNING)}" in command
 
 
+def test_several_gpus_are_used_by_torchrun(plan, monkeypatch):
+    first = next(plan.trainings())
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
+    assert "torch.distributed.run" not in train_command(plan, first, keep_milestones=False)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 4)
+    command = train_command(plan, first, keep_milestones=False)
+    assert command[1:6] == ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=4", "-m"]
+
+
+def test_the_papers_dcn_is_studied():
+    for name in ("coco", "scenes-gpu"):
+        assert "dcnv1" in PRESETS[name].detectors["dcn"].config
+
+
 def test_parts_of_tsd_are_trainings_of_their_own_and_equal_ones_are_one(plan, tmp_path):
     [no_shift] = [training for training in plan.trainings() if training.role == "tsd_no_shift"]
     assert "model.roi_head.shift=False" in train_command(plan, no_shift, keep_milestones=False)

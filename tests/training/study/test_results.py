@@ -7,11 +7,11 @@ from dirdet_training.study.errors import StudyError
 from dirdet_training.study.gains import single_gains
 from dirdet_training.study.ledger import Ledger
 from dirdet_training.study.markdown import document
-from dirdet_training.study.measurer import Measurer
+from dirdet_training.study.measurements import Measurer
 from dirdet_training.study.paper import TABLES
 from dirdet_training.study.results import Measurement, RowResult, gains_over_plain, pearson_order, table_results
+from dirdet_training.study.row_rankings import WAYS
 from dirdet_training.study.tune import jobs, tuned_jobs
-from dirdet_training.study.ways import WAYS
 
 
 def test_one_seeds_gain_has_an_interval_over_pictures(measurer, run_of, everything):
@@ -137,8 +137,8 @@ def test_nothing_is_measured_twice(measurer, runs, monkeypatch):
     def refuse(*_args: object, **_named: object) -> None:
         raise AssertionError("measured again")
 
-    monkeypatch.setattr("dirdet_training.study.measurer.precisions", refuse)
-    monkeypatch.setattr("dirdet_training.study.measurer.correlations", refuse)
+    monkeypatch.setattr("dirdet_training.study.measurements.precisions", refuse)
+    monkeypatch.setattr("dirdet_training.study.measurements.correlations", refuse)
     again = Measurer(measurer.folder, measurer.annotations)
     measure_all(again, runs)
     assert table_results(again, runs) == expected

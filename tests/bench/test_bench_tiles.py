@@ -1,0 +1,40 @@
+"""dirdet bench tiles: every way of joining is measured on the same tiles, and what is no tiling is refused."""
+
+import json
+from pathlib import Path
+from typing import get_args
+
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from dirdet.cli import cli
+from dirdet.detector.options import JoinRule
+
+
+@pytest.fixture
+def picture(tmp_path: Path, bundle_folder: Path) -> Path:  # noqa: ARG001 - the shipped one
+    path = tmp_path / "large.png"
+    Image.radial_gradient("L").resize((700, 400)).convert("RGB").save(path)
+    return path
+
+
+def test_every_rule_is_held_against_the_engine_alone(picture: Path, tmp_path: Path) -> None:
+    out = tmp_path / "tiles.json"
+    arguments = ["bench", "tiles", str(picture), "--tiles", "320x256", "--rounds", "1", "--json", str(out)]
+    result = CliRunner().invoke(cli, arguments)
+    assert result.exit_code == 0, result.output
+    report = json.loads(out.read_text(encoding="utf-8"))
+    assert report["facts"]["tiles"] > 4
+    first, *others = report["rows"]
+    assert first["name"] == "the engine alone"
+    assert first["median"] > 0
+    assert [row["name"] for row in others] == [f"joined by {rule}" for rule in get_args(JoinRule)]
+    assert {row["against"] for row in others} == {first["name"]}
+
+
+def test_no_tiles_is_no_measurement(picture: Path) -> None:
+    result = CliRunner().invoke(cli, ["bench", "tiles", str(picture), "--tiles", "none"])
+    assert result.output == (
+        "Error: Invalid value for '--tiles': expected auto, WxH or WxH:OVERLAP, as 640x512:0.2, got 'none'\n"
+    )
