@@ -4,14 +4,19 @@
 FROM docker.io/library/python:3.11-slim-bookworm AS packages
 COPY requirements/triton.txt /src/requirements/triton.txt
 RUN python -m venv /opt/packages \
- && /opt/packages/bin/pip install --no-cache-dir --disable-pip-version-check -r /src/requirements/triton.txt
+ && /opt/packages/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes --only-binary :all: \
+        -r /src/requirements/triton.txt
 
 FROM packages AS code
+COPY requirements/build.txt /src/requirements/build.txt
+RUN /opt/packages/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes --only-binary :all: \
+        -r /src/requirements/build.txt
 COPY pyproject.toml README.md LICENSE /src/
 COPY server /src/server
 COPY training/dirdet_training /src/training/dirdet_training
 COPY export/dirdet_export /src/export/dirdet_export
-RUN /opt/packages/bin/pip install --no-cache-dir --disable-pip-version-check --no-deps --target /opt/dirdet /src
+RUN /opt/packages/bin/pip install --no-cache-dir --disable-pip-version-check --no-build-isolation --no-deps \
+        --target /opt/dirdet /src
 
 FROM packages AS lean
 RUN /opt/packages/bin/pip uninstall --quiet --yes setuptools pip \

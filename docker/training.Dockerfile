@@ -7,16 +7,19 @@ FROM docker.io/library/python:3.11-slim-bookworm
 RUN apt-get update -qq \
  && apt-get install -y -qq --no-install-recommends libgl1 libglib2.0-0 >/dev/null \
  && rm -rf /var/lib/apt/lists/*
-# Where pip looks too: PyTorch's index of CPU wheels makes the image 5 GB smaller.
-ARG PIP_EXTRA_INDEX_URL
-COPY requirements/export.txt /src/requirements/export.txt
+COPY requirements/build.txt requirements/export.txt /src/requirements/
+# The mm-packages have no wheels: they are built by what build.txt locks, before torch is there.
 RUN python -m venv /opt/packages \
- && /opt/packages/bin/pip install --no-cache-dir --disable-pip-version-check -r /src/requirements/export.txt
+ && /opt/packages/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes --only-binary :all: \
+        -r /src/requirements/build.txt \
+ && /opt/packages/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes --no-build-isolation \
+        -r /src/requirements/export.txt
 COPY pyproject.toml README.md LICENSE /src/
 COPY server /src/server
 COPY training/dirdet_training /src/training/dirdet_training
 COPY export/dirdet_export /src/export/dirdet_export
-RUN /opt/packages/bin/pip install --no-cache-dir --disable-pip-version-check --no-deps --target /opt/dirdet /src \
+RUN /opt/packages/bin/pip install --no-cache-dir --disable-pip-version-check --no-build-isolation --no-deps \
+        --target /opt/dirdet /src \
  && install -d -o 10001 -g 10001 /work
 ENV PATH=/opt/dirdet/bin:/opt/packages/bin:$PATH PYTHONPATH=/opt/dirdet PYTHONUNBUFFERED=1 HOME=/tmp \
     ORT_DISABLE_TELEMETRY=1
