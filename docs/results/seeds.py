@@ -1,0 +1,112 @@
+"""Prints the tables of docs/results.md over seeds, on real pictures: python docs/results/seeds.py test (or val).
+
+Reads DATA_BOXES_seedN_SPLIT.json, as `dirdet evaluate --json` wrote them, and DATA_BOXES_seedN_meaning.json, as
+meaning.py wrote them (fitted on val, shown on test); BOXES is what the head learnt from: positives, or default.
+A cell is the mean over seeds and, in brackets, the lowest and the highest.
+"""
+
+import json
+import sys
+from collections.abc import Collection, Iterable, Sequence
+from itertools import product
+from pathlib import Path
+
+HERE = Path(__file__).parent
+DATA = ("cells", "nuclei", "cards")
+LEARNT = ("positives", "default")
+RANKS = (
+    ("score", "default", "score"),
+    ("DIR (the paper: from positives)", "positives", "dir"),
+    ("DIR", "default", "dir"),
+    ("clusters, representative, voting", "default", "clusters_voting"),
+    ("oracle", "default", "oracle"),
+)
+APS = ("AP", "AP50", "AP75", "AP90", "AP_agnostic", "AP75_agnostic", "AP90_agnostic")
+FITS = {
+    "mean": "mean",
+    "lowest": "lowest 1%",
+    "pearson": "Pearson, all",
+    "pearson_fitting": "IoU >= 0.5",
+    "kendall": "Kendall, all",
+    "kendall_fitting": "IoU >= 0.5",
+    "regret": "regret, all",
+    "regret_fitting": "IoU >= 0.5",
+}
+MEANINGS = {
+    "candidates_error/score": "error of score",
+    "candidates_error/score_calibrated": "calibrated",
+    "candidates_error/iou": "error of iou",
+    "candidates_error/iou_calibrated": "calibrated",
+    "min_iou": "min_iou",
+    "below_min_iou/wrong": "removes of the wrong",
+    "below_min_iou/wrong_on_no_object": "of those on no object",
+    "below_min_iou/right": "of the right",
+    "risk/iou/1.0": "risk of all",
+    "risk/score/0.5": "of the best half by score",
+    "risk/confidence/0.5": "by confidence",
+    "risk/iou/0.5": "by iou",
+}
+Figures = dict[str, float | None]
+
+
+def runs(data: str, learnt: str, kind: str) -> list[Figures]:
+    """The figures of every seed that was measured."""
+    found: list[Figures] = []
+    for path in sorted(HERE.glob(f"{data}_{learnt}_seed?_{kind}.json")):
+        content = json.loads(path.read_text(encoding="utf-8"))
+        # `dirdet evaluate` has a level of annotation files.
+        found.append(next(iter(content.values())) if kind != "meaning" else content)
+    return found
+
+
+def cell(values: Sequence[float | None], digits: int) -> str:
+    """Mean (lowest to highest) of what was measured."""
+    known = [value for value in values if value is not None]
+    if not known:
+        return ""
+    mean = f"{sum(known) / len(known):.{digits}f}"
+    return mean if len(known) == 1 else f"{mean} ({min(known):.{digits}f} to {max(known):.{digits}f})"
+
+
+def row(words: Sequence[str], measured: Sequence[Figures], names: Iterable[str], digits: int) -> None:
+    """Prints a line of a table."""
+    cells = (cell([figures.get(name) for figures in measured], digits) for name in names)
+    print("| " + " | ".join([*words, *cells]) + " |")
+
+
+def head(words: Sequence[str], names: Collection[str]) -> None:
+    """Prints the two first lines of a table."""
+    print("\n| " + " | ".join([*words, *names]) + " |\n" + "|---" * (len(words) + len(names)) + "|")
+
+
+def print_aps(split: str) -> None:
+    """AP of each way to rank."""
+    head(("pictures", "seeds", "ranked by"), APS)
+    for data, (words, learnt, rank) in product(DATA, RANKS):
+        if measured := runs(data, learnt, split):
+            row((data, str(len(measured)), words), measured, [f"{rank}/{name}" for name in APS], 1)
+
+
+def print_fits(split: str) -> None:
+    """How well score and iou tell the fit, each box once."""
+    head(("pictures", "predicted"), FITS.values())
+    for data, (said, learnt) in product(DATA, (("score", "default"), *(("iou", one) for one in LEARNT))):
+        if measured := runs(data, learnt, split):
+            words = (data, f"iou, {learnt}" if said == "iou" else said)
+            row(words, measured, [f"distinct/{said}/{name}" for name in FITS], 3)
+    for data in DATA:
+        row((data, "(true mean)"), runs(data, "default", split), ["distinct/true/mean"], 3)
+
+
+def print_meanings() -> None:
+    """What calibrated numbers mean, what min_iou removes, and the risk of what is kept."""
+    head(("pictures", "the head learnt from"), MEANINGS.values())
+    for data, learnt in product(DATA, LEARNT):
+        if measured := runs(data, learnt, "meaning"):
+            row((data, learnt), measured, MEANINGS, 3)
+
+
+if __name__ == "__main__":
+    print_aps(sys.argv[1])
+    print_fits(sys.argv[1])
+    print_meanings()
