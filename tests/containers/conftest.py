@@ -38,8 +38,13 @@ def tree(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def images(engine: Engine, tree: Path) -> Path:
-    """Builds what compose would build; the tree it was built from."""
-    Stack(engine, tree, "dirdet-test-build").compose("build", timeout_s=BUILD_S)
+    """Builds what compose would build; the tree it was built from.
+
+    One image after the other: two services have the gateway's, which podman-compose would build twice at once, with two
+    layers of the same packages.
+    """
+    stack = Stack(engine, tree, "dirdet-test-build", {"COMPOSE_PARALLEL_LIMIT": "1"})
+    stack.compose("build", timeout_s=BUILD_S)
     return tree
 
 
