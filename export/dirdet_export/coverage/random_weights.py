@@ -11,16 +11,16 @@ from torch.nn.modules.batchnorm import _BatchNorm  # pyright: ignore[reportPriva
 
 # The deviation of what the last layers say, by the end of their names; 1 of every other layer in a head.
 SPREAD = {
-    r"(fc_cls|cls_score)$": 3.0,
+    r"(fc_cls|cls_score|fc_reg_cls)$": 3.0,
     r"rpn_cls$": 2.0,
-    r"(rpn_reg|fc_reg)$": 0.5,
-    r"conv_logits$": 2.0,
+    r"(rpn_reg|fc_reg|fc_reg_offset)$": 0.5,
+    r"(conv_logits|fc_logits)$": 2.0,
     r"(conv_offset|rfp_conv)$": 0.5,
 }
 # That of other layers that are zero when a training begins: offsets of samples, and what is added to a residual. More
 # would make a chaotic detector, in which rounding alone moves boxes.
 WOKEN = 0.5
-LAYERS = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
+LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.ConvTranspose2d)
 
 
 def enliven(model: Any, batch: dict[str, Any], *, only: tuple[str, ...] = ("",), seed: int = 0) -> None:  # noqa: ANN401

@@ -3,20 +3,24 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mmdet.registry import MODELS
 from mmengine.config import Config
 
 from dirdet_export.dissect.categories import read_dataset
 
 LONG_SIDE = 256
-# In place of 101 and 152: the blocks are the same, there are fewer of them.
-DEPTH = 50
-ANCHORS_PER_LEVEL = 200
-PROPOSALS = 100
-DETECTIONS = 50
+# The blocks of a stage, and the depth that MMDetection's ResNets get for it in this process.
+BLOCKS = 2
+SHALLOW = 26
+ANCHORS_PER_LEVEL = 100
+PROPOSALS = 60
+DETECTIONS = 25
+# Channels of fully-connected layers.
+HIDDEN = 128
 
 
 def make_small(cfg: Config) -> None:
-    """Reduces the sides of pictures, the numbers of boxes and a deep ResNet's depth, in place."""
+    """Reduces the sides of pictures, the numbers of boxes, the width of heads and the depth of backbones, in place."""
     steps: Sequence[Any] = read_dataset(cfg).get("pipeline") or cfg.get("test_pipeline") or []
     sides = [side for step in steps for name in ("scale", "max_size", "size") for side in _sides(step.get(name))]
     factor = LONG_SIDE / max(sides, default=LONG_SIDE)
@@ -24,9 +28,8 @@ def make_small(cfg: Config) -> None:
         for name in ("scale", "max_size", "size"):
             if _sides(step.get(name)):
                 step[name] = _scaled(step[name], factor)
-    backbone: Any = cfg.model.backbone
-    if backbone.get("depth", 0) > DEPTH:
-        backbone.depth = DEPTH
+    _make_shallow(cfg.model.backbone)
+    _narrow(cfg.model.roi_head)
     test: Mapping[str, Any] = cfg.model.get("test_cfg") or {}
     rpn, rcnn = test.get("rpn") or {}, test.get("rcnn") or {}
     for settings, name, most in (
@@ -36,6 +39,33 @@ def make_small(cfg: Config) -> None:
     ):
         if settings.get(name, 0) > most:
             settings[name] = most
+
+
+def _make_shallow(backbone: Any) -> None:  # noqa: ANN401
+    """Reduces the blocks of each stage, which are alike, in place."""
+    known = getattr(MODELS.get(backbone.type), "arch_settings", {})
+    if backbone.get("depth") in known:
+        block, stages = known[backbone.depth]
+        if max(stages) > BLOCKS:
+            known[SHALLOW] = (block, (BLOCKS,) * len(stages))
+            backbone.depth = SHALLOW
+    if "depths" in backbone:  # Swin
+        backbone.depths = [min(BLOCKS, depth) for depth in backbone.depths]
+    for stage in (backbone.get("extra") or {}).values():  # HRNet
+        if isinstance(stage, dict) and "num_modules" in stage:
+            stage["num_modules"] = 1
+
+
+def _narrow(roi_head: Any) -> None:  # noqa: ANN401
+    """Makes the fully-connected layers of box heads narrow, in place."""
+    heads = roi_head.get("bbox_head") or {}
+    for head in heads if isinstance(heads, list | tuple) else [heads]:
+        for name in ("fc_out_channels", "cls_out_channels"):
+            if head.get(name, 0) > HIDDEN:
+                head[name] = HIDDEN
+    # SCNet's mask head sees these features.
+    if "feat_relay_head" in roi_head:
+        roi_head.feat_relay_head.in_channels = min(HIDDEN, roi_head.feat_relay_head.in_channels)
 
 
 def _sides(value: Any) -> list[int]:  # noqa: ANN401

@@ -1,7 +1,7 @@
 """Converts an MMDetection detector to the traceable modules; unsupported settings are refused."""
 
 # First: the plug-in provides the mmcv operators that MMDetection imports.
-from dirdet_export.dissect.mmdet_settings import Limits, read_limits, read_proposal_limits
+from dirdet_export.dissect.mmdet_settings import Limits, read_limits
 
 # isort: split
 from dataclasses import asdict
@@ -14,24 +14,25 @@ from mmdet.models import (
     MaskRCNN,
     MaskScoringRCNN,
     PanopticFPN,
-    RPNHead,
+    PointRend,
+    SCNet,
     TridentFasterRCNN,
 )
-from mmdet.models.task_modules import AnchorGenerator
-from mmdet.models.task_modules.prior_generators.anchor_generator import LegacyAnchorGenerator
+from mmdet.models.roi_heads.mask_heads import GlobalContextHead
 from torch import nn
 
 from dirdet_export.dissect.input_pipeline import InputPipeline, NetworkInput, read_input
 from dirdet_export.dissect.roi_anatomy import read_candidates, read_masks, read_purity_head
+from dirdet_export.dissect.rpn_anatomy import read_proposals, read_rpn_head
 from dirdet_export.dissect.supported import (
     CASCADE,
     DOUBLE_HEAD,
     HTC,
     ONE_STAGE,
+    SCNET,
     TSD,
     has_semantic,
     last_of,
-    read_decoder,
     require,
     require_type,
 )
@@ -39,10 +40,10 @@ from dirdet_export.dissect.traceable import with_traceable_parts
 from dirdet_export.graph.box_heads import MovedHeads
 from dirdet_export.graph.boxes import BoxDecoder
 from dirdet_export.graph.detector import Detector
-from dirdet_export.graph.proposals import Proposals
 from dirdet_export.graph.pyramid import PyramidPooling
 from dirdet_export.graph.roi_stage import RoIStage
-from dirdet_export.graph.trunk import Trunk
+from dirdet_export.graph.side_head import BucketDecoder
+from dirdet_export.graph.trunk import SemanticWithContext, Trunk
 
 DETECTORS = (
     FasterRCNN,
@@ -52,6 +53,8 @@ DETECTORS = (
     HybridTaskCascade,
     TridentFasterRCNN,
     PanopticFPN,
+    PointRend,
+    SCNet,
 )
 
 # Exported canvases are multiples of this, and MMDetection's padding must be too.
@@ -62,27 +65,32 @@ def _read_trunk(model: Any, seen: NetworkInput) -> Trunk:  # noqa: ANN401
     return Trunk(
         backbone=model.backbone,
         neck=model.neck if model.with_neck else nn.Identity(),
-        rpn_head=model.rpn_head,
+        rpn_head=read_rpn_head(model.rpn_head),
         roi_levels=last_of(model.roi_head.bbox_roi_extractor).num_inputs,
-        semantic_head=model.roi_head.semantic_head if has_semantic(model.roi_head) else None,
+        semantic_head=_read_semantic(model.roi_head),
         **asdict(seen),
     )
 
 
-def _read_proposals(rpn: Any) -> Proposals:  # noqa: ANN401
-    require_type(rpn.prior_generator, AnchorGenerator, LegacyAnchorGenerator, name="rpn_head.anchor_generator")
-    require(rpn.cls_out_channels, 1, name="rpn_head classes (sigmoid)")
-    return Proposals(
-        base_anchors=rpn.prior_generator.base_anchors,
-        strides_wh=[(int(width), int(height)) for width, height in rpn.prior_generator.strides],
-        decoder=read_decoder(rpn.bbox_coder, name="rpn_head.bbox_coder"),
-        **asdict(read_proposal_limits(rpn.test_cfg)),
-    )
+def _read_semantic(roi_head: Any) -> nn.Module | None:  # noqa: ANN401
+    """The branch whose features are pooled beside the pyramid's; None without one."""
+    if not isinstance(roi_head, SCNET):
+        return roi_head.semantic_head if has_semantic(roi_head) else None
+    parts = bool(roi_head.with_semantic and roi_head.with_glbctx and roi_head.with_feat_relay)
+    require(parts, True, name="the semantic branch, global context and feature relay of SCNet")
+    require_type(roi_head.glbctx_head, GlobalContextHead, name="roi_head.glbctx_head")
+    return SemanticWithContext(semantic=roi_head.semantic_head, context=roi_head.glbctx_head)
 
 
-def _tell_boxes_beyond_canvas(stage: RoIStage) -> None:
+def _tell_boxes_beyond_canvas(stage: RoIStage, roi_head: Any) -> None:  # noqa: ANN401
     """Tells the poolings whether boxes may end beyond the canvas, where RoIAlign reads zeros, in place."""
-    inside = all(part.clip for part in stage.modules() if isinstance(part, BoxDecoder))
+    # Guided anchors are not pooled.
+    unpooled = getattr(stage.proposals, "anchor_decoder", None)
+    decoders = [
+        part for part in stage.modules() if isinstance(part, BoxDecoder | BucketDecoder) and part is not unpooled
+    ]
+    inside = all(part.clip for part in decoders)
+    require(inside or not isinstance(roi_head, SCNET), True, name="clip_border of SCNet")
     for part in stage.modules():
         if isinstance(part, PyramidPooling):
             part.inside = inside
@@ -102,14 +110,13 @@ def dissect(model: nn.Module, pipeline: InputPipeline | None = None) -> tuple[De
     """
     require_type(model, *DETECTORS, name="type")
     part: Any = model
-    require_type(part.rpn_head, RPNHead, name="rpn_head")
-    require_type(part.roi_head, *ONE_STAGE, *DOUBLE_HEAD, *TSD, *CASCADE, *HTC, name="roi_head")
+    require_type(part.roi_head, *ONE_STAGE, *DOUBLE_HEAD, *TSD, *CASCADE, *HTC, *SCNET, name="roi_head")
     branch = getattr(part.roi_head, "test_branch_idx", 0)
     require(branch != -1, True, name="one branch of TridentNet (test_branch_idx)")
     limits = read_limits(model)
     seen = read_input(part.data_preprocessor, pipeline)
     stage = RoIStage(
-        proposals=_read_proposals(part.rpn_head),
+        proposals=read_proposals(part.rpn_head),
         candidates=read_candidates(part.roi_head, keep=limits.max_candidates),
         dir_head=read_purity_head(part.roi_head.dir_head) if limits.predicts_iou else None,
         levels=last_of(part.roi_head.bbox_roi_extractor).num_inputs,
@@ -121,6 +128,6 @@ def dissect(model: nn.Module, pipeline: InputPipeline | None = None) -> tuple[De
         nms_over_classes=limits.nms_over_classes,
         judged=limits.judged,
     )
-    _tell_boxes_beyond_canvas(stage)
+    _tell_boxes_beyond_canvas(stage, part.roi_head)
     detector = Detector(trunk=_read_trunk(model, seen), roi_stage=stage).eval()
     return with_traceable_parts(detector), limits

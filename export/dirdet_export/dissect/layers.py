@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from mmcv.cnn import ConvModule, ConvWS2d
+from mmcv.ops import CARAFEPack
 from mmdet.models.backbones.resnet import Bottleneck
 from mmdet.models.layers.normed_predictor import NormedConv2d, NormedLinear
 from mmdet.models.layers.res_layer import SimplifiedBasicBlock
@@ -14,8 +15,9 @@ from torch.nn.modules.batchnorm import _BatchNorm  # pyright: ignore[reportPriva
 from dirdet_export.dissect.supported import require
 from dirdet_export.errors import UnsupportedError
 from dirdet_export.graph.heads import Residual, UnitLength
+from dirdet_export.graph.reassembly import Reassembly
 
-PLAIN = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d, nn.GroupNorm, nn.AvgPool2d, nn.Flatten)
+PLAIN = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.ConvTranspose2d, nn.GroupNorm, nn.AvgPool2d, nn.Flatten)
 
 
 def plain_layers(parts: Iterable[Any], *, name: str) -> nn.Sequential:
@@ -44,7 +46,7 @@ def _layers(part: Any, name: str) -> list[nn.Module]:  # noqa: ANN401
         return [_batch_norm(part)]
     # mmcv's wrappers of convolutions differ from torch's layers only for empty inputs.
     if type(part).__name__ in {layer.__name__ for layer in PLAIN} and isinstance(part, PLAIN):
-        if isinstance(part, nn.Conv2d | nn.ConvTranspose2d):
+        if isinstance(part, nn.Conv1d | nn.Conv2d | nn.ConvTranspose2d):
             require(part.padding_mode, "zeros", name=f"padding_mode in {name}")
         return [part]
     known = ", ".join(layer.__name__ for layer in PLAIN)
@@ -62,8 +64,8 @@ def _conv_module(part: Any, name: str) -> list[nn.Module]:  # noqa: ANN401
     return list(plain_layers((each for each in parts if each is not None), name=name))
 
 
-def _residual(body: list[Any], skip: list[Any], name: str) -> list[nn.Module]:
-    return [Residual(body=plain_layers(body, name=name), skip=plain_layers(skip, name=name))]
+def _residual(body: list[Any], skip: list[Any], name: str, *, relu: bool = True) -> list[nn.Module]:
+    return [Residual(body=plain_layers(body, name=name), skip=plain_layers(skip, name=name), relu=relu)]
 
 
 def _res_block(part: Any, name: str) -> list[nn.Module]:  # noqa: ANN401
@@ -79,7 +81,7 @@ def _bottleneck(part: Any, name: str) -> list[nn.Module]:  # noqa: ANN401
 def _basic_block(part: Any, name: str) -> list[nn.Module]:  # noqa: ANN401
     body = [part.conv1, *([part.norm1] if part.with_norm else []), part.relu]
     body += [part.conv2, *([part.norm2] if part.with_norm else [])]
-    return _residual(body, [] if part.downsample is None else [part.downsample], name)
+    return _residual(body, [] if part.downsample is None else [part.downsample], name, relu=False)
 
 
 def _with_weight(part: Any, weight: Tensor) -> nn.Module:  # noqa: ANN401
@@ -112,6 +114,17 @@ def _normed(part: Any, name: str) -> list[nn.Module]:  # noqa: ANN401, ARG001
     return [before, _with_weight(part, weight / (length.pow(part.power) + part.eps))]
 
 
+def reassembly(part: Any) -> Reassembly:  # noqa: ANN401
+    """The upsampling of a CARAFEPack."""
+    return Reassembly(
+        compressor=part.channel_compressor,
+        encoder=part.content_encoder,
+        side=int(part.up_kernel),
+        groups=int(part.up_group),
+        factor=int(part.scale_factor),
+    )
+
+
 def _batch_norm(part: Any) -> nn.BatchNorm2d:  # noqa: ANN401
     """A layer that computes in evaluation mode the same as any of torch's batch norms, with the same tensors."""
     layer = nn.BatchNorm2d(part.num_features, eps=part.eps)
@@ -129,4 +142,5 @@ _CONVERTERS: Mapping[type, Callable[[Any, str], list[nn.Module]]] = {
     ConvWS2d: _standardised,
     NormedLinear: _normed,
     NormedConv2d: _normed,
+    CARAFEPack: lambda part, _: [reassembly(part)],
 }

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from dirdet.detection.selection import Selection
-from dirdet_export.dissect.supported import last_of, require
+from dirdet_export.dissect.supported import POINT_REND, last_of, require
 from dirdet_training.mm.dir_mixin import DEFAULT_MAX_CANDIDATES, DIRMixin
 from dirdet_training.nms import Selection as RankedSelection
 
@@ -21,6 +21,7 @@ MOST_POOLED_CANDIDATES = 2_000
 RANKED_NMS = ("cluster_by", "representative", "voting", "report_by")
 RCNN_SETTINGS = frozenset({"score_thr", "nms", "max_per_img", "mask_thr_binary"})
 DIR_SETTINGS = frozenset({"max_candidates", "iou_weight", "combination", "calibration", "all_judges", *RANKED_NMS})
+POINT_SETTINGS = frozenset({"subdivision_steps", "subdivision_num_points", "scale_factor"})
 RPN_SETTINGS = frozenset({"nms_pre", "nms", "max_per_img", "min_bbox_size"})
 # Settings of MMDetection 2 that MMDetection 3 does not read.
 UNREAD = frozenset({"nms_across_levels", "nms_post", "max_num", "nms_thr"})
@@ -113,7 +114,8 @@ def read_limits(model: Any) -> Limits:  # noqa: ANN401
     """
     roi_head, config = model.roi_head, model.roi_head.test_cfg
     predicts_iou, has_masks = isinstance(roi_head, DIRMixin), bool(roi_head.with_mask)
-    _check_names(config, RCNN_SETTINGS | DIR_SETTINGS, name="test_cfg.rcnn")
+    points = POINT_SETTINGS if isinstance(roi_head, POINT_REND) else frozenset[str]()
+    _check_names(config, RCNN_SETTINGS | DIR_SETTINGS | points, name="test_cfg.rcnn")
     nms = read_nms(config.nms, name="test_cfg.rcnn.nms")
     keep, threshold = int(config.max_per_img), float(config.score_thr)
     if predicts_iou:

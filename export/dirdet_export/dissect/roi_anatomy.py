@@ -1,84 +1,51 @@
-"""Converts the parts of a RoI head: pooling, box heads, masks."""
+"""Converts the parts of a RoI head: box heads, masks."""
 
 # First: the plug-in provides the mmcv operators that MMDetection imports.
 from dirdet_training.head import DIRHead
+from dirdet_training.mm.sabl import DIRSABLHead
 from dirdet_training.mm.tsd_head import TSDBBoxHead
 
 # isort: split
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 
-import torch
-from mmcv.ops import RoIAlign
-from mmdet.models import SingleRoIExtractor
+from mmcv.ops import SimpleRoIAlign
 from mmdet.models.losses import CrossEntropyCustomLoss, SeesawLoss
-from mmdet.models.roi_heads.bbox_heads import BBoxHead, ConvFCBBoxHead, DoubleConvFCBBoxHead
-from mmdet.models.roi_heads.mask_heads import FCNMaskHead, FusedSemanticHead, HTCMaskHead
-from mmdet.models.roi_heads.shared_heads import ResLayer
+from mmdet.models.roi_heads.bbox_heads import BBoxHead, ConvFCBBoxHead, DoubleConvFCBBoxHead, SABLHead, SCNetBBoxHead
+from mmdet.models.roi_heads.mask_heads import (
+    CoarseMaskHead,
+    FCNMaskHead,
+    FeatureRelayHead,
+    HTCMaskHead,
+    MaskPointHead,
+    SCNetMaskHead,
+)
 from torch import nn
 
 from dirdet_export.dissect.layers import plain_layers
+from dirdet_export.dissect.pooling_anatomy import read_fused, read_pooling, read_single
 from dirdet_export.dissect.supported import (
     CASCADE,
     DOUBLE_HEAD,
     HTC,
+    POINT_REND,
+    SCNET,
     TSD,
-    has_semantic,
     last_of,
+    read_bucket_decoder,
     read_decoder,
     require,
     require_type,
 )
-from dirdet_export.graph.box_heads import Cascade, MovedHeads, OneHead, Stage, TwoHeads
+from dirdet_export.errors import UnsupportedError
+from dirdet_export.graph.box_heads import Cascade, Decoder, MovedHeads, OneHead, Stage, TwoHeads
 from dirdet_export.graph.candidates import Candidates, SeesawCandidates, SigmoidCandidates
 from dirdet_export.graph.description import describe
 from dirdet_export.graph.heads import ApartHead, FlowHead, MovingHead, PurityHead, SharedHead
-from dirdet_export.graph.masks import MaskFlow, MaskHead, Masks, MaskVotes
-from dirdet_export.graph.other_poolings import FusedPooling, Pooling, SharedPooling
-from dirdet_export.graph.pyramid import PyramidPooling
-
-
-def read_pooling(extractor: Any) -> PyramidPooling:  # noqa: ANN401
-    """The pooling of a SingleRoIExtractor."""
-    require_type(extractor, SingleRoIExtractor, name="roi_head.bbox_roi_extractor")
-    layer = extractor.roi_layers[0]
-    require_type(layer, RoIAlign, name="roi_layer")
-    require(layer.pool_mode, "avg", name="roi_layer.pool_mode")
-    height, width = layer.output_size
-    require(height, width, name="height of roi_layer.output_size")
-    return PyramidPooling(
-        strides=[int(stride) for stride in extractor.featmap_strides],
-        finest_scale=float(extractor.finest_scale),
-        output_size=int(height),
-        sampling_ratio=int(layer.sampling_ratio),
-        aligned=bool(layer.aligned),
-    )
-
-
-def read_fused(roi_head: Any, extractor: Any) -> Pooling:  # noqa: ANN401
-    """The pooling of a box or mask extractor; for HTC combined with the semantic branch's."""
-    pooling = read_pooling(extractor)
-    if roi_head.with_shared_head:
-        return _read_shared(pooling, roi_head.shared_head)
-    if not has_semantic(roi_head):
-        return pooling
-    require_type(roi_head.semantic_head, FusedSemanticHead, name="roi_head.semantic_head")
-    require(sorted(roi_head.semantic_fusion), ["bbox", "mask"], name="roi_head.semantic_fusion")
-    semantic = read_pooling(roi_head.semantic_roi_extractor)
-    require(len(semantic.strides), 1, name="number of levels of roi_head.semantic_roi_extractor")
-    rest = semantic.output_size % pooling.output_size
-    require(rest, 0, name="what is left of the semantic features' size divided by that of the others")
-    return FusedPooling(pyramid=pooling, semantic=semantic)
-
-
-def _read_shared(pooling: PyramidPooling, shared_head: Any) -> SharedPooling:  # noqa: ANN401
-    """The pooling of a detector whose backbone ends in the RoI head (C4)."""
-    require_type(shared_head, ResLayer, name="roi_head.shared_head")
-    layers = plain_layers([getattr(shared_head, f"layer{shared_head.stage + 1}")], name="roi_head.shared_head")
-    first = next(part for part in layers.parameters())
-    with torch.no_grad():
-        side = int(layers(first.new_zeros(1, first.shape[1], pooling.output_size, pooling.output_size)).shape[-1])
-    return SharedPooling(pyramid=pooling, layers=layers, output_size=side)
+from dirdet_export.graph.masks import MaskFlow, MaskHead, Masks, MaskVotes, RelayedMaskHead
+from dirdet_export.graph.other_poolings import Pooling
+from dirdet_export.graph.point_masks import PointMaskHead
+from dirdet_export.graph.side_head import SideHead
 
 
 def _require_head(box_head: Any, expected: type[nn.Module]) -> None:  # noqa: ANN401
@@ -120,6 +87,8 @@ def _read_one_head(pooling: Pooling, box_head: Any) -> OneHead:  # noqa: ANN401
 
     The convolutions of ConvFCBBoxHead precede its fully-connected layers, in the shared part and in each branch.
     """
+    if isinstance(box_head, SABLHead):
+        return OneHead(pooling=pooling, head=_read_side_head(box_head))
     if type(box_head) is BBoxHead:
         _require_head(box_head, BBoxHead)
         flat = [*([box_head.avg_pool] if box_head.with_avg_pool else []), nn.Flatten()]
@@ -127,7 +96,8 @@ def _read_one_head(pooling: Pooling, box_head: Any) -> OneHead:  # noqa: ANN401
         return OneHead(
             pooling=pooling, head=SharedHead(**dict(zip(("shared", "classes", "boxes"), parts, strict=True)))
         )
-    _require_head(box_head, ConvFCBBoxHead)
+    # SCNet's is the same head, which can also return its shared features.
+    _require_head(box_head, SCNetBBoxHead if type(box_head) is SCNetBBoxHead else ConvFCBBoxHead)
     flat = [*([box_head.avg_pool] if box_head.with_avg_pool else []), nn.Flatten()]
     early = bool(box_head.num_shared_fcs)
     late = [] if early else flat
@@ -139,6 +109,32 @@ def _read_one_head(pooling: Pooling, box_head: Any) -> OneHead:  # noqa: ANN401
     return OneHead(pooling=pooling, head=head)
 
 
+def _read_side_head(head: Any) -> SideHead:  # noqa: ANN401
+    require_type(head, SABLHead, DIRSABLHead, name="roi_head.bbox_head")
+    candidates_of(head)
+    ups = [[layer, nn.ReLU()] if head.reg_feat_up_ratio > 1 else [] for layer in (head.upsample_x, head.upsample_y)]
+    columns, rows = (
+        nn.Sequential(_box_layers(convolutions), nn.Sequential(*up))
+        for convolutions, up in zip((head.reg_post_conv_xs, head.reg_post_conv_ys), ups, strict=True)
+    )
+    return SideHead(
+        classes=_box_layers([nn.Flatten(), *_connected(head.cls_fcs, head.fc_cls)]),
+        shared=_box_layers(head.reg_pre_convs),
+        attention=_box_layers([head.reg_conv_att_x, head.reg_conv_att_y]),
+        columns=columns,
+        rows=rows,
+        buckets=_box_layers(_connected(head.reg_cls_fcs, head.fc_reg_cls)),
+        offsets=_box_layers(_connected(head.reg_offset_fcs, head.fc_reg_offset)),
+    )
+
+
+def _read_decoder(head: Any) -> Decoder:  # noqa: ANN401
+    """The decoder of a box head's deltas."""
+    if isinstance(head, SABLHead):
+        return read_bucket_decoder(head.bbox_coder)
+    return read_decoder(head.bbox_coder, name="roi_head.bbox_head.bbox_coder")
+
+
 def _read_two_heads(roi_head: Any) -> TwoHeads:  # noqa: ANN401
     head = roi_head.bbox_head
     _require_head(head, DoubleConvFCBBoxHead)
@@ -147,7 +143,7 @@ def _read_two_heads(roi_head: Any) -> TwoHeads:  # noqa: ANN401
         classes=_box_layers([nn.Flatten(), *_connected(head.fc_branch, head.fc_cls)]),
         boxes=_box_layers([*seen, head.fc_reg]),
     )
-    pooling = read_pooling(roi_head.bbox_roi_extractor)
+    pooling = read_single(roi_head.bbox_roi_extractor)
     return TwoHeads(pooling=pooling, head=apart, enlarge=float(roi_head.reg_roi_scale_factor))
 
 
@@ -162,7 +158,7 @@ def _read_moved_heads(roi_head: Any) -> MovedHeads:  # noqa: ANN401
         deform=_box_layers(head.deform),
         offset_scale=float(head.offset_scale),
     )
-    return MovedHeads(pooling=read_pooling(roi_head.bbox_roi_extractor), head=moving, **roi_head.moves)
+    return MovedHeads(pooling=read_single(roi_head.bbox_roi_extractor), head=moving, **roi_head.moves)
 
 
 def read_purity_head(dir_head: Any) -> PurityHead:  # noqa: ANN401
@@ -179,7 +175,7 @@ def _read_cascade(roi_head: Any) -> Cascade:  # noqa: ANN401
         stages.append(
             Stage(
                 look=_read_one_head(read_fused(roi_head, extractor), box_head),
-                decoder=read_decoder(box_head.bbox_coder, name="roi_head.bbox_head.bbox_coder"),
+                decoder=_read_decoder(box_head),
                 class_agnostic=bool(box_head.reg_class_agnostic),
             )
         )
@@ -207,8 +203,13 @@ def _mask_layers(parts: Iterable[Any]) -> nn.Sequential:
     return plain_layers(parts, name="roi_head.mask_head")
 
 
+# Of mask heads.
+UPSAMPLING = ("deconv", "carafe")
+
+
 def _upsampled(mask_head: Any) -> list[Any]:  # noqa: ANN401
-    return [mask_head.upsample, nn.ReLU(), mask_head.conv_logits]
+    between = [nn.ReLU()] if mask_head.upsample_method == "deconv" else []
+    return [mask_head.upsample, *between, mask_head.conv_logits]
 
 
 def _read_flow(mask_head: Any, *, first: bool) -> FlowHead:  # noqa: ANN401
@@ -216,16 +217,67 @@ def _read_flow(mask_head: Any, *, first: bool) -> FlowHead:  # noqa: ANN401
     return FlowHead(entry=None if first else _mask_layers([mask_head.conv_res]), layers=_mask_layers(mask_head.convs))
 
 
+def _read_relayed(roi_head: Any) -> RelayedMaskHead:  # noqa: ANN401
+    """SCNet's mask head, which also sees the last box head's features of the detections."""
+    require_type(roi_head.mask_head, SCNetMaskHead, name="roi_head.mask_head")
+    relay, last = roi_head.feat_relay_head, last_of(roi_head.bbox_head)
+    require_type(relay, FeatureRelayHead, name="roi_head.feat_relay_head")
+    box_pooling = read_fused(roi_head, last_of(roi_head.bbox_roi_extractor))
+    look = _read_one_head(box_pooling, last)
+    return RelayedMaskHead(
+        pooling=read_fused(roi_head, roi_head.mask_roi_extractor),
+        head=_mask_layers([*roi_head.mask_head.convs, *_upsampled(roi_head.mask_head)]),
+        box_pooling=box_pooling,
+        box_layers=nn.Sequential(*cast(SharedHead, look.head).shared),
+        relay=_mask_layers([relay.fc]),
+        side=int(relay.roi_feat_size),
+    )
+
+
+def _read_points(roi_head: Any) -> Masks:  # noqa: ANN401
+    """PointRend's mask head."""
+    extractor, coarse, points, config = (
+        roi_head.mask_roi_extractor, roi_head.mask_head, roi_head.point_head, roi_head.test_cfg
+    )  # fmt: skip
+    align = extractor.roi_layers[0]
+    require_type(align, SimpleRoIAlign, name="roi_layer of PointRend")
+    require(bool(align.aligned), True, name="roi_layer.aligned of PointRend")
+    finest = [last_of(roi_head.bbox_roi_extractor).featmap_strides[0]]
+    require(list(extractor.featmap_strides), finest, name="roi_head.mask_roi_extractor.featmap_strides")
+    require_type(coarse, CoarseMaskHead, name="roi_head.mask_head")
+    require_type(points, MaskPointHead, name="roi_head.point_head")
+    require(bool(points.class_agnostic or coarse.class_agnostic), False, name="class_agnostic of PointRend")
+    require(float(config.scale_factor), 2.0, name="test_cfg.rcnn.scale_factor of PointRend")
+    shrink = [] if coarse.downsample_conv is None else [coarse.downsample_conv]
+    head = PointMaskHead(
+        coarse=_mask_layers([*coarse.convs, *shrink, nn.Flatten(), *_connected(coarse.fcs, coarse.fc_logits)]),
+        layers=[_mask_layers([layer]) for layer in points.fcs],
+        last=_mask_layers([points.fc_logits]),
+        stride=int(finest[0]),
+        pooled=int(align.output_size[0]),
+        side=int(coarse.output_size[0]),
+        steps=int(config.subdivision_steps),
+        points=int(config.subdivision_num_points),
+        again=bool(points.coarse_pred_each_layer),
+    )
+    return Masks(heads=head, size=head.size, class_agnostic=False)
+
+
 def read_masks(roi_head: Any) -> Masks | None:  # noqa: ANN401
     """The mask head; None without masks."""
     if not roi_head.with_mask:
         return None
+    if isinstance(roi_head, POINT_REND):
+        return _read_points(roi_head)
     last, extractor = last_of(roi_head.mask_head), last_of(roi_head.mask_roi_extractor)
-    require_type(extractor, SingleRoIExtractor, name="roi_head.mask_roi_extractor")
     strides = list(last_of(roi_head.bbox_roi_extractor).featmap_strides)
     require(list(extractor.featmap_strides), strides, name="roi_head.mask_roi_extractor.featmap_strides")
     pooling = read_fused(roi_head, extractor)
-    require(last.upsample_method, "deconv", name="roi_head.mask_head.upsample_cfg.type")
+    if last.upsample_method not in UPSAMPLING:
+        raise UnsupportedError(
+            f"export supports roi_head.mask_head.upsample_cfg.type {' or '.join(UPSAMPLING)}; this detector has "
+            f"{last.upsample_method!r}"
+        )
     heads: nn.Module
     if isinstance(roi_head, HTC):
         require(roi_head.mask_info_flow, True, name="roi_head.mask_info_flow")
@@ -233,6 +285,8 @@ def read_masks(roi_head: Any) -> Masks | None:  # noqa: ANN401
             require_type(head, HTCMaskHead, name="roi_head.mask_head")
         flow = [_read_flow(head, first=number == 0) for number, head in enumerate(roi_head.mask_head)]
         heads = MaskFlow(pooling=pooling, heads=flow, tell=_mask_layers(_upsampled(last)))
+    elif isinstance(roi_head, SCNET):
+        heads = _read_relayed(roi_head)
     elif isinstance(roi_head, CASCADE):
         for head, each in zip(roi_head.mask_head, roi_head.mask_roi_extractor, strict=True):
             require_type(head, FCNMaskHead, name="roi_head.mask_head")
@@ -253,7 +307,7 @@ def read_candidates(roi_head: Any, *, keep: int) -> Candidates:  # noqa: ANN401
     return candidates_of(head)(
         pooling=read_fused(roi_head, last_of(roi_head.bbox_roi_extractor)),
         box_heads=_read_box_heads(roi_head),
-        decoder=read_decoder(head.bbox_coder, name="roi_head.bbox_head.bbox_coder"),
+        decoder=_read_decoder(head),
         classes=head.num_classes,
         class_agnostic=bool(head.reg_class_agnostic),
         keep=keep,

@@ -38,6 +38,7 @@ SETTINGS = (
     Setting("rcnn", "nms.offset", 1, "refused"),
     Setting("rcnn", "nms.score_threshold", 0.1, "refused"),
     Setting("rcnn", "mask_thr_binary", 0.4),
+    Setting("rcnn", "subdivision_num_points", 784, "refused", "but of PointRend, as subdivision_steps"),
     Setting("rcnn", "max_candidates", 200, note="of a detector with DIR; a plain one has no such limit"),
     Setting("rcnn", "min_area", 3, "refused", "as every other setting"),
     Setting("rpn", "nms_pre", 50),

@@ -6,6 +6,8 @@ from dirdet_training.mm.roi_heads import (
     DIRDoubleHeadRoIHead,
     DIRHybridTaskCascadeRoIHead,
     DIRMaskScoringRoIHead,
+    DIRPointRendRoIHead,
+    DIRSCNetRoIHead,
     DIRStandardRoIHead,
     DIRTridentRoIHead,
     DIRTSDRoIHead,
@@ -22,13 +24,16 @@ from mmdet.models.roi_heads import (
     HybridTaskCascadeRoIHead,
     MaskScoringRoIHead,
     PISARoIHead,
+    PointRendRoIHead,
+    SCNetRoIHead,
     TridentRoIHead,
 )
-from mmdet.models.task_modules import DeltaXYWHBBoxCoder, LegacyDeltaXYWHBBoxCoder
+from mmdet.models.task_modules import BucketingBBoxCoder, DeltaXYWHBBoxCoder, LegacyDeltaXYWHBBoxCoder
 from torch import nn
 
 from dirdet_export.errors import UnsupportedError
 from dirdet_export.graph.boxes import BoxDecoder
+from dirdet_export.graph.side_head import BucketDecoder
 
 # Dynamic R-CNN and PISA predict as Faster R-CNN does, and TridentNet does so with one of its branches. Mask Scoring
 # R-CNN's scores of masks are not part of a bundle; its boxes and masks are those of Mask R-CNN.
@@ -39,16 +44,20 @@ ONE_STAGE = (
     PISARoIHead,
     MaskScoringRoIHead,
     DIRMaskScoringRoIHead,
+    PointRendRoIHead,
+    DIRPointRendRoIHead,
     TridentRoIHead,
     DIRTridentRoIHead,
 )
+POINT_REND = (PointRendRoIHead, DIRPointRendRoIHead)
 DOUBLE_HEAD = (DoubleHeadRoIHead, DIRDoubleHeadRoIHead)
 TSD = (TSDRoIHead, DIRTSDRoIHead)
 CASCADE = (CascadeRoIHead, DIRCascadeRoIHead)
 HTC = (HybridTaskCascadeRoIHead, DIRHybridTaskCascadeRoIHead)
+SCNET = (SCNetRoIHead, DIRSCNetRoIHead)
 SUPPORTED = (
-    "Faster, Mask, Cascade, Double-Head, Mask Scoring and Dynamic R-CNN, PISA, TridentNet, TSD, HTC and Panoptic FPN "
-    "with RPNHead and SingleRoIExtractor"
+    "Faster, Mask, Cascade, Double-Head, Mask Scoring and Dynamic R-CNN, PISA, TridentNet, PointRend, TSD, HTC, SCNet "
+    "and Panoptic FPN, with RPNHead or GARPNHead, and SingleRoIExtractor or GenericRoIExtractor"
 )
 
 
@@ -88,11 +97,17 @@ def read_decoder(coder: Any, *, name: str) -> BoxDecoder:  # noqa: ANN401
     return BoxDecoder(means=list(coder.means), stds=list(coder.stds), clip=bool(coder.clip_border))
 
 
+def read_bucket_decoder(coder: Any) -> BucketDecoder:  # noqa: ANN401
+    """The decoder that corresponds to SABL's coder."""
+    require_type(coder, BucketingBBoxCoder, name="roi_head.bbox_head.bbox_coder")
+    return BucketDecoder(buckets=int(coder.num_buckets), scale=float(coder.scale_factor), clip=bool(coder.clip_border))
+
+
 def last_of(parts: Any) -> Any:  # noqa: ANN401
     """The last stage's part of a cascade, or the part itself if there are no stages."""
     return parts[-1] if isinstance(parts, nn.ModuleList) else parts
 
 
 def has_semantic(roi_head: Any) -> bool:  # noqa: ANN401
-    """Whether the RoI head is HTC's with a semantic branch."""
-    return isinstance(roi_head, HTC) and bool(roi_head.with_semantic)
+    """Whether the RoI head is HTC's or SCNet's with a semantic branch."""
+    return isinstance(roi_head, (*HTC, *SCNET)) and bool(roi_head.with_semantic)

@@ -9,11 +9,19 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import torch
-from mmcv.ops import DeformConv2d, DeformConv2dPack, ModulatedDeformConv2d, ModulatedDeformConv2dPack, SAConv2d
+from mmcv.ops import (
+    CARAFEPack,
+    DeformConv2d,
+    DeformConv2dPack,
+    ModulatedDeformConv2d,
+    ModulatedDeformConv2dPack,
+    SAConv2d,
+)
 from mmdet.models.backbones.swin import ShiftWindowMSA
 from mmdet.models.necks import BFP
 from torch import Tensor, nn
 
+from dirdet_export.dissect.layers import reassembly
 from dirdet_export.errors import UnsupportedError
 from dirdet_export.graph.adaptive_pooling import BalancedPyramid
 from dirdet_export.graph.deformable import DeformableConv, Geometry, SwitchableConv
@@ -106,4 +114,5 @@ _REPLACEMENTS: Mapping[type[nn.Module], Callable[[Any], nn.Module]] = {
     SAConv2d: _switchable,
     BFP: _balanced,
     ShiftWindowMSA: _windows,
+    CARAFEPack: reassembly,
 }

@@ -8,6 +8,24 @@ from torch import Tensor, nn
 from dirdet_export.graph.padding import padded_hw
 
 
+class SemanticWithContext(nn.Module):
+    """SCNet's semantic branch with the context of the whole picture, which the RoI stage would add to every box.
+
+    RoIAlign of a constant is the constant where boxes lie inside the canvas.
+    """
+
+    def __init__(self, *, semantic: nn.Module, context: nn.Module) -> None:
+        """Takes both branches; each returns its features second, the context's are [B, C, 1, 1]."""
+        super().__init__()
+        self.semantic = semantic
+        self.context = context
+
+    def forward(self, levels: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        """Logits of stuff, and features [B, C, H_l, W_l]."""
+        logits, features = self.semantic(levels)
+        return logits, features + self.context(levels)[1]
+
+
 class Trunk(nn.Module):
     """Normalisation, backbone, neck and RPN head."""
 
@@ -42,7 +60,7 @@ class Trunk(nn.Module):
             swap_channels: whether the network's input is BGR.
             padding_value: value of pixels outside the picture, after normalisation.
             roi_levels: pyramid levels, finest first, that the RoI stage pools from.
-            semantic_head: of HTC: all levels to (logits of stuff, features); the RoI stage pools the features.
+            semantic_head: of HTC and SCNet: all levels to (logits of stuff, features); the RoI stage pools the latter.
             fill: of the network's three channels, value of a Pad step's pixels after normalisation; None without one.
             multiple: of the Pad step (`graph.padding`).
             at_least_hw: of the Pad step.

@@ -69,28 +69,58 @@ def _fragile_level(
     return fragile, survives
 
 
-def _rpn_boxes(rpn: Any, levels: list[tuple[Tensor, Tensor]], picture_hw: tuple[int, int]) -> tuple[Tensor, Tensor]:  # noqa: ANN401
+@dataclass(frozen=True, slots=True)
+class _Anchors:
+    """Anchors of one level of one picture: probabilities [n], deltas [n, 4] and boxes [n, 4], pixels of the canvas."""
+
+    scores: Tensor
+    deltas: Tensor
+    boxes_xyxy: Tensor
+
+    @classmethod
+    def of(cls, objectness: Tensor, deltas: Tensor, boxes_xyxy: Tensor) -> "_Anchors":
+        """Those of objectness [A, h, w] and deltas [4 * A, h, w]."""
+        flat = objectness.permute(1, 2, 0).flatten().sigmoid()
+        return cls(flat, deltas.permute(1, 2, 0).reshape(-1, 4), boxes_xyxy)
+
+
+def _anchors(rpn: Any, features: Any, sample: Any, index: int) -> list[_Anchors]:  # noqa: ANN401
+    """The anchors of each level, as MMDetection's RPN head predicts them."""
+    maps: list[list[Tensor]] = [[level[index] for level in levels] for levels in rpn(features)]
+    sizes = [objectness.shape[-2:] for objectness in maps[0]]
+    if len(maps) == 2:
+        grids = rpn.prior_generator.grid_priors(sizes, device="cpu")
+        return [_Anchors.of(*level) for level in zip(*maps, grids, strict=True)]
+    objectness, deltas, shapes, locations = maps  # Guided Anchoring
+    of_picture = [[level[None] for level in levels] for levels in (shapes, locations)]
+    _, [boxes], [present] = rpn.get_anchors(sizes, *of_picture, [sample.metainfo], use_loc_filter=True, device="cpu")
+    found: list[_Anchors] = []
+    for one, two, anchors, rows in zip(objectness, deltas, boxes, present, strict=True):
+        every = _Anchors.of(one, two, anchors)
+        found.append(_Anchors(every.scores[rows], every.deltas[rows], anchors))
+    return [level for level in found if len(level.scores)]
+
+
+def _rpn_boxes(rpn: Any, levels: list[_Anchors], picture_hw: tuple[int, int]) -> tuple[Tensor, Tensor]:  # noqa: ANN401
     """Boxes [S, 4] near or above the limits, and whether each is fragile [S].
 
     Args:
-        rpn: MMDetection's RPNHead.
-        levels: objectness [A, h, w] and deltas [4 * A, h, w] of one picture.
+        rpn: MMDetection's RPN head.
+        levels: the anchors of one picture.
         picture_hw: its height and width.
     """
     config = rpn.test_cfg
-    grids = rpn.prior_generator.grid_priors([maps[0].shape[-2:] for maps in levels], device="cpu")
     boxes: list[Tensor] = []
     scores: list[Tensor] = []
     fragile: list[Tensor] = []
     survives: list[Tensor] = []
-    for number, ((objectness, deltas), anchors) in enumerate(zip(levels, grids, strict=True)):
-        flat = objectness.permute(1, 2, 0).flatten().sigmoid()
+    for number, anchors in enumerate(levels):
+        flat = anchors.scores
         limit = config.nms_pre if config.get("nms_pre", -1) > 0 else len(flat)
         # If most of a canvas is padding, hundreds of its anchors may tie at the limit.
         near_cut = int((flat >= flat.topk(min(len(flat), limit)).values[-1] - NEAR).sum())
         best, index = flat.topk(min(len(flat), max(limit + BEYOND_CUT, near_cut)))
-        table = deltas.permute(1, 2, 0).reshape(-1, 4)
-        found = rpn.bbox_coder.decode(anchors[index], table[index], max_shape=picture_hw)
+        found = rpn.bbox_coder.decode(anchors.boxes_xyxy[index], anchors.deltas[index], max_shape=picture_hw)
         cut = float(best[limit - 1]) if len(flat) > limit else -1.0
         offset = number * (max(picture_hw) + 1.0)
         level_fragile, level_survives = _fragile_level(found, best, cut, config.nms.iou_threshold, offset)
@@ -119,22 +149,29 @@ def find_sources(model: nn.Module, batch: NetworkBatch, index: int) -> Sources:
     part: Any = model
     with torch.no_grad():
         features = part.extract_feat(batch.inputs)
-        objectness, deltas = part.rpn_head(features)
-        levels = [(one[index], two[index]) for one, two in zip(objectness, deltas, strict=True)]
+        levels = _anchors(part.rpn_head, features, batch.samples[index], index)
         hw = tuple(batch.samples[index].img_shape[:2])
+        if not levels:
+            return Sources(
+                features[0].new_zeros(0, 1, 4), features[0].new_zeros(0, 1), torch.zeros(0, dtype=torch.bool)
+            )
         boxes, fragile = _rpn_boxes(part.rpn_head, levels, hw)
         boxes, fragile = boxes[fragile], fragile[fragile]
         if not len(boxes):
             return Sources(boxes.view(0, 1, 4), boxes.new_zeros((0, _classes(part.roi_head))), fragile)
         # Without a test_cfg a RoI head returns all boxes and scores.
         x = tuple(level[index : index + 1] for level in features)
-        semantic = {"semantic_feat": part.roi_head.semantic_head(x)[1]} if _has_semantic(part.roi_head) else {}
-        raw = part.roi_head.predict_bbox(x, [{"img_shape": hw}], [InstanceData(bboxes=boxes)], None, **semantic)[0]
-    return Sources(raw.bboxes.view(len(boxes), -1, 4), raw.scores[:, :-1], fragile)
+        branches = _branches(part.roi_head, x)
+        raw = part.roi_head.predict_bbox(x, [{"img_shape": hw}], [InstanceData(bboxes=boxes)], None, **branches)[0]
+    scores = raw.scores[:, :-1] * (raw.factors.unsqueeze(1) if "factors" in raw else 1)
+    return Sources(raw.bboxes.view(len(boxes), -1, 4), scores, fragile)
 
 
-def _has_semantic(roi_head: Any) -> bool:  # noqa: ANN401
-    return bool(getattr(roi_head, "with_semantic", False))
+def _branches(roi_head: Any, x: tuple[Tensor, ...]) -> dict[str, Tensor]:  # noqa: ANN401
+    """The features of the whole picture that the box heads of HTC and SCNet use."""
+    heads = {"semantic": ("semantic_feat", "semantic_head"), "glbctx": ("glbctx_feat", "glbctx_head")}
+    wanted = [names for branch, names in heads.items() if getattr(roi_head, f"with_{branch}", False)]
+    return {name: getattr(roi_head, head)(x)[1] for name, head in wanted}
 
 
 def _classes(roi_head: Any) -> int:  # noqa: ANN401

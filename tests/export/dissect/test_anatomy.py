@@ -25,9 +25,9 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
 @pytest.mark.parametrize(
     ("base", "named"),
     [
-        ("point_rend/point-rend_r50-caffe_fpn_ms-1x_coco.py", "PointRend"),
+        ("grid_rcnn/grid-rcnn_r50_fpn_gn-head_1x_coco.py", "GridRCNN"),
         ("retinanet/retinanet_r18_fpn_1x_coco.py", "RetinaNet"),
-        ("scnet/scnet_r50_fpn_1x_coco.py", "SCNet"),
+        ("sparse_rcnn/sparse-rcnn_r50_fpn_1x_coco.py", "SparseRCNN"),
     ],
 )
 def test_other_architectures_are_refused_by_name(build: Callable[..., Any], base: str, named: str) -> None:

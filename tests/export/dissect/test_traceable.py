@@ -68,7 +68,12 @@ def switchable_deformable(size: tuple[int, int, int]) -> tuple[nn.Module, list[T
     return switchable(size, deform=True)
 
 
-@pytest.mark.parametrize("make", [neck, windows, unshifted_windows, switchable, switchable_deformable])
+def reassembled(size: tuple[int, int, int]) -> tuple[nn.Module, list[Tensor]]:
+    part = importlib.import_module("mmcv.ops").CARAFEPack(8, 2, up_kernel=5, up_group=2, compressed_channels=6)
+    return nn.Sequential(part), [torch.randn(size[0], 8, size[1] // 8, size[2] // 8)]
+
+
+@pytest.mark.parametrize("make", [neck, windows, unshifted_windows, switchable, switchable_deformable, reassembled])
 def test_a_replacement_computes_the_same_for_every_size_and_in_onnx(make: Any, tmp_path: Path) -> None:
     torch.manual_seed(0)
     theirs, inputs = make(SIZES[0])

@@ -10,7 +10,9 @@ from dirdet_training.mm import ops
 
 ops.install()
 
-from mmcv.ops import DeformConv2d, ModulatedDeformConv2d, RoIAlign, nms  # noqa: E402
+from mmcv.ops import DeformConv2d, MaskedConv2d, ModulatedDeformConv2d, RoIAlign, carafe, nms  # noqa: E402
+
+ops.convolve_everywhere()
 
 
 def test_mmcvs_nms_is_torchvisions():
@@ -74,10 +76,29 @@ def check_gradients(ours: torch.Tensor, theirs: torch.Tensor, inputs: list[torch
         torch.testing.assert_close(mine, other)
 
 
-def test_what_torchvision_lacks_says_so_when_called():
+def test_carafe_is_a_weighted_sum_of_neighbours():
+    features, kernels = torch.randn(2, 4, 3, 5), torch.rand(2, 2 * 9, 6, 10)
+    ours = carafe(features, kernels, 3, 2, 2)
+    for picture, channel, row, column in ((0, 0, 0, 0), (1, 3, 5, 9), (0, 1, 2, 4), (1, 2, 3, 7)):
+        total = 0.0
+        for number, (down, right) in enumerate((down, right) for down in (-1, 0, 1) for right in (-1, 0, 1)):
+            y, x = row // 2 + down, column // 2 + right
+            if 0 <= y < 3 and 0 <= x < 5:
+                weight = kernels[picture, channel // 2 * 9 + number, row, column]
+                total += float(features[picture, channel, y, x] * weight)
+        assert float(ours[picture, channel, row, column]) == pytest.approx(total, abs=1e-5)
+
+
+def test_a_masked_convolution_takes_several_pictures():
+    layer, features = MaskedConv2d(4, 6, 1), torch.randn(2, 4, 5, 7)
+    mask = torch.ones(1, 5, 7)
+    torch.testing.assert_close(layer(features, mask), torch.nn.functional.conv2d(features, layer.weight, layer.bias))
+
+
+def test_what_dirdet_lacks_says_so_when_called():
     extension = importlib.import_module("mmcv._ext")
-    with pytest.raises(NotImplementedError, match="carafe_forward"):
-        extension.carafe_forward()
+    with pytest.raises(NotImplementedError, match="border_align_forward"):
+        extension.border_align_forward()
 
 
 def test_masks_have_their_operator_whatever_is_imported_first():

@@ -62,6 +62,21 @@ def test_only_the_dir_head_is_trained(trained, tmp_path, cached, batch, detect):
         assert "ious" in mine
 
 
+@pytest.mark.parametrize("cached", [False, True], ids=["end to end", "cached"])
+def test_the_averaged_weights_are_frozen_or_those_of_the_last_step(write_config, tmp_path, cached):
+    config, work = write_config(dir_head=False), tmp_path / "retrofit"
+    means = build_model(read_config(config)).state_dict()
+    last = {name: weight * 1.5 if weight.is_floating_point() else weight for name, weight in means.items()}
+    steps = {"steps": torch.tensor(9), **{f"module.{name}": weight for name, weight in last.items()}}
+    torch.save({"state_dict": means, "ema_state_dict": steps}, tmp_path / "averaged.pth")
+    torch.save({"state_dict": last}, tmp_path / "last.pth")
+    options = ["--cache-features", "--boxes-per-picture", 4] if cached else []
+    name = "retrofitted.pth" if cached else "epoch_1.pth"
+    for choice, frozen in (("--ema", "averaged.pth"), ("--no-ema", "last.pth")):
+        run(config, "--retrofit", tmp_path / "averaged.pth", choice, "--work-dir", work, *options)
+        assert same_detector(tmp_path / frozen, work / name)
+
+
 def test_cached_features_are_used_again_only_for_the_same_detector(write_config, tmp_path):
     config = write_config(dir_head=False)
     run(config, "--work-dir", tmp_path / "plain", "-o", "train_cfg.max_iters=2")
@@ -111,9 +126,11 @@ def test_every_roi_head_can_be_retrofitted(kind):
         "PISARoIHead": "pisa/faster-rcnn_r50_fpn_pisa_1x_coco.py",
         "TridentRoIHead": "tridentnet/tridentnet_r50-caffe_1x_coco.py",
         "MaskScoringRoIHead": "ms_rcnn/ms-rcnn_r50-caffe_fpn_1x_coco.py",
+        "PointRendRoIHead": "point_rend/point-rend_r50-caffe_fpn_ms-1x_coco.py",
         "DoubleHeadRoIHead": "double_heads/dh-faster-rcnn_r50_fpn_1x_coco.py",
         "CascadeRoIHead": "cascade_rcnn/cascade-rcnn_r50_fpn_1x_coco.py",
         "HybridTaskCascadeRoIHead": "htc/htc-without-semantic_r50_fpn_1x_coco.py",
+        "SCNetRoIHead": "scnet/scnet_r50_fpn_1x_coco.py",
     }.get(kind)
     cfg = Config.fromfile(mmdet_config(base)) if base else read_config("tsd_r50_fpn_1x_coco")
     assert cfg.model.roi_head.type == kind

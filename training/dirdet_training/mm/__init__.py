@@ -23,6 +23,7 @@ with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
 
 # Only now: these import mmcv.ops.
 ops.pool_over_threads()
+ops.convolve_everywhere()
 from dirdet_training.mm import (  # noqa: E402
     backbone,
     cached_training,
@@ -31,6 +32,7 @@ from dirdet_training.mm import (  # noqa: E402
     metric,
     retrofit,
     roi_heads,
+    sabl,
     semantic,
     study_metric,
     tiles,
@@ -46,6 +48,7 @@ __all__ = [
     "ops",
     "retrofit",
     "roi_heads",
+    "sabl",
     "semantic",
     "study_metric",
     "tiles",

@@ -95,7 +95,10 @@ class DIRMixin:
             sampling_results: one for each picture.
             predicted: `bbox_pred` and `cls_score` of all sampled proposals, one picture after another.
         """
-        deltas = predicted["bbox_pred"]
+        deltas: Any = predicted["bbox_pred"]
+        if not isinstance(deltas, Tensor):
+            kind = type(bbox_head).__name__
+            raise LearningError(f"DIR is trained on a frozen {kind} alone (--retrofit): its boxes are no deltas")
         self._positives = positives_of(bbox_head, sampling_results, deltas, self._picture_hws)
         if self.learns_from.candidates:
             self._candidates = candidates_of(
@@ -162,14 +165,18 @@ class DIRMixin:
         An iou_weight of 0 is the plain detector, for which there is no M.
 
         Args:
-            raw: a picture's boxes and probabilities, as in `rank`.
+            raw: a picture's boxes and probabilities, as in `rank`; if it has factors [R], scores are their products.
             proposals_xyxy: [R, 4], the boxes that they were regressed from.
             rcnn_test_cfg: has score_thr and max_candidates.
         """
         scores = raw.scores[:, :-1]  # [R, classes]
         classes = scores.shape[1]
-        flat = scores.flatten()  # [R * classes]
-        count = int((flat > rcnn_test_cfg.score_thr).sum())
+        above = scores > rcnn_test_cfg.score_thr
+        count = int(above.sum())
+        if "factors" in raw:
+            # SABL's: how sure the head is of the box.
+            scores = scores * raw.factors.unsqueeze(1)
+        flat = torch.where(above, scores, -1.0).flatten()  # [R * classes]
         if rcnn_test_cfg.get("iou_weight", Selection.iou_weight) > 0:
             count = min(count, rcnn_test_cfg.get("max_candidates", DEFAULT_MAX_CANDIDATES))
         best, index = flat.topk(count)

@@ -1,4 +1,4 @@
-"""Implements mmcv's compiled operators by torchvision's, for an mmcv that was installed without compiling them."""
+"""Implements mmcv's compiled operators, for an mmcv that was installed without compiling them."""
 
 import importlib
 import sys
@@ -14,13 +14,14 @@ from torch import Tensor
 
 from dirdet.errors import DirdetError
 from dirdet_training.mm import deform_ops
+from dirdet_training.mm.reassembly_op import carafe_forward
 from dirdet_training.mm.roi_align import Pooling, roi_align
 
 EXTENSION = "mmcv._ext"
 
 
 class MissingOperatorError(DirdetError, NotImplementedError):
-    """A detector needs one of mmcv's compiled operators that torchvision has no counterpart of."""
+    """A detector needs one of mmcv's compiled operators that dirdet has no counterpart of."""
 
 
 def _nms(boxes: Tensor, scores: Tensor, *, iou_threshold: float, offset: int) -> Tensor:
@@ -82,7 +83,7 @@ def _missing(name: str) -> Callable[..., NoReturn]:
     def call(*_args: object, **_kwargs: object) -> NoReturn:
         raise MissingOperatorError(
             f"mmcv's operator '{name}' is not available: this mmcv was installed without its compiled operators, "
-            "and dirdet gives only nms, roi_align and deformable convolutions on torchvision's"
+            "and dirdet has only nms, roi_align, deformable and masked convolutions, and carafe without gradients"
         )
 
     return call
@@ -99,6 +100,7 @@ class _TorchvisionExtension(ModuleType):
     deform_conv_backward_parameters = staticmethod(deform_ops.deform_conv_backward_parameters)
     modulated_deform_conv_forward = staticmethod(deform_ops.modulated_deform_conv_forward)
     modulated_deform_conv_backward = staticmethod(deform_ops.modulated_deform_conv_backward)
+    carafe_forward = staticmethod(carafe_forward)
 
     def __getattr__(self, name: str) -> Callable[..., NoReturn]:
         # The import machinery and inspection look up dunder names that a module may lack.
@@ -144,6 +146,19 @@ def pool_over_threads() -> None:
         return roi_align(features, rois, Pooling(size_hw, spatial_scale, sampling_ratio, aligned))
 
     vars(module)["roi_align"] = pooled
+
+
+def convolve_everywhere() -> None:
+    """Makes mmcv's MaskedConv2d an ordinary convolution; call it after mmcv.ops can be imported.
+
+    mmcv's predicts one picture at a time, and leaves zeros where Guided Anchoring has no anchor and reads no value.
+    """
+    module = importlib.import_module("mmcv.ops.masked_conv")
+
+    def convolved(layer: torch.nn.Conv2d, features: Tensor, mask: Tensor | None = None) -> Tensor:  # noqa: ARG001
+        return torch.nn.Conv2d.forward(layer, features)
+
+    module.MaskedConv2d.forward = convolved
 
 
 def lacks(name: str) -> bool:

@@ -26,12 +26,16 @@ WITH_DIR = {
     "DynamicRoIHead": "DIRStandardRoIHead",
     "PISARoIHead": "DIRStandardRoIHead",
     "MaskScoringRoIHead": "DIRMaskScoringRoIHead",
+    "PointRendRoIHead": "DIRPointRendRoIHead",
     "TridentRoIHead": "DIRTridentRoIHead",
     "DoubleHeadRoIHead": "DIRDoubleHeadRoIHead",
     "TSDRoIHead": "DIRTSDRoIHead",
     "CascadeRoIHead": "DIRCascadeRoIHead",
     "HybridTaskCascadeRoIHead": "DIRHybridTaskCascadeRoIHead",
+    "SCNetRoIHead": "DIRSCNetRoIHead",
 }
+# Box heads whose results lack what DIR's ranking needs.
+BOX_HEADS = {"SABLHead": "DIRSABLHead"}
 # Channels of the head's hidden layers; fewer if its features are larger than these.
 FC_CHANNELS = 1024
 USUAL_FEATURES = 256 * 7 * 7
@@ -60,8 +64,12 @@ def add_dir_head(cfg: Config) -> None:
     if kind not in WITH_DIR:
         raise ConfigError(f"DIR needs a two-stage detector whose roi_head is one of {', '.join(WITH_DIR)}, not {kind}")
     box_head = roi_head.get("tsd_head") or roi_head.bbox_head
+    for head in box_head if isinstance(box_head, list) else [box_head]:
+        head.type = BOX_HEADS.get(head.type, head.type)
     last = box_head[-1] if isinstance(box_head, list) else box_head
-    channels, side = last.get("in_channels", 256), last.get("roi_feat_size", 7)
+    # SABL's head has features of one size for both tasks.
+    channels = last.get("in_channels", last.get("cls_in_channels", 256))
+    side = last.get("roi_feat_size", 7)
     roi_head.type = WITH_DIR[kind]
     roi_head.dir_head = {
         "type": "DIRHead",
@@ -73,7 +81,13 @@ def add_dir_head(cfg: Config) -> None:
 
 
 def retrofit(
-    cfg: Config, checkpoint: Path, *, epochs: int, trust_checkpoint: bool, learns_from: str | None = None
+    cfg: Config,
+    checkpoint: Path,
+    *,
+    epochs: int,
+    trust_checkpoint: bool,
+    averaged: bool = True,
+    learns_from: str | None = None,
 ) -> None:
     """Turns a detector's config into one that trains a DIR head on its frozen checkpoint, in place.
 
@@ -82,6 +96,7 @@ def retrofit(
         checkpoint: its weights.
         epochs: the number of epochs over the training pictures.
         trust_checkpoint: allow pickled objects in the checkpoint.
+        averaged: as in `weights_in`; the training that follows loads the weights by itself.
         learns_from: the boxes that train the head, as `LearnsFrom.parse` reads it; by default the config's setting, or
             RETROFIT_LEARNS_FROM if the config has no DIR head.
 
@@ -98,7 +113,7 @@ def retrofit(
     # Without this check, MMEngine would silently leave out weights that do not fit.
     model = build_model(cfg).eval()
     content = read_checkpoint(checkpoint, trust_checkpoint=trust_checkpoint)
-    load_weights(model, content, checkpoint, without=JUDGES)
+    load_weights(model, content, checkpoint, without=JUDGES, averaged=averaged)
     if is_plain:
         # Before the training, not after it.
         for check in entry_points(group=CHECKS):

@@ -9,6 +9,8 @@ from mmdet.models.roi_heads import (
     DoubleHeadRoIHead,
     HybridTaskCascadeRoIHead,
     MaskScoringRoIHead,
+    PointRendRoIHead,
+    SCNetRoIHead,
     StandardRoIHead,
 )
 from mmdet.registry import MODELS
@@ -65,6 +67,11 @@ class DIRStandardRoIHead(_OneStage, StandardRoIHead):
 @MODELS.register_module()
 class DIRMaskScoringRoIHead(_OneStage, MaskScoringRoIHead):
     """The RoI head of Mask Scoring R-CNN with DIR."""
+
+
+@MODELS.register_module()
+class DIRPointRendRoIHead(_OneStage, PointRendRoIHead):
+    """The RoI head of PointRend with DIR."""
 
 
 @MODELS.register_module()
@@ -166,19 +173,22 @@ class DIRCascadeRoIHead(_Stages, CascadeRoIHead):
     """Cascade R-CNN's RoI head with DIR; `stage_loss_weights` does not scale DIR's losses."""
 
 
-@MODELS.register_module()
-class DIRHybridTaskCascadeRoIHead(_Stages, HybridTaskCascadeRoIHead):
-    """HTC's RoI head with DIR; DIR uses the semantic branch's features if the box heads do."""
+class _Semantic(_Stages):
+    """DIR for cascades with a semantic branch; DIR uses its features if the box heads do."""
 
     def box_features(self, x: Pyramid, boxes_xyxy: list[Tensor]) -> Tensor:
         """Pools the last stage's features and adds the semantic features, [sum N_b, C, roi_size, roi_size]."""
         features = super().box_features(x, boxes_xyxy)
-        if not self.with_semantic or "bbox" not in self.semantic_fusion:
+        if not self.with_semantic or "bbox" not in getattr(self, "semantic_fusion", ("bbox",)):
             return features
-        semantic = self.semantic_roi_extractor([self._semantic], bbox2roi(boxes_xyxy))
+        semantic = self.semantic_roi_extractor([self._of_picture["semantic_feat"]], bbox2roi(boxes_xyxy))
         if semantic.shape[-2:] != features.shape[-2:]:
             semantic = adaptive_avg_pool2d(semantic, features.shape[-2:])
         return features + semantic
+
+    def branches(self) -> dict[str, Any]:
+        """The heads of features of whole pictures, by the names that these have in `_bbox_forward`."""
+        return {"semantic_feat": self.semantic_head} if self.with_semantic else {}
 
     def raw_boxes(
         self,
@@ -187,15 +197,34 @@ class DIRHybridTaskCascadeRoIHead(_Stages, HybridTaskCascadeRoIHead):
         rpn_results_list: list[InstanceData],
         **settings: Any,  # noqa: ANN401
     ) -> tuple[list[InstanceData], list[Tensor]]:
-        """As in Cascade R-CNN; computes the semantic features unless they are given."""
-        if self.with_semantic:
-            settings.setdefault("semantic_feat", None)
-            if settings["semantic_feat"] is None:
-                settings["semantic_feat"] = self.semantic_head(x)[1]
+        """As in Cascade R-CNN; computes the features of whole pictures unless they are given."""
+        for name, head in self.branches().items():
+            if settings.get(name) is None:
+                settings[name] = head(x)[1]
         return super().raw_boxes(x, batch_img_metas, rpn_results_list, **settings)
 
-    def _bbox_forward(
-        self, stage: int, x: Pyramid, rois: Tensor, semantic_feat: Tensor | None = None
-    ) -> dict[str, Tensor]:
-        self._semantic = semantic_feat
-        return super()._bbox_forward(stage, x, rois, semantic_feat=semantic_feat)
+    def _bbox_forward(self, stage: int, x: Pyramid, rois: Tensor, **of_picture: Tensor) -> dict[str, Tensor]:
+        self._of_picture = of_picture
+        return super()._bbox_forward(stage, x, rois, **of_picture)
+
+
+@MODELS.register_module()
+class DIRHybridTaskCascadeRoIHead(_Semantic, HybridTaskCascadeRoIHead):
+    """HTC's RoI head with DIR."""
+
+
+@MODELS.register_module()
+class DIRSCNetRoIHead(_Semantic, SCNetRoIHead):
+    """SCNet's RoI head with DIR, which uses the context of the whole picture as the box heads do."""
+
+    def box_features(self, x: Pyramid, boxes_xyxy: list[Tensor]) -> Tensor:
+        """Pools the last stage's features and adds the semantic ones and the context."""
+        features = super().box_features(x, boxes_xyxy)
+        if not self.with_glbctx:
+            return features
+        pictures = bbox2roi(boxes_xyxy)[:, 0].long()  # [sum N_b]
+        return features + self._of_picture["glbctx_feat"][pictures]
+
+    def branches(self) -> dict[str, Any]:
+        """The heads of the semantic features and of the context."""
+        return {**super().branches(), **({"glbctx_feat": self.glbctx_head} if self.with_glbctx else {})}

@@ -11,9 +11,10 @@ MODULES = (
     *(
         f"dirdet_export/graph/{name}.py"
         for name in (
-            "__init__", "box_heads", "boxes", "candidates", "description", "heads", "masks", "nms_without_waits",
-            "other_poolings", "padded_nms", "padded_rows", "padding", "proposals", "pyramid", "roi_stage",
-            "roi_stage_file", "tsd_pooling",
+            "__init__", "box_heads", "boxes", "candidates", "description", "guided_anchors", "heads", "masks",
+            "nms_without_waits", "other_poolings", "padded_nms", "padded_rows", "padding", "point_masks",
+            "position_attention", "proposals", "pyramid", "reassembly", "roi_stage", "roi_stage_file", "side_head",
+            "tsd_pooling",
         )
     ),
     "dirdet_training/__init__.py",
