@@ -9,7 +9,7 @@ from mmengine.config import Config
 
 from dirdet.commands.option_groups import refuse_without_effect
 from dirdet_training.annotations.classes import class_names
-from dirdet_training.commands._options import cfg_options, classes_from, skip_broken, trust_checkpoint
+from dirdet_training.commands._options import cfg_options, classes_from, ema, skip_broken, trust_checkpoint
 from dirdet_training.mm.cached_training import train_on_cache
 from dirdet_training.mm.configs import read_config
 from dirdet_training.mm.data import require_data
@@ -85,6 +85,7 @@ from dirdet_training.mm.zoo import trained_weights
     help="Train on tiles of this size, cut at random places of larger pictures, which are not resized; of an object "
     "that an edge cuts, the DIR head learns which share is seen.",
 )  # fmt: skip
+@ema
 @skip_broken
 @trust_checkpoint
 @cfg_options
@@ -110,6 +111,7 @@ def command(
     passes: int,
     learn_from: str | None,
     tiles: tuple[int, int] | None,
+    averaged: bool,
     skip_broken: bool,
     trust_checkpoint: bool,
     cfg_options: dict[str, Any],
@@ -120,7 +122,7 @@ def command(
     """
     refuse_without_effect(
         needs={
-            **dict.fromkeys(("cache_features", "epochs", "download"), "retrofit"),
+            **dict.fromkeys(("averaged", "cache_features", "epochs", "download"), "retrofit"),
             **dict.fromkeys(("boxes_per_picture", "passes"), "cache_features"),
         },
         excludes={
@@ -134,7 +136,14 @@ def command(
     set_pictures(cfg, pictures, val=val_pictures)
     if retrofit is not None:
         checkpoint = trained_weights(retrofit) if download else Path(retrofit)
-        set_up_retrofit(cfg, checkpoint, epochs=epochs, trust_checkpoint=trust_checkpoint, learns_from=learn_from)
+        set_up_retrofit(
+            cfg,
+            checkpoint,
+            epochs=epochs,
+            trust_checkpoint=trust_checkpoint,
+            averaged=averaged,
+            learns_from=learn_from,
+        )
     elif learn_from is not None:
         set_learns_from(cfg, learn_from)
     if tiles is not None:
@@ -150,7 +159,11 @@ def command(
             raise click.UsageError("--cache-features runs in one process: run it without torchrun")
         require_data(cfg, "train", skip_broken=skip_broken)
         path = train_on_cache(
-            cfg, boxes_per_picture=boxes_per_picture, passes=passes, trust_checkpoint=trust_checkpoint
+            cfg,
+            boxes_per_picture=boxes_per_picture,
+            passes=passes,
+            trust_checkpoint=trust_checkpoint,
+            averaged=averaged,
         )
         click.echo(path)
         return
@@ -161,6 +174,7 @@ def command(
         resume=resume_from or resume,
         amp=amp,
         trust_checkpoint=trust_checkpoint,
+        averaged=averaged,
         skip_broken=skip_broken,
     )
     leave_process_group()

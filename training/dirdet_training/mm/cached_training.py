@@ -64,7 +64,9 @@ class CachedJudges(BaseModel):
         return judge_losses({"dir": self.dir_head, **self.judges}, self.sights, features, as_examples(batch))
 
 
-def train_on_cache(cfg: Config, *, boxes_per_picture: int, passes: int, trust_checkpoint: bool) -> Path:
+def train_on_cache(
+    cfg: Config, *, boxes_per_picture: int, passes: int, trust_checkpoint: bool, averaged: bool = True
+) -> Path:
     """Pools features with a frozen detector, unless they are cached already, and trains its judges on them.
 
     Args:
@@ -72,6 +74,7 @@ def train_on_cache(cfg: Config, *, boxes_per_picture: int, passes: int, trust_ch
         boxes_per_picture: boxes kept of each picture and pass.
         passes: how often each picture is read, with a new augmentation each time; each pass counts as another picture.
         trust_checkpoint: allow pickled objects in the checkpoint.
+        averaged: as in `weights_in`.
 
     Returns:
         The checkpoint of the whole detector, WORK_DIR/retrofitted.pth.
@@ -83,13 +86,13 @@ def train_on_cache(cfg: Config, *, boxes_per_picture: int, passes: int, trust_ch
     checkpoint = Path(cfg.load_from)
     model: Any = build_model(cfg).to(get_device())
     content = read_checkpoint(checkpoint, trust_checkpoint=trust_checkpoint)
-    load_weights(model, content, checkpoint, without=JUDGES)
+    load_weights(model, content, checkpoint, without=JUDGES, averaged=averaged)
     if not has_dir_head(content):
         begin_as_box_head(model.roi_head)
     wanted = {sights.training for sights in model.roi_head.sights.values()}
     key = CacheKey(
         checkpoint_sha256=sha256_of(checkpoint),
-        config_sha256=hashlib.sha256(_what_pooling_sees(cfg).encode()).hexdigest(),
+        config_sha256=hashlib.sha256(_what_pooling_sees(cfg, averaged=averaged).encode()).hexdigest(),
         boxes_per_picture=boxes_per_picture,
         passes=passes,
         sights=tuple(sorted(wanted)),
@@ -114,12 +117,12 @@ def train_on_cache(cfg: Config, *, boxes_per_picture: int, passes: int, trust_ch
     return path
 
 
-def _what_pooling_sees(cfg: Config) -> str:
-    """Dumps the parts of the config that cached features depend on: the model without its judges, and the data."""
+def _what_pooling_sees(cfg: Config, *, averaged: bool) -> str:
+    """Dumps what cached features depend on: the model without its judges, the data, and which weights are taken."""
     model = copy.deepcopy(cfg.model)
     for name in ("dir_head", "judges", "sights"):
         model.roi_head.pop(name, None)
-    return repr((model.to_dict(), cfg.train_dataloader.to_dict(), cfg.get("randomness")))
+    return repr((model.to_dict(), cfg.train_dataloader.to_dict(), cfg.get("randomness"), averaged))
 
 
 def _heads_config(cfg: Config, folder: Path) -> Config:

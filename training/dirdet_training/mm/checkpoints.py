@@ -71,13 +71,14 @@ def _load(path: Path, *, trust_checkpoint: bool) -> object:
         raise CheckpointError(f"checkpoint {path} is broken: {_first_line(exc)}") from exc
 
 
-def lend_to_mmengine(*, trust_checkpoint: bool = False) -> None:
+def lend_to_mmengine(*, trust_checkpoint: bool = False, last_step_of: str | None = None) -> None:
     """Makes MMEngine read weights by `read_checkpoint` from now on, also weights that a config names by an address.
 
     MMEngine's own loaders silently fall back to pickle.
 
     Args:
         trust_checkpoint: allow pickled objects in checkpoints.
+        last_step_of: the checkpoint of which the weights of the last step are read, not the averages.
     """
 
     def load_from_checked(filename: str, map_location: object = None) -> dict[str, Any]:  # noqa: ARG001
@@ -86,6 +87,8 @@ def lend_to_mmengine(*, trust_checkpoint: bool = False) -> None:
         if not trust_checkpoint and isinstance(meta := content.get("meta"), dict):
             # Runner.resume would execute this text as Python to compare the number of GPUs.
             meta.pop("config", None)
+        if filename == last_step_of:
+            content = {**content, "state_dict": weights_in(content, averaged=False)}
         return content
 
     CheckpointLoader.register_scheme(prefixes=["", *SCHEMES], loader=load_from_checked, force=True)

@@ -48,7 +48,15 @@ def newest_checkpoint(work_dir: Path) -> Path | None:
     return max(found)[1] if found else None
 
 
-def train(cfg: Config, *, resume: Path | bool, amp: bool, trust_checkpoint: bool, skip_broken: bool = False) -> None:
+def train(
+    cfg: Config,
+    *,
+    resume: Path | bool,
+    amp: bool,
+    trust_checkpoint: bool,
+    averaged: bool = True,
+    skip_broken: bool = False,
+) -> None:
     """Trains to the end of the config's schedule.
 
     Args:
@@ -56,6 +64,7 @@ def train(cfg: Config, *, resume: Path | bool, amp: bool, trust_checkpoint: bool
         resume: a checkpoint to resume from; True resumes from the newest in the work_dir, False starts a new training.
         amp: automatic mixed precision (MMEngine's AmpOptimWrapper).
         trust_checkpoint: allow pickled objects in checkpoints that are read.
+        averaged: begin with the averaged weights of the config's checkpoint, as in `weights_in`.
         skip_broken: leave broken annotations out instead of refusing them.
 
     Raises:
@@ -70,9 +79,10 @@ def train(cfg: Config, *, resume: Path | bool, amp: bool, trust_checkpoint: bool
             set_evaluator(cfg, "val", clean)
     if amp:
         _mix_precision(cfg)
+    begin = cfg.get("load_from")
     if resume:
         _go_on(cfg, resume)
-    lend_to_mmengine(trust_checkpoint=trust_checkpoint)
+    lend_to_mmengine(trust_checkpoint=trust_checkpoint, last_step_of=None if averaged else begin)
     if cfg.get("load_from"):
         require_start(Path(cfg.load_from), whole=bool(cfg.get("resume")), trust_checkpoint=trust_checkpoint)
     if cfg.get("launcher", "none") == "none":
