@@ -33,20 +33,23 @@ def command(
     Each line has a config, whether it retrofits and exports or the reason against it, and the address of its weights.
     """
     from dirdet_export.coverage.campaign import OUTCOMES, Limits, read_outcomes, try_configs
-    from dirdet_export.coverage.groups import group, untried
+    from dirdet_export.coverage.groups import group, read_structures, untried
     from dirdet_export.coverage.listing import config_folder, two_stage_configs
     from dirdet_export.coverage.page import counts, render_page, rows
 
     file = results or OUTCOMES
     listed = [each for each in two_stage_configs() if not patterns or any(fnmatch(each.name, one) for one in patterns)]
-    groups = group([each.name for each in listed], config_folder())
+    structures = read_structures([each.name for each in listed], config_folder())
+    groups = group(structures)
     if check:
         tried = {} if again else read_outcomes(file)
-        names = [each.name for each in listed if each.name not in tried] if quick else untried(groups, tried)
+        names = (
+            [each.name for each in listed if each.name not in tried] if quick else untried(groups, tried, structures)
+        )
         limits = None if quick else Limits(time_s=time_limit, memory_gb=memory)
         with click.progressbar(length=len(names), label="trials", show_pos=True) as bar:
             try_configs(names, file, limits=limits, say=lambda _: bar.update(1))
-    found = rows(groups, read_outcomes(file))
+    found = rows(groups, read_outcomes(file), structures)
     weights = {each.name: each.weights for each in listed}
     for row in found:
         verdict = row.verdict or "not tried"

@@ -4,7 +4,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from mmengine.config import Config
 
@@ -12,25 +12,49 @@ from dirdet_export.coverage.outcome import Outcome
 from dirdet_export.dissect.categories import read_dataset
 
 # Parts of a model that only a training uses.
-TRAINING = ("train_cfg", "init_cfg", "pretrained", "loss_")
-# Settings that change no part: what is frozen, which of two layers has the stride, which member of a family it is.
-UNSEEN = ("frozen_stages", "norm_eval", "style", "requires_grad", "with_cp", "arch")
+TRAINING = ("train_cfg", "init_cfg", "pretrained", "loss_", "batch_augments", "pad_mask", "pad_seg")
+# Settings that change no part: what is frozen, which of two layers has the stride, which member of a family it is, and
+# the order of a picture's channels, which both kinds of proven configs have.
+UNSEEN = ("frozen_stages", "norm_eval", "style", "requires_grad", "with_cp", "arch", "bgr_to_rgb")
 
 
-def structure(config: Path) -> str:
+# The parts of a model that are its trunk; all others are its heads.
+TRUNK = ("backbone", "neck", "data_preprocessor")
+# A type whose layers are another's, with grouped convolutions.
+ALIKE = {"SyncBN": "BN", "MMSyncBN": "BN", "ResNeXt": "ResNet"}
+
+
+class Structure(NamedTuple):
     """The parts of a config's detector: types, switches and how many levels; without numbers such as depth and width.
 
-    Raises:
-        Exception: the config cannot be read.
+    Attributes:
+        trunk: the test pipeline's steps, backbone and neck, which make feature maps.
+        heads: the rest.
     """
+
+    trunk: str
+    heads: str
+
+
+def read_structures(names: Iterable[str], folder: Path) -> dict[str, Structure]:
+    """Structures of configs by name; one that cannot be read has a structure of its own."""
+    found: dict[str, Structure] = {}
+    for name in names:
+        try:
+            found[name] = _structure(folder / f"{name}.py")
+        except Exception:
+            found[name] = Structure(name, name)  # its trial says why
+    return found
+
+
+def _structure(config: Path) -> Structure:
     cfg = Config.fromfile(config)
     steps = read_dataset(cfg).get("pipeline") or cfg.get("test_pipeline") or []
-    seen = {
-        "model": _parts(dict(cfg.model)),
-        "loss": _losses(cfg.model.get("roi_head") or {}),
-        "pipeline": [str(step.get("type")) for step in steps if "Load" not in str(step.get("type"))],
-    }
-    return json.dumps(seen, sort_keys=True, default=str)
+    parts: dict[str, Any] = _parts(dict(cfg.model))
+    trunk: dict[str, Any] = {name: parts.pop(name) for name in TRUNK if name in parts}
+    trunk["pipeline"] = [str(step.get("type")) for step in steps if "Load" not in str(step.get("type"))]
+    parts["loss"] = _losses(cfg.model.get("roi_head") or {})
+    return Structure(*(json.dumps(each, sort_keys=True, default=str) for each in (trunk, parts)))
 
 
 def _parts(value: Any) -> Any:  # noqa: ANN401
@@ -40,8 +64,8 @@ def _parts(value: Any) -> Any:  # noqa: ANN401
             for key, each in value.items()
             if str(key) not in UNSEEN and not str(key).startswith(TRAINING)
         }
-        if kept.get("type") in ("SyncBN", "MMSyncBN"):
-            kept["type"] = "BN"
+        if "type" in kept:
+            kept["type"] = ALIKE.get(kept["type"], kept["type"])
         return {key: each for key, each in kept.items() if each not in (None, [], {})}
     if isinstance(value, list | tuple):
         parts = [_parts(each) for each in value]
@@ -57,20 +81,11 @@ def _losses(roi_head: Mapping[str, Any]) -> list[str]:
     return sorted({f"{head['loss_cls'].get('type')}" for head in heads if "loss_cls" in head})
 
 
-def group(names: Iterable[str], folder: Path) -> list[list[str]]:
-    """Configs by structure, the largest group first; first in a group the detector that is likely the smallest.
-
-    Args:
-        names: of the configs.
-        folder: that they are in.
-    """
-    groups: dict[str, list[str]] = defaultdict(list)
-    for name in names:
-        try:
-            key = structure(folder / f"{name}.py")
-        except Exception:
-            key = name  # alone: its trial says why
-        groups[key].append(name)
+def group(structures: Mapping[str, Structure]) -> list[list[str]]:
+    """Configs by structure, the largest group first; first in a group the detector that is likely the smallest."""
+    groups: dict[Structure, list[str]] = defaultdict(list)
+    for name, structure in structures.items():
+        groups[structure].append(name)
     return sorted((sorted(members, key=_size) for members in groups.values()), key=len, reverse=True)
 
 
@@ -80,10 +95,42 @@ def _size(name: str) -> tuple[bool, int, str]:
     return deep, len(name), name
 
 
-def untried(groups: Iterable[Sequence[str]], tried: Mapping[str, Outcome]) -> list[str]:
-    """The first config of each group of which none was exported, unless all its configs are refused."""
+def untried(
+    groups: Iterable[Sequence[str]], tried: Mapping[str, Outcome], structures: Mapping[str, Structure]
+) -> list[str]:
+    """The first config of each group of which none was exported, unless all its configs are refused.
+
+    First those whose proof tells about the most configs, of their group or by their parts, if all proofs succeed.
+    """
     chosen: list[str] = []
+    weights: dict[str, int] = {}
     for members in groups:
         if not any(tried[name].exported for name in members if name in tried):
-            chosen += next(([name] for name in members if name not in tried or tried[name].unproven), [])
-    return chosen
+            left = [name for name in members if name not in tried or tried[name].unproven]
+            chosen += left[:1]
+            weights.update({name: len(left) for name in left[:1]})
+    proven = [structures[name] for name, outcome in tried.items() if outcome.works and name in structures]
+    ordered: list[str] = []
+    while chosen:
+        trunks, heads = {each.trunk for each in proven}, {each.heads for each in proven}
+
+        def gain(name: str, trunks: set[str] = trunks, heads: set[str] = heads) -> tuple[int, int]:
+            own = structures[name]
+            told = [
+                weights[other]
+                for other in chosen
+                if other == name
+                or (
+                    not (structures[other].trunk in trunks and structures[other].heads in heads)
+                    and (structures[other].trunk in trunks or structures[other].trunk == own.trunk)
+                    and (structures[other].heads in heads or structures[other].heads == own.heads)
+                )
+            ]
+            already = own.trunk in trunks and own.heads in heads
+            return (0 if already else sum(told), weights[name])
+
+        best = max(chosen, key=gain)
+        ordered.append(best)
+        proven.append(structures[best])
+        chosen.remove(best)
+    return ordered

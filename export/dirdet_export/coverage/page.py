@@ -1,26 +1,31 @@
 """The page of what was tried: which configs retrofit and export, and the reasons against the others."""
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from dirdet_export.coverage.groups import Structure
 from dirdet_export.coverage.outcome import Outcome
 
 HEAD = """# MMDetection's two-stage configs
 
 Written by `make test-coverage`. Configs whose detectors consist of the same parts form a group: they differ in depth,
-width, numbers of classes, schedule and weights. One config of each group is tried. A detector with random weights gets
-a DIR head, which is trained for a step on the frozen detector (retrofit). The result is exported. The proof of parity
-compares the bundle's detections with MMDetection's from the same picture files. The weights are drawn so that
-the detector detects; the pictures are small, and a ResNet of 101 layers is tried with 50.
+width, grouped convolutions, numbers of classes, order of the picture's channels, schedule and weights. One config of
+each group is tried. A detector with random weights gets a DIR head, which is trained for a step on the frozen detector
+(retrofit). The result is exported. The proof of parity compares the bundle's detections with MMDetection's from the
+same picture files. The weights are drawn so that the detector detects; the pictures are small, the heads narrow, and a
+stage of the backbone has two blocks.
 
 - **proven**: this config was retrofitted and exported with parity.
 - **by group**: another config of its group was; this one was built and read.
-- **accepted**: it was built and read; no config of its group was exported yet.
+- **by parts**: the trunk (pipeline, backbone and neck) of one config was proven, and the heads of another; this one,
+  which has both, was built and read.
+- **accepted**: it was built and read; nothing above holds yet.
 - **refused**: the reasons are below.
 """
 
-PROVEN, BY_GROUP, ACCEPTED, REFUSED, FAILS = "proven", "by group", "accepted", "refused", "fails"
+PROVEN, BY_GROUP, BY_PARTS = "proven", "by group", "by parts"
+ACCEPTED, REFUSED, FAILS = "accepted", "refused", "fails"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +34,8 @@ class Row:
 
     Attributes:
         config: its name.
-        verdict: PROVEN, BY_GROUP, ACCEPTED, REFUSED or FAILS; empty if it was not tried.
-        detail: boxes compared, the config that stands for it, or the reason.
+        verdict: PROVEN, BY_GROUP, BY_PARTS, ACCEPTED, REFUSED or FAILS; empty if it was not tried.
+        detail: boxes compared, the configs that stand for it, or the reason.
     """
 
     config: str
@@ -38,9 +43,24 @@ class Row:
     detail: str = ""
 
 
-def rows(groups: Sequence[Sequence[str]], outcomes: dict[str, Outcome]) -> list[Row]:
+def rows(
+    groups: Sequence[Sequence[str]], outcomes: dict[str, Outcome], structures: Mapping[str, Structure]
+) -> list[Row]:
     """A line for each config, by name."""
-    return sorted((row for members in groups for row in _of_group(members, outcomes)), key=lambda row: row.config)
+    works = sorted(name for name, outcome in outcomes.items() if outcome.works and name in structures)
+    trunks = {structures[name].trunk: name for name in reversed(works)}
+    heads = {structures[name].heads: name for name in reversed(works)}
+
+    def by_parts(name: str) -> str | None:
+        own = structures.get(name)
+        if own is None or own.trunk not in trunks or own.heads not in heads:
+            return None
+        return f"{trunks[own.trunk]}, {heads[own.heads]}"
+
+    found = [row for members in groups for row in _of_group(members, outcomes)]
+    parts = {row.config: by_parts(row.config) for row in found if row.verdict == ACCEPTED}
+    told = [Row(row.config, BY_PARTS, detail) if (detail := parts.get(row.config)) else row for row in found]
+    return sorted(told, key=lambda row: row.config)
 
 
 def _of_group(members: Sequence[str], outcomes: dict[str, Outcome]) -> list[Row]:
@@ -68,10 +88,11 @@ def _of_group(members: Sequence[str], outcomes: dict[str, Outcome]) -> list[Row]
 def counts(found: Sequence[Row]) -> str:
     """One line: how many configs there are, and how many of each verdict."""
     number = Counter(row.verdict for row in found)
-    good = number[PROVEN] + number[BY_GROUP]
+    good = number[PROVEN] + number[BY_GROUP] + number[BY_PARTS]
     return (
         f"{len(found)} two-stage configs: {good} ({good / max(1, len(found)):.0%}) retrofit and export with parity, "
-        f"{number[PROVEN]} of them proven and {number[BY_GROUP]} by their group; {number[ACCEPTED]} accepted, "
+        f"{number[PROVEN]} of them proven, {number[BY_GROUP]} by their group and {number[BY_PARTS]} by their parts; "
+        f"{number[ACCEPTED]} accepted, "
         f"{number[REFUSED]} refused, {number[FAILS]} fail, {number['']} not tried"
     )
 
@@ -83,7 +104,7 @@ def render_page(found: Sequence[Row]) -> str:
     for row in found:
         if row.verdict in (REFUSED, FAILS):
             by_reason[row.detail].append(row.config)
-        detail = row.detail if row.verdict in (PROVEN, BY_GROUP) else "-"
+        detail = row.detail if row.verdict in (PROVEN, BY_GROUP, BY_PARTS) else "-"
         lines.append(f"| {row.config} | {row.verdict or 'not tried'} | {detail} |")
     if by_reason:
         lines += ["", "## Reasons", ""]

@@ -9,7 +9,7 @@ from dirdet.errors import DirdetError
 from dirdet_export.commands.supported import command
 from dirdet_export.coverage import campaign, groups, listing
 from dirdet_export.coverage.campaign import Limits, read_outcomes, try_configs, write_outcomes
-from dirdet_export.coverage.groups import group, untried
+from dirdet_export.coverage.groups import Structure, group, read_structures, untried
 from dirdet_export.coverage.listing import Listed, config_folder, weights_by_config
 from dirdet_export.coverage.outcome import ACCEPTED, YES, Outcome
 from dirdet_export.coverage.page import counts, render_page, rows
@@ -22,6 +22,7 @@ BROKEN = Outcome("b/broken", "KeyError: 'x'", "not tried", 0, broken=True, secon
 READ = Outcome("b/accepted", ACCEPTED, ACCEPTED, 0, broken=False, seconds=1.0)
 OUTCOMES = {outcome.config: outcome for outcome in (GOOD, ALIKE, REFUSED, LIKE_REFUSED, READ, BROKEN)}
 GROUPS = [["a/good", "a/alike"], ["a/refused", "a/like-refused"], ["b/accepted"], ["b/broken"], ["b/left"]]
+STRUCTURES = {name: Structure(members[0], members[0]) for members in GROUPS for name in members}
 LISTED = [Listed(name, "https://x/y.pth" if name == "b/left" else None) for members in GROUPS for name in members]
 
 
@@ -36,10 +37,10 @@ def test_outcomes_are_kept_and_a_broken_file_is_named(tmp_path: Path) -> None:
 
 
 def test_the_page_tells_what_is_proven_from_what_its_group_proves() -> None:
-    found = rows(GROUPS, OUTCOMES)
+    found = rows(GROUPS, OUTCOMES, STRUCTURES)
     assert counts(found) == (
-        "7 two-stage configs: 2 (29%) retrofit and export with parity, 1 of them proven and 1 by their group; "
-        "1 accepted, 2 refused, 1 fail, 1 not tried"
+        "7 two-stage configs: 2 (29%) retrofit and export with parity, 1 of them proven, 1 by their group and 0 by "
+        "their parts; 1 accepted, 2 refused, 1 fail, 1 not tried"
     )
     page = render_page(found)
     for line in (
@@ -53,8 +54,27 @@ def test_the_page_tells_what_is_proven_from_what_its_group_proves() -> None:
 
 
 def test_one_config_of_each_group_is_tried() -> None:
-    assert untried(GROUPS, OUTCOMES) == ["b/accepted", "b/left"]
-    assert untried(GROUPS, {}) == [members[0] for members in GROUPS]
+    assert untried(GROUPS, OUTCOMES, STRUCTURES) == ["b/accepted", "b/left"]
+    assert untried(GROUPS, {}, STRUCTURES) == [members[0] for members in GROUPS]
+
+
+def test_a_config_of_a_proven_trunk_and_proven_heads_is_told_apart_and_tried_last() -> None:
+    names = ["deep", "wide", "both", "other"]
+    structures = {
+        name: Structure(trunk, heads)
+        for name, trunk, heads in zip(
+            names, ("deep", "wide", "wide", "third"), ("one", "two", "one", "two"), strict=True
+        )
+    }
+    groups = [[name] for name in names]
+    works = {name: Outcome(name, YES, YES, 150, broken=False, seconds=9.0) for name in ("deep", "wide")}
+    read = {name: Outcome(name, ACCEPTED, ACCEPTED, 0, broken=False, seconds=1.0) for name in ("both", "other")}
+    found = {row.config: (row.verdict, row.detail) for row in rows(groups, works | read, structures)}
+    assert found["both"] == ("by parts", "wide, deep")
+    assert found["other"] == ("accepted", "")
+    assert untried(groups, works | read, structures) == ["other", "both"]
+    # The proof of "wide" would also tell about "other", were its trunk proven; that of "both" about nothing else.
+    assert untried(groups, {"deep": works["deep"]}, structures)[0] == "wide"
 
 
 def test_configs_with_the_same_parts_form_a_group_and_others_do_not() -> None:
@@ -66,7 +86,7 @@ def test_configs_with_the_same_parts_form_a_group_and_others_do_not() -> None:
         "pafpn/faster-rcnn_r50_pafpn_1x_coco",
         "no/such",
     ]
-    found = group(names, config_folder())
+    found = group(read_structures(names, config_folder()))
     assert found[0] == ["faster_rcnn/faster-rcnn_r50_fpn_1x_coco", "faster_rcnn/faster-rcnn_r101_fpn_2x_coco"]
     assert sorted(found[1:]) == [[name] for name in sorted(names[2:])]
 
@@ -88,7 +108,7 @@ def test_the_command_lists_and_tries_only_what_was_not_tried(tmp_path: Path, mon
     results, page = tmp_path / "outcomes.json", tmp_path / "supported.md"
     write_outcomes(results, OUTCOMES.values())
     monkeypatch.setattr(listing, "two_stage_configs", lambda: LISTED)
-    monkeypatch.setattr(groups, "group", lambda *_: GROUPS)
+    monkeypatch.setattr(groups, "read_structures", lambda *_: STRUCTURES)
     monkeypatch.setattr(campaign.sys, "executable", "/bin/false")
     result = CliRunner().invoke(command, ["--results", str(results), "--check", "--page", str(page)])
     assert result.exit_code == 0, result.output
