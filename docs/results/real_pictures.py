@@ -1,4 +1,4 @@
-"""Prints the tables of docs/results.md on real pictures: python docs/results/real_pictures.py DATA [--all].
+"""Prints the tables of docs/results/learning.md on real pictures: python docs/results/real_pictures.py DATA [--all].
 
 Of heads that were retrofitted to one frozen detector and learnt from different boxes, as `dirdet evaluate --json` wrote
 them: DATA_retrofit_MIXTURE_seed0_val.json.

@@ -1,4 +1,4 @@
-"""Prints the tables of docs/results.md over seeds, on real pictures: python docs/results/seeds.py test (or val).
+"""Prints the tables of real_pictures.md over seeds: python docs/results/seeds.py test (or val).
 
 Reads DATA_BOXES_seedN_SPLIT.json, as `dirdet evaluate --json` wrote them, and DATA_BOXES_seedN_meaning.json, as
 meaning.py wrote them (fitted on val, shown on test); BOXES is what the head learnt from: positives, or default.

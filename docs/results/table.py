@@ -1,4 +1,4 @@
-"""Prints the tables of docs/results.md from what `dirdet evaluate --json` wrote: python docs/results/table.py STEPS."""
+"""Prints the tables of scenes.md from what `dirdet evaluate --json` wrote: python docs/results/table.py STEPS."""
 
 import json
 import sys

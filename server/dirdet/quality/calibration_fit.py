@@ -16,7 +16,7 @@ from dirdet.quality.true_iou import MIN_IOU, Judged, judge
 
 # A map fitted to fewer detections is noise.
 MIN_DETECTIONS = 50
-# A class with fewer boxes has the map of all classes. Measured by halves of the validation splits (docs/results.md).
+# A class with fewer boxes has the map of all classes. Measured by halves of val (docs/results/calibration.md).
 MIN_CLASS_BOXES = 500
 # Of a fitted map. More follow the split's noise, and every answer of GET /detector carries them.
 MAPS_KNOTS = 24

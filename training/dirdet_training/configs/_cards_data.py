@@ -1,4 +1,4 @@
-# Photographs of playing cards, six ranks (docs/results.md has the commands).
+# Photographs of playing cards, six ranks (docs/results/real_pictures.md has the commands).
 _base_ = ["./_scenes_data.py"]
 data_root = "data/cards/"
 metainfo = dict(classes=("ace", "jack", "king", "nine", "queen", "ten"))

@@ -1,4 +1,4 @@
-# Blood cells under the microscope, with their authors' own train, val and test lists: docs/results.md has the commands.
+# Blood cells under the microscope, with their authors' own lists: docs/results/real_pictures.md has the commands.
 _base_ = ["./_scenes_data.py", "./_turned_pipeline.py"]
 data_root = "data/cells/"
 metainfo = dict(classes=("Platelets", "RBC", "WBC"))

@@ -1,4 +1,4 @@
-# Nuclei under many microscopes, as tiles of one size (docs/results.md has the commands).
+# Nuclei under many microscopes, as tiles of one size (docs/results/real_pictures.md has the commands).
 _base_ = ["./_scenes_data.py", "./_turned_pipeline.py"]
 data_root = "data/nuclei/tiles/"
 metainfo = dict(classes=("nucleus",))

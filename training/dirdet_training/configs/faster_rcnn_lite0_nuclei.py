@@ -4,6 +4,6 @@ _base_ = ["./_faster_rcnn_lite0.py", "./_nuclei_data.py", "./_pictures_schedule.
 custom_imports = dict(imports=["dirdet_training.mm"], allow_failed_imports=False)
 model = dict(
     roi_head=dict(bbox_head=dict(num_classes=1)),
-    # Of a detector with DIR; docs/results.md compares them on val.
+    # Of a detector with DIR; docs/results/learning.md compares them on val.
     test_cfg=dict(rcnn=dict(max_candidates=300, cluster_by="score", representative=dict(), voting=dict())),
 )

@@ -42,10 +42,10 @@ USUAL_FEATURES = 256 * 7 * 7
 # Entry points that are called with the detector and its config, and raise a DirdetError if it could not be used later:
 # the export's, which this package does not import.
 CHECKS = "dirdet.retrofit_checks"
-# A higher rate, or no dropout, overfits on few pictures: docs/results.md has what was tried.
+# A higher rate, or no dropout, overfits on few pictures: docs/results/head.md has what was tried.
 RETROFIT_RATE = 3e-4
 RETROFIT_DROPOUT = 0.3
-# The default mixture for a head that is added to a trained detector: docs/results.md compares the mixtures.
+# The default mixture for a head that is added to a trained detector: docs/results/learning.md compares the mixtures.
 RETROFIT_LEARNS_FROM = "candidates=2+positives=1"
 
 
