@@ -1,9 +1,8 @@
-"""The systemd unit of docs/deploy.md, and the workflows and the citation that lie beside it."""
+"""The systemd unit of docs/deploy.md, and the workflows beside it."""
 
 import re
 import shutil
 import subprocess
-import tomllib
 from pathlib import Path
 
 import pytest
@@ -53,8 +52,3 @@ def test_workflows_call_targets_that_exist_and_actions_by_their_commits(path):
             called |= set(re.findall(r"^(?:.* )?make ([a-z-]+)", step.get("run", "")))
             assert re.fullmatch(r"[\w./-]+@[0-9a-f]{40}", step.get("uses", "a@" + 40 * "0"))
     assert called <= targets()
-
-
-def test_the_citation_has_the_version():
-    version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
-    assert yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))["version"] == version
