@@ -91,7 +91,7 @@ bench-gpu: $(GPU_VENV)/.ready ## Pictures a second on CUDA, into work_dirs/gpu.m
 		--instances 4 --batch 1 --batch 4 --batch 8 --json work_dirs/gpu.json > work_dirs/gpu.md
 	@cat work_dirs/gpu.md
 
-gpu-ten: $(GPU_VENV)/.ready ## Ten minutes on CUDA that tell the most, into work_dirs/gpu-ten, a file after each step
+gpu-ten: $(GPU_VENV)/.ready ## Ten minutes on CUDA that show the most, into work_dirs/gpu-ten, a file after each step
 	$(GPU_VENV)/bin/python -m dirdet bench gpu-ten docs/example.jpg --out work_dirs/gpu-ten
 
 study-gpu: $(GPU_VENV)/.ready ## The study on CUDA, into work_dirs/study-gpu; needs data/scenes (make scenes)
@@ -111,24 +111,24 @@ test-converters: $(CONVERTERS_VENV)/.ready ## Results into supervision, FiftyOne
 test-ray: $(RAY_VENV)/.ready ## Jobs on a Ray cluster of several nodes on this machine; installs Ray
 	$(RAY_VENV)/bin/python -m pytest -W default tests/ray
 
-images: ## Write the base images' digests, as the registries tell them now; by skopeo, or Docker with buildx
+images: ## Write the base images' digests, as the registries have them now; by skopeo, or Docker with buildx
 	$(PYTHON) docker/pin_images.py
 
 docs: $(DOCS_VENV)/.ready ## Build the site of docs/ into site/; a warning is an error
 	NO_MKDOCS_2_WARNING=1 $(DOCS_VENV)/bin/mkdocs build --strict
 	@echo 'open site/index.html'
 
-reference: $(VENV)/.ready ## Write docs/reference/ anew, after a change of commands, API, metrics or settings
+reference: $(VENV)/.ready ## Write docs/reference/ again, after a change of commands, API, metrics or settings
 	$(BIN)/python tools/reference.py
 
-openapi: $(VENV)/.ready ## Write the API's document, which tests hold the API to, anew
+openapi: $(VENV)/.ready ## Write the API's document, which tests hold the API to
 	WRITE_OPENAPI=1 $(BIN)/python -m pytest --quiet tests/contract/test_candidates.py -k shipped_detector_answers
 	WRITE_OPENAPI=1 $(BIN)/python -m pytest --quiet tests/contract/test_openapi.py
 
-files_page: $(VENV)/.ready ## Write the table of docs/files.md, of what is read where, anew
+files_page: $(VENV)/.ready ## Write the table of docs/files.md, of what is read where
 	WRITE_FILES_PAGE=1 $(BIN)/python -m pytest --quiet tests/training/mm/test_loading.py -k page
 
-page: $(VENV)/.ready ## Write what the page takes from declarations in Python anew
+page: $(VENV)/.ready ## Write what the page takes from declarations in Python
 	WRITE_PAGE=1 $(BIN)/python -m pytest --quiet tests/contract/test_page_declared.py
 
 test-browser: $(VENV)/.ready ## The page in a real chromium, which it installs where it is root and there is apt
@@ -138,7 +138,7 @@ test-browser: $(VENV)/.ready ## The page in a real chromium, which it installs w
 	    { echo "the tests of the page need chromium: install it, or name one: DIRDET_TEST_CHROMIUM=/path/to/chrome" >&2; exit 1; }
 	DIRDET_TEST_BROWSER=required $(BIN)/python -m pytest tests/browser
 
-screenshots: $(VENV)/.ready ## Take the docs' pictures of page, review and report anew; needs chromium
+screenshots: $(VENV)/.ready ## Take the docs' pictures of page, review and report; needs chromium
 	$(BIN)/python tools/screenshots.py
 
 check: lint types ## Lint, type check and import rules
@@ -172,11 +172,11 @@ format: $(VENV)/.ready ## Format the code
 scenes: $(VENV)/.ready ## Build the scenes data set in data/scenes
 	$(BIN)/dirdet scenes --out data/scenes
 
-train: $(VENV)/.ready ## Train the shipped detector anew, into work_dirs/
+train: $(VENV)/.ready ## Train the shipped detector, into work_dirs/
 	$(BIN)/dirdet train faster_rcnn_dir_lite0_scenes -o load_from=training/weights/scenes_trunk_float16.pth
 
 # ONNXRUNTIME=python is for a Triton without the ONNX Runtime backend.
-model_repository: $(SERVE_VENV)/.ready ## Write model_repository/ anew, with the shipped detector's weights, for tritonserver
+model_repository: $(SERVE_VENV)/.ready ## Write model_repository/, with the shipped detector's weights, for tritonserver
 	$(SERVE_VENV)/bin/dirdet triton --out model_repository --onnxruntime $(ONNXRUNTIME) --force
 
 wheel: $(VENV)/.ready ## Build the wheel and the source distribution into dist/

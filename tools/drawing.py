@@ -140,7 +140,7 @@ def _label(house: House, room: str, drawn: Rooms, root: Path) -> str:
 
 
 def draw(root: Path) -> str:
-    """All drawings, as they stand in the file.
+    """All drawings, as the file has them.
 
     Raises:
         HouseError: as `floors` does.

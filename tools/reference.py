@@ -117,7 +117,7 @@ def main() -> None:
         if "--check" not in sys.argv[1:]:
             path.write_text(text, encoding="utf-8")
         elif not path.is_file() or path.read_text(encoding="utf-8") != text:
-            sys.exit(f"{path}: the code has changed; `make reference` writes it anew")
+            sys.exit(f"{path}: the code has changed; `make reference` writes it again")
 
 
 if __name__ == "__main__":

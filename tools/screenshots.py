@@ -1,4 +1,4 @@
-"""Takes the docs' pictures of page, review and report anew, in light, dark and on a telephone (docs/*.webp)."""
+"""Takes the docs' pictures of page, review and report, in light, dark and on a telephone (docs/*.webp)."""
 
 import io
 import re

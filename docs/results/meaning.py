@@ -1,9 +1,11 @@
 """Shows on one split what was fitted on another: python docs/results/meaning.py FITTED ANN SHOWN ANN, JSON files.
 
-FITTED and SHOWN are candidates of one detector, as `dirdet evaluate --candidates` wrote them. Prints JSON: the expected
-errors of score and iou over all candidates, before and after calibration; the parts of the wrong detections (all, and
-those that fit no object) and of the right ones below the min_iou that suits the first split; the detections' mean
-1 - IoU if only the most confident part is kept.
+FITTED and SHOWN are candidates of one detector, as `dirdet evaluate --candidates` wrote them. Prints JSON:
+
+- the expected errors of score and iou over all candidates, before and after calibration;
+- the parts of the wrong detections (all, and those that fit no object) and of the right ones below the min_iou that
+  suits the first split;
+- the detections' mean 1 - IoU if only the most confident part is kept.
 """
 
 import json

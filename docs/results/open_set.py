@@ -1,11 +1,14 @@
 """How often the shipped detector names what it does not know: python docs/results/open_set.py SCENES VAL [SHARE].
 
 SCENES is the folder of `dirdet scenes`; VAL has the detections on its val split, of `dirdet detect --json`; stamps and
-backgrounds are installed in SHARE, /usr/share unless told. Composes 200 pictures of cut-outs that are of none of the
+backgrounds are installed in SHARE, by default /usr/share. Composes 200 pictures of cut-outs that are of none of the
 classes (clothes, food, space, sports and others of Tux Paint's stamps) on val's backgrounds. Prints, for several parts
 of right detections on val, the score threshold with the best F1, the part of val's objects found above it, and the
 detections above it on these pictures, all of which are wrong.
 """
+
+# scipy, scikit-learn and JSON are weakly typed.
+# pyright: basic
 
 import json
 import random

@@ -55,7 +55,7 @@ def runs(data: str) -> dict[str, Figures]:
 
 
 def main(data: str, ranks: tuple[str, ...]) -> None:
-    """Prints AP by mixture and rank, and below how well each head's iou tells the fit."""
+    """Prints AP by mixture and rank, and below how well each head's iou predicts the fit."""
     measured = runs(data)
     print("| the head learnt from | ranked by | " + " | ".join(COLUMNS) + " |")
     print("|---" * (len(COLUMNS) + 2) + "|")

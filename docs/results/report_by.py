@@ -1,9 +1,12 @@
 """Compares what orders the answer: python docs/results/report_by.py CANDIDATES.json ANNOTATIONS.json.
 
 CANDIDATES is what `dirdet evaluate --candidates` wrote. The maps of score and iou are fitted on a half of the pictures
-(every second one, by their ids) over all candidates, background included, and used on the other, so that each picture
-is ranked by maps that have not seen it.
+(every second one, by their ids) over all candidates, background included. They are used on the other half, so that each
+picture is ranked by maps that have not seen it.
 """
+
+# scipy, scikit-learn and JSON are weakly typed.
+# pyright: basic
 
 import json
 import sys

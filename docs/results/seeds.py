@@ -88,7 +88,7 @@ def print_aps(split: str) -> None:
 
 
 def print_fits(split: str) -> None:
-    """How well score and iou tell the fit, each box once."""
+    """How well score and iou predict the fit, each box once."""
     head(("pictures", "predicted"), FITS.values())
     for data, (said, learnt) in product(DATA, (("score", "default"), *(("iou", one) for one in LEARNT))):
         if measured := runs(data, learnt, split):

@@ -1,5 +1,8 @@
 """Prints the tables of scenes.md from what `dirdet evaluate --json` wrote: python docs/results/table.py STEPS."""
 
+# scipy, scikit-learn and JSON are weakly typed.
+# pyright: basic
+
 import json
 import sys
 from pathlib import Path

@@ -2,7 +2,7 @@
 
 Run it where `data/` is. DATA is cells, nuclei or cards; without TRIAL all are made. Each trial is one retrofit from
 `training/weights/`, seed 0, and one `dirdet evaluate`; a trial that is finished is not made again. `default` is what
-`dirdet train --retrofit` does unless told otherwise.
+`dirdet train --retrofit` does by default.
 """
 
 import json

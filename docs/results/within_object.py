@@ -2,10 +2,13 @@
 
 CANDIDATES is what `dirdet evaluate --candidates` wrote. In the first table the true IoU, with an object of any class,
 takes over a step: the choice of a cluster's box, the order of the answer, NMS. The second says what the wrong
-detections are. The third has the part of them below the threshold that the hundredth part of the right ones is below:
-by score, iou, confidence, the true IoU, and by boosted trees that know score, iou, purity, integrity, class and size
-(five-fold by picture).
+detections are. The third has the part of them below the threshold that a hundredth of the right ones is below.
+It has it by score, iou, confidence and the true IoU, and by boosted trees that know score, iou, purity, integrity,
+class and size (five-fold by picture).
 """
+
+# scipy, scikit-learn and JSON are weakly typed.
+# pyright: basic
 
 import sys
 from dataclasses import replace

@@ -195,7 +195,7 @@ def first_fault(exc: "ValidationError") -> str:
 
 
 def shown(value: object) -> str:
-    """The value as it stands in the file or request, not as Python prints it; long values are cut."""
+    """The value as the file or request has it, not as Python prints it; long values are cut."""
     if isinstance(value, str):
         text = repr(value)
     elif isinstance(value, bytes):

@@ -45,7 +45,7 @@ def _replaced(name: str, stream: io.TextIOWrapper) -> Generator[None]:
     try:
         yield
     finally:
-        if getattr(sys, name) is text:  # otherwise click has taken it: whoever read it is gone
+        if getattr(sys, name) is text:  # otherwise click has taken it, because its reader has gone
             setattr(sys, name, stream)
             with suppress(OSError):
                 text.detach()  # flushed; the buffer is the other's

@@ -13,7 +13,7 @@ _NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 # Controls but tab and line ends, a return within a line, and what turns the direction of writing.
 _CONTROL = re.compile("(?<=[^\n])\r(?!\n)|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _LINE_END = re.compile("[\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
-# The beginning of what click's progress bars write: they begin their line anew, hide the cursor and show it again.
+# The beginning of what click's progress bars write: they begin their line again, hide the cursor and show it.
 _OURS = re.compile(r"(?:\r?\x1b\[\?25[lh] *)*")
 
 

@@ -33,7 +33,7 @@ def test_the_repositorys_document_is_what_its_files_give() -> None:
     pages = [path for path in DOCS.rglob("*.md") if PART.search(path.read_text(encoding="utf-8"))]
     assert DOCS / "benchmarks" / "nms.md" in pages
     for path in pages:
-        assert filled(path) == path.read_text(encoding="utf-8"), f"`dirdet bench table {path}` writes it anew"
+        assert filled(path) == path.read_text(encoding="utf-8"), f"`dirdet bench table {path}` writes it again"
 
 
 def test_a_document_is_filled_once_and_then_stays(document: Path) -> None:

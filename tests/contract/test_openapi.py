@@ -55,7 +55,7 @@ def test_it_is_the_one_that_was_agreed_on(document: dict[str, Any]) -> None:
     if "WRITE_OPENAPI" in os.environ:
         AGREED.write_text(text, encoding="utf-8")
     assert json.loads(AGREED.read_text(encoding="utf-8")) == document, (
-        "the API's document has changed; if that is meant, `make openapi` writes it anew and `git diff` shows it"
+        "the API's document has changed; if that is meant, `make openapi` writes it again and `git diff` shows it"
     )
 
 

@@ -23,7 +23,7 @@ def page(name: str) -> str:
 
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_is_what_the_code_gives(name: str) -> None:
-    assert page(name) == text_of(name), f"docs/reference/{name}: the code has changed; `make reference` writes it anew"
+    assert page(name) == text_of(name), f"docs/reference/{name}: the code has changed; `make reference` writes it again"
 
 
 @pytest.mark.parametrize("name", PAGES)

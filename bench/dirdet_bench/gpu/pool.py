@@ -27,7 +27,7 @@ from dirdet.errors import NotFoundError
 from dirdet_bench.harness.canvases import canvas_batch
 from dirdet_bench.serving.triton import Load, percentiles_ms, time_models
 
-# What tritonserver takes unless told.
+# tritonserver's default.
 USUAL_BYTES = 64 * 2**20
 START_S = 120.0
 ROUNDS, REQUESTS = 3, 32

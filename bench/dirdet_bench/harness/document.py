@@ -19,9 +19,9 @@ PART = re.compile(r"(?P<mark><!-- from (?P<path>[^\s,]+)(?P<goals>, goals)? -->\
 @click.argument("document", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("--check", is_flag=True, help="Change nothing; fail if a table is not what its file gives.")
 def command(document: Path, *, check: bool) -> None:
-    """Write the tables of DOCUMENT, a Markdown file, anew.
+    """Write the tables of DOCUMENT, a Markdown file, again.
 
-    What stands between `<!-- from FILE -->` and `<!-- end -->` is replaced by the table of FILE, which a `dirdet bench`
+    The text between `<!-- from FILE -->` and `<!-- end -->` is replaced by the table of FILE, which a `dirdet bench`
     wrote with --json; its path begins at the document's folder. `<!-- from FILE, goals -->` leaves out rows without a
     goal.
     """

@@ -22,7 +22,7 @@ TRUNK = Path("training/weights/scenes_trunk_float16.pth")
 
 
 class Materials:
-    """By the name that stands in braces among a measurement's arguments, what makes it, once, and returns its path."""
+    """By the name in braces among a measurement's arguments, what makes it, once, and returns its path."""
 
     def __init__(self, picture: Path, folder: Path) -> None:
         self.kinds: dict[str, Callable[[], Path]] = {

@@ -22,7 +22,7 @@ class Curve:
     Attributes:
         title: what grows, and of what.
         rates: pictures a second by value, one a round; ascending values.
-        default: the value that dirdet uses unless told; None where there is none.
+        default: dirdet's default; None where there is none.
         knee_is: "from" is the smallest value whose rate is within 5% of the best one, "up to" the largest.
         work: of one picture at a value, where that differs; the knee is then that of rate times work.
         labels: of the values, where the number says too little.

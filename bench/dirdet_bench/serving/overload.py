@@ -23,7 +23,7 @@ SINGLE_HW = (256, 320)
 CALLERS = 24
 # Of about as many pixels, so that decoding costs the same; they need several canvases.
 MIXED_HW = ((256, 320), (320, 256), (286, 286), (240, 340), (340, 240), (290, 282))
-# Of what can be answered: in time under overload, and of pictures of many sizes; seconds to a refusal.
+# Shares of the possible answers: in time under overload, with pictures of many sizes; seconds to a refusal.
 SHARE_GOAL, REFUSAL_GOAL = Goal(at_least=0.9), Goal(at_most=0.05)
 
 

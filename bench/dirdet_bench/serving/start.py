@@ -63,7 +63,7 @@ def command(*, rounds: int, cold: bool) -> Result:
     """Start fresh processes, one after another: import dirdet, and serve the shipped detector until it is ready.
 
     Ready is a 200 from GET /health/ready: the network is loaded and has detected once on every canvas. From the disk
-    means that the system was told to forget the files that serving reads; files that another process uses may stay.
+    means that the system was asked to forget the files that serving reads; files that another process uses may stay.
     Goals: 2 s, 0.3 s for the import, 300 MB (resident) for an idle server.
     """
     values: dict[str, list[float]] = {name: [] for name in (*IMPORTS, WARM, CPU, COLD, MEMORY)}

@@ -1,4 +1,4 @@
-"""Whole trainings of the same detector, each in a process of its own, which another process lets go on in turns."""
+"""Whole trainings of the same detector, each in a process of its own, which take turns as another process decides."""
 
 import importlib
 import multiprocessing

@@ -107,9 +107,9 @@ class Trunk(nn.Module):
             picture_hw: [B, 2], integers, size of the picture on each canvas.
 
         Returns:
-            The levels for the RoI stage [B, C, H_l, W_l], with a semantic head its features [B, C, H_l, W_l],
-            objectness logits [B, A, H_l, W_l] of every level, and deltas [B, 4 * A, H_l, W_l] of every level, in this
-            order; finest first.
+            The levels for the RoI stage [B, C, H_l, W_l]; with a semantic head its features [B, C, H_l, W_l];
+            objectness logits [B, A, H_l, W_l] of every level; deltas [B, 4 * A, H_l, W_l] of every level. In this
+            order, finest level first.
         """
         return self.maps(self.normalise(canvas, picture_hw))
 

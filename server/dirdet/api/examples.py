@@ -27,7 +27,7 @@ ANSWER: dict[str, Any] = {
         {"name": "broken.jpg", "error": problem_of(BROKEN).to_json()},
     ],
 }
-# Answers of the shipped detector to the page's example, which `make openapi` writes anew.
+# Answers of the shipped detector to the page's example, which `make openapi` writes.
 _OF_CAT: dict[str, Any] = json.loads(Path(__file__).with_name("example_answer.json").read_text(encoding="utf-8"))
 _WITHOUT = {**_OF_CAT, "images": [{**each, "candidates": None} for each in _OF_CAT["images"]]}
 ANSWERS: dict[str, dict[str, Any]] = {

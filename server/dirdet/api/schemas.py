@@ -15,14 +15,14 @@ Probability = Annotated[float, Field(ge=0, le=1)]
 
 CANDIDATES = (
     "with candidates=true, the boxes before NMS, best scored first, at most max_candidates of GET /detector; else "
-    "null. They have all the network's digits, so that they can be ranked again. Of those whose score is above a "
-    "score_threshold, not below the request's, by falling confidence: one stays unless one of its class that stays "
-    "overlaps it with an IoU above nms_iou_threshold; of these the first max_detections of GET /detector; with "
-    "nms=class-agnostic of these the ones that no better one of any class overlaps so; of these those of the wanted "
-    "classes with at least min_iou; of these the first max_detections of the request. By the request's own settings "
-    "that gives `detections`; only where two figures differ by less than float32 can tell may it fall the other way. "
-    "What score_calibrated and iou_calibrated say of a candidate is true of candidates, of which many lie on one "
-    "object; kept ones have the maps of calibration.detections of GET /detector."
+    "null. They have all the network's digits, so that they can be ranked again, in five steps. 1. Take those whose "
+    "score is above a score_threshold, not below the request's, by falling confidence. 2. Drop each one that overlaps "
+    "a kept one of its class with an IoU above nms_iou_threshold, and keep the first max_detections of GET /detector. "
+    "3. With nms=class-agnostic, drop each one that overlaps a better one of any class so. 4. Keep the wanted classes "
+    "with at least min_iou. 5. Keep the first max_detections of the request. With the request's own settings this "
+    "gives `detections`, but where two figures differ by less than float32 resolves. score_calibrated and "
+    "iou_calibrated of a candidate are fitted to candidates, of which many lie on one object; kept ones have the maps "
+    "of calibration.detections of GET /detector."
 )
 
 

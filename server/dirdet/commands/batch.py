@@ -109,9 +109,9 @@ def command(
 ) -> None:
     """Detects objects in every picture of SOURCE, into Parquet files in the folder OUT.
 
-    SOURCE is a folder (with its subfolders), a quoted pattern ('shots/**/*.jpg', 'shards-{00..15}.tar'), a list (.txt),
-    a CSV or Parquet table, a COCO file, a .tar or .zip archive, a video, or the address of any of these (s3://, gs://,
-    http://). Pictures that cannot be read are listed in errors.parquet.
+    SOURCE is a folder (with its subfolders), a .tar or .zip archive, a video, or a quoted pattern ('shots/**/*.jpg',
+    'shards-{00..15}.tar'). It may also be a list of names: text (.txt), CSV, Parquet or COCO. Each of them can be an
+    address (s3://, gs://, http://). Pictures that cannot be read are listed in errors.parquet.
 
     The same command resumes a stopped or killed job, and the results are the same as without the interruption. The exit
     status is 0; 3 if some picture could not be read; 1 if the job could not continue; 2 for wrong usage; 130 after

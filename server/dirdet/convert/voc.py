@@ -12,7 +12,7 @@ _UNSAYABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 
 
 def to_voc(result: ImageResult, *, file_name: str | None = None, path: str | None = None) -> bytes:
-    """Returns the XML of a picture; every figure of an object stands beside its box, masks are left out.
+    """Returns the XML of a picture; an object has its figures beside its box, and no mask.
 
     Corners follow the VOC development kit: the numbers of the first and the last pixel inside, counted from 1, but not
     rounded. So xmin = x1 + 1 and xmax = x2, where x1 is 0 at the picture's left edge.

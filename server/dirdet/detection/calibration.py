@@ -53,7 +53,7 @@ class BoxMargin(_Part):
         default=0,
         ge=0,
         allow_inf_nan=False,
-        description="likewise, times the part of the object that the box misses: 1 - integrity",
+        description="also of width and height; times the part of the object that the box misses: 1 - integrity",
     )
     coverage: float = Field(gt=0, lt=1, description="part of the objects that the grown boxes contain")
 
@@ -128,7 +128,7 @@ class Suggested(_Part):
 class Calibration(_Part):
     """Fitted on one split: for detections, which NMS keeps, and for candidates, of which many lie on one object."""
 
-    detections: Meaning = Field(description="of what NMS keeps")
+    detections: Meaning = Field(description="of the boxes that NMS keeps")
     candidates: Meaning | None = Field(
         default=None, description="null if the split's file had no candidates: theirs are null in answers too"
     )

@@ -1,4 +1,4 @@
-"""Colours of classes, in drawings and on the page: told apart also by the colour-blind, and light below black text."""
+"""Colours of classes, in drawings and on the page: distinct also for the colour-blind, and light below black text."""
 
 # Each is the farthest from those before it (CIEDE2000, the least of normal sight, protanopia, deuteranopia and
 # tritanopia as Machado et al. 2009 simulate them) among colours on which black has a contrast of at least 5.5.
@@ -10,5 +10,5 @@ CLASS_COLOURS = (
 
 
 def colour_of(class_id: int) -> str:
-    """The colour of a class as #rrggbb; after the last they begin anew."""
+    """The colour of a class as #rrggbb; after the last they begin again."""
     return CLASS_COLOURS[class_id % len(CLASS_COLOURS)]

@@ -116,7 +116,7 @@ class Candidate:
         Box | None,
         About(
             "a larger box, x1, y1, x2, y2 in pixels and inside the picture, that contains the object with the "
-            "probability that calibration.box_margin.coverage of GET /detector tells; null without such a margin",
+            "probability that calibration.box_margin.coverage of GET /detector states; null without such a margin",
             json="outer_box",
             needs=("calibration",),
             example=(0.0, 0.0, 255.19, 393.32),

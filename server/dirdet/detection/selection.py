@@ -16,8 +16,8 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 Rows = NDArray[np.int64]
 Nms = Literal["per-class", "class-agnostic"]
 NMS_MEANING = (
-    "per-class: boxes of different classes do not suppress each other; class-agnostic: of what that keeps, of two "
-    "boxes of any class with an IoU above nms_iou_threshold, the less confident is dropped too: one box a place"
+    "per-class: boxes of different classes do not suppress each other; class-agnostic: afterwards, of two boxes of any "
+    "class with an IoU above nms_iou_threshold, the less confident is dropped too: one box a place"
 )
 
 

@@ -1,7 +1,7 @@
 """Joins what the detector found in overlapping tiles: one box an object, also where a seam cut it.
 
 Two boxes of one class from two tiles show the same object if they agree on the part of the picture that both tiles see.
-A box is cut if it ends where its tile ends and the picture goes on.
+A box is cut if it ends where its tile ends and the picture does not.
 
 1. Boxes that are not cut come first, most confident first. Each removes the boxes that agree with it. A weak box
    removes a stronger cut twin only if the twin's own predicted integrity admits that the twin is a part.
@@ -142,7 +142,7 @@ def _heard(seen: Seen, index: int, neighbours: list[Ints], cut: Bools) -> Heard:
 
 
 def on_seams(seen: Seen) -> Bools:
-    """[N, 4] which edges of the boxes lie where their tile ends and the picture goes on."""
+    """[N, 4] which edges of the boxes lie where their tile ends and the picture does not."""
     edges = seen.tiles_xyxy[seen.tile]  # [N, 4]
     width, height = seen.picture_wh
     goes_on = (edges > 0) & (edges < np.array([width, height, width, height]))

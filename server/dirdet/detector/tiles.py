@@ -8,7 +8,7 @@ from dirdet.bundle.bundle import Manifest
 from dirdet.errors import ParameterError, PictureTooLargeError
 from dirdet.pictures.regions import Rectangle
 
-# Share of a tile that the next one repeats, unless told: an object of a fifth of a tile is whole in one of them.
+# Share of a tile that the next one repeats by default: an object of a fifth of a tile is whole in one of them.
 OVERLAP = 0.2
 MOST_OVERLAP = 0.8
 LEAST_SIDE = 32
@@ -41,7 +41,7 @@ class Tiling:
         """Reads `auto`, `WxH`, or either with an overlap: `640x512:0.3`.
 
         Raises:
-            ParameterError: the text has another form, or a value is out of range; whoever was given the text quotes it.
+            ParameterError: the text has another form, or a value is out of range; the message does not quote the text.
         """
         found = FORM.fullmatch(text)
         if found is None:

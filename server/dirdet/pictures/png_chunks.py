@@ -65,7 +65,7 @@ class PngWithoutMetadata(io.RawIOBase):
 def _kept(file: "Readable") -> list[tuple[int, int]]:
     """Start and end of each run of kept chunks; a damaged rest is kept, so that Pillow reports it.
 
-    The orientation, which may stand behind the pixels, comes before them.
+    The orientation comes before the pixels, also where the file has it after them.
     """
     size = file.seek(0, io.SEEK_END)
     head = (0, min(SIGNATURE_BYTES + _IHDR_BYTES, size))

@@ -114,8 +114,8 @@ def fit_calibration(
 ) -> Calibration:
     """Fits to detections and, if the results have them, to candidates; boxes on crowds are left out.
 
-    The score of a detection is fitted to whether COCO's matching accepts class and box at an IoU of at least 0.5; that
-    of a candidate to whether an object of its class has that IoU with it, of which there may be many for one object.
+    The score of a detection is fitted to whether COCO's matching accepts class and box at an IoU of at least 0.5.
+    That of a candidate is fitted to whether an object of its class has that IoU with it; one object may have many such.
     The iou is fitted to the best IoU with an object of any class, 0 where there is none. The margin is fitted on the
     detections whose best IoU is at least 0.5.
 

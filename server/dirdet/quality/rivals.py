@@ -1,4 +1,4 @@
-"""Compares every NMS on one file of candidates; what the methods are stands in a package that needs torch."""
+"""Compares every NMS on one file of candidates; the methods are in a package that needs torch."""
 
 import math
 from collections.abc import Callable, Iterator

@@ -21,8 +21,8 @@ class Judged:
     Attributes:
         object_row: [N], the object of any class that the box overlaps most, crowds left out; -1 without one.
         iou: [N], with that object; 0 without one.
-        purity: [N], likewise.
-        integrity: [N], likewise.
+        purity: [N], with the same object.
+        integrity: [N], with the same object.
         correct_iou: [N], for kept boxes: IoU with the matched object of the same class (COCO's matching at `MIN_IOU`,
             by confidence), 0 for a false positive.
         ignored: [N], kept boxes on a crowd: neither right nor wrong.

@@ -61,9 +61,9 @@ def test_any_text_is_keys_or_a_line_that_is_wrong(text: str) -> None:
         (f"phone sha256:{HEX} burst=3", "expected rate= too"),
         (f"phone sha256:{HEX} rate=1/s burst=0", "1 or more; found '0'"),
         (f"phone sha256:{HEX} rate=1/s burst=²", "1 or more; found '²'"),
-        (f"phone sha256:{HEX} rate=1/s rate=9/s", "rate stands there twice"),
-        (f"first sha256:{HEX}", "the name of 'first' stands in line 2 too"),
-        (f"second sha256:{'1' * 64}", "the hash of 'second' stands in line 2 too"),
+        (f"phone sha256:{HEX} rate=1/s rate=9/s", "rate is given twice"),
+        (f"first sha256:{HEX}", "the name of 'first' is in line 2 too"),
+        (f"second sha256:{'1' * 64}", "the hash of 'second' is in line 2 too"),
     ],
 )
 def test_a_wrong_line_is_named(line: str, words: str, tmp_path: Path) -> None:

@@ -86,7 +86,7 @@ def test_a_connection_that_ends_early_is_continued(server: Server, tmp_path: Pat
         assert download(server.address, path).read_bytes() == CONTENT
         assert server.asked[1] == f"bytes={len(CONTENT) // 2 + 1}-"
         return
-    with pytest.raises(DownloadError, match=r"bytes are kept, and the same command goes on"):
+    with pytest.raises(DownloadError, match=r"bytes are kept, and the same command continues"):
         download(server.address, path)
     assert not path.exists()
     server.ends_after = len(CONTENT)

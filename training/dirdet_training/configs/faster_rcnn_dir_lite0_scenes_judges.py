@@ -1,5 +1,5 @@
 # The shipped detector with the judges of Table 3 and 4 beside DIR: one training, many rows.
-# They send no gradient into the detector; with test_cfg.rcnn.all_judges it tells what each of them says.
+# They send no gradient into the detector; with test_cfg.rcnn.all_judges it reports what each of them predicts.
 _base_ = ["./faster_rcnn_dir_lite0_scenes.py"]
 _head = dict(in_channels=64, roi_size=7, fc_channels=256)
 _foresight = dict(training="proposal", inference="proposal")

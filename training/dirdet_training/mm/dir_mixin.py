@@ -155,7 +155,7 @@ class DIRMixin:
 
     @property
     def positive_iou(self) -> float:
-        """The IoU with an object from which on the last stage's boxes are positives in training."""
+        """The least IoU with an object of the last stage's positives in training."""
         assigners = self.bbox_assigner
         return float((assigners[-1] if isinstance(assigners, list) else assigners).pos_iou_thr)
 

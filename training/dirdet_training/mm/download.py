@@ -1,4 +1,4 @@
-"""Downloads weights: interrupted downloads go on where they ended, and the hash in a file's name is checked."""
+"""Downloads weights: interrupted downloads continue where they ended, and the hash in a file's name is checked."""
 
 import os
 import re
@@ -26,7 +26,7 @@ class DownloadError(DirdetError):
 def download(address: str, path: Path, *, on_bytes: Callable[[int, int | None], None] = lambda *_: None) -> Path:
     """Downloads a file unless it exists, and checks the hash in its name.
 
-    What an interrupted download has is kept as PATH.part, and the next one goes on from there.
+    What an interrupted download has is kept as PATH.part, and the next one continues from there.
 
     Args:
         address: http or https.
@@ -90,7 +90,7 @@ def _fetch(address: str, part: Path, on_bytes: Callable[[int, int | None], None]
             return
         reason = f"the connection ended {missing} bytes early"
     kept = part.stat().st_size if part.is_file() else 0
-    advice = f"; {kept} bytes are kept, and the same command goes on from there" if kept else ""
+    advice = f"; {kept} bytes are kept, and the same command continues from there" if kept else ""
     raise DownloadError(
         f"{address} cannot be downloaded: {reason}{advice}; or download it by other means and name the file"
     )

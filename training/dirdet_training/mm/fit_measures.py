@@ -61,10 +61,11 @@ def fit_figures(boxes: Distinct) -> dict[str, float]:
     """Computes the figures of score and iou over the distinct boxes of all pictures; NaN where one is undefined.
 
     Returns:
-        For each prediction: `pearson`, `kendall` (within one object) and `regret` (the best IoU among an object's boxes
-        minus that of the box with the highest prediction, mean over objects); the same with `_fitting`, over boxes with
-        a true IoU of at least 0.5; `auroc_fitting` (separation of those from the others), `mean` and `lowest` (the
-        first percentile). Also `true/mean`, and the numbers of `boxes` and of `fitting` boxes.
+        For each prediction: `pearson`, `kendall` (within one object), `mean`, `lowest` (the first percentile), and
+        `regret`: the best IoU among an object's boxes minus that of the box with the highest prediction, mean over
+        objects. Names with `_fitting` are the same over boxes with a true IoU of at least 0.5, and `auroc_fitting` is
+        how well the prediction separates those from the others. Also `true/mean`, and the numbers of `boxes` and of
+        `fitting` boxes.
     """
     true = boxes.rows[:, 0]
     fitting = true >= FITTING

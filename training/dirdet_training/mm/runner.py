@@ -98,7 +98,7 @@ def _go_on(cfg: Config, checkpoint: Path | Literal[True]) -> None:
     """Sets the checkpoint to resume from, in place; True is the newest in the work_dir."""
     start = newest_checkpoint(Path(cfg.work_dir)) if checkpoint is True else checkpoint
     if start is None:
-        print(f"{cfg.work_dir} has no checkpoint to resume from: training begins anew", file=sys.stderr)
+        print(f"{cfg.work_dir} has no checkpoint to resume from: training starts from the beginning", file=sys.stderr)
     else:
         cfg.resume, cfg.load_from = True, str(start)
 

@@ -22,7 +22,7 @@ def localization_confidence(
         combination: "iou", the prediction itself (Eq. 5), or a name from COMBINATIONS.
         ious: [N].
         purities: [N], None if a single branch predicts the IoU.
-        integrities: [N], likewise.
+        integrities: [N], None as above.
 
     Raises:
         ValueError: the combination is unknown, or needs a purity and an integrity that are not predicted.

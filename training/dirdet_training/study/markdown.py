@@ -9,8 +9,8 @@ COLUMNS = ("AP", "AP50", "AP75", "AP_small", "AP_medium", "AP_large")
 GAINS = ("AP", "AP75", "AP_agnostic")
 LEGEND = (
     "Each cell: the mean over seeds ± its 95% interval (Student's t), and the paper's figure in brackets. Gains are "
-    "over the same checkpoints ranked by their score, paired by seed; of one seed, their interval is that of a paired "
-    "bootstrap over pictures, which knows nothing of other trainings."
+    "over the same checkpoints ranked by their score, paired by seed. The interval of one seed is that of a paired "
+    "bootstrap over pictures, which does not include other trainings."
 )
 
 

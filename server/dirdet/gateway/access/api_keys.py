@@ -76,7 +76,7 @@ def parse_line(text: str) -> Key | None:
         if option not in ("rate", "burst", "admin") or bool(equals) is (option == "admin"):
             raise ValueError(f"expected rate=, burst= or admin; found {redacted(word)!r}")
         if option in options:
-            raise ValueError(f"{option} stands there twice")
+            raise ValueError(f"{option} is given twice")
         options[option] = value
     return Key(name, bytes.fromhex(matched[1]), _rate(options), "admin" in options)
 
@@ -96,7 +96,7 @@ def parse_lines(text: str) -> list[Key]:
                 continue
             for kind, value in (("name", key.name), ("hash", key.digest)):
                 if value in line_of:
-                    raise ValueError(f"the {kind} of {key.name!r} stands in line {line_of[value]} too")
+                    raise ValueError(f"the {kind} of {key.name!r} is in line {line_of[value]} too")
         except ValueError as exc:
             raise ValueError(f"line {number}: {exc}") from exc
         line_of |= {key.name: number, key.digest: number}

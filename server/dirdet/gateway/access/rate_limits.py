@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 UNITS_S = {"s": 1, "min": 60, "h": 3600, "d": 86400}
 WRITTEN = re.compile(r"([1-9][0-9]{0,8})/(s|min|h|d)")
-# Of a token, for rounding: a client that waited as long as it was told passes.
+# Of a token, for rounding: a client that waited as long as Retry-After asked passes.
 ROUNDING = 1e-6
 EXPECTED = "expected a number per s, min, h or d, such as 10/s"
 

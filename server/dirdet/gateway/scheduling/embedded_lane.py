@@ -104,7 +104,7 @@ class EmbeddedLane:
                 answer.cancel()
 
     def close(self) -> None:
-        """Takes no more pictures; the threads, which other detectors may use, go on."""
+        """Takes no more pictures; the threads continue, because other detectors may use them."""
         self._closed = True
 
     @property

@@ -31,7 +31,7 @@ class Metrics:
         """Starts with all metrics at zero, independent of other instances.
 
         Args:
-            shared: folder of the figures of several processes, to which prometheus_client was told to write them
+            shared: folder of the figures of several processes, to which prometheus_client was set to write them
                 before this process was forked; None where this process counts alone.
         """
         self._registry = CollectorRegistry()

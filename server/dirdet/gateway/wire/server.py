@@ -25,7 +25,7 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 MOST_CONNECTIONS = 800
 # Connections that may wait to be accepted; asyncio accepts as many at once.
 BACKLOG = 256
-# Seconds for a body to arrive after the server is told to stop; then its request is refused.
+# Seconds for a body to arrive after the server is asked to stop; then its request is refused.
 UPLOAD_GRACE_S = 1.0
 # Seconds for a request to arrive, and to be refused, on a connection that was accepted last.
 LAST_WORDS_S = 0.1

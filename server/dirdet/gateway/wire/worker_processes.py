@@ -48,7 +48,7 @@ class Workers:
         self._alive = os.pipe()
 
     def run(self) -> None:
-        """Returns when this process was told to stop and all workers have ended.
+        """Returns when this process was asked to stop and all workers have ended.
 
         Raises:
             WorkersError: a worker failed for a reason that all workers share.

@@ -85,7 +85,7 @@ def _kept(
     if group is not None:
         sorted_group = group.gather(1, order)
         over = over & (sorted_group.unsqueeze(2) == sorted_group.unsqueeze(1))
-    # Sums of up to N ones, of which only whether they are zero counts.
+    # Sums of up to N ones; they are only compared with zero.
     above = over.to(torch.float16 if over.is_cuda else torch.float32)
     keep = before = real
     for _ in range(ROUNDS):

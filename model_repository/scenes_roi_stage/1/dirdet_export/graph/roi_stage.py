@@ -107,9 +107,8 @@ class RoIStage(nn.Module):
 
         Returns:
             boxes [B, M, 4] (xyxy, pixels of the canvas), class_id [B, M], score [B, M], with a DIR head purity and
-            integrity [B, M], num_candidates [B], kept [B, D] (indices of candidates, highest confidence first),
-            num_detections [B], and from a detector with masks mask [B, D, S, S] in the order of `kept`; padding is
-            zero.
+            integrity [B, M], num_candidates [B], kept [B, D], num_detections [B], with masks mask [B, D, S, S]. `kept`
+            has indices of candidates, highest confidence first; masks have its order. Padding is zero.
         """
         return self.run(tensors, ONE_BY_ONE)
 
