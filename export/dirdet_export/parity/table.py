@@ -2,6 +2,7 @@
 
 import math
 
+from dirdet.terminal import aligned
 from dirdet_export.parity.compare import Comparison
 from dirdet_export.parity.match import MAX_BOX_DIFFERENCE_PX, MAX_FIGURE_DIFFERENCE
 from dirdet_export.parity.proof import MAX_LEVELS, Causes
@@ -20,7 +21,7 @@ def _cells(row: Comparison) -> list[str]:
 
 def render(rows: list[Comparison]) -> str:
     """One line per comparison: counts, and the largest difference of each figure among matched detections."""
-    return _aligned([["", *HEADINGS], *([row.name, *_cells(row)] for row in rows)])
+    return aligned([["", *HEADINGS], *([row.name, *_cells(row)] for row in rows)])
 
 
 def render_causes(causes: list[Causes], rounding: list[Comparison]) -> str:
@@ -32,7 +33,7 @@ def render_causes(causes: list[Causes], rounding: list[Comparison]) -> str:
     ]
     boxes, figures = _short(MAX_BOX_DIFFERENCE_PX), _short(MAX_FIGURE_DIFFERENCE)
     levels = _short(MAX_LEVELS)
-    return _aligned([names, *lines, ["tolerance", levels, levels, boxes, figures, boxes, figures]])
+    return aligned([names, *lines, ["tolerance", levels, levels, boxes, figures, boxes, figures]])
 
 
 def _figures(row: Comparison) -> float:
@@ -41,12 +42,3 @@ def _figures(row: Comparison) -> float:
 
 def _short(value: float) -> str:
     return "-" if math.isinf(value) else f"{value:.2g}"
-
-
-def _aligned(table: list[list[str]]) -> str:
-    widths = [max(len(line[column]) for line in table) for column in range(len(table[0]))]
-    lines = [
-        "  ".join(cell.ljust(width) if column == 0 else cell.rjust(width) for column, (cell, width) in enumerate(pairs))
-        for pairs in (list(zip(line, widths, strict=True)) for line in table)
-    ]
-    return "\n".join(line.rstrip() for line in lines)

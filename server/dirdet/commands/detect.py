@@ -19,11 +19,14 @@ from dirdet.errors import ParameterError, PictureError, counted
 from dirdet.pictures.formats import FILE_SUFFIXES
 from dirdet.pictures.reading import silence_parsers
 from dirdet.pictures.regions import Decoded, Regions
+from dirdet.terminal import aligned, terminal_columns, width_of
 from dirdet.untrusted_text import one_line
 
 # Title and field. Those of a calibration come first, and only where there is one: they say what to expect.
 CALIBRATED = (("right", "score_calibrated"), ("fit", "iou_calibrated"))
 FIGURES = tuple((name, name) for name in ("confidence", "score", "iou", "purity", "integrity"))
+BOX = "box (x1 y1 x2 y2)"
+INDENT = "  "
 
 
 @click.command()
@@ -53,7 +56,7 @@ def command(
     cannot be read is reported on standard error; the others are still processed, and the exit status is 1.
 
     The table of a calibrated detector leads with "right", how probably class and box are right (score_calibrated), and
-    "fit", the expected IoU (iou_calibrated).
+    "fit", the expected IoU (iou_calibrated). On a narrow terminal the last figures are left out; --json has all.
     """
     silence_parsers()
     options = wanted.checked()
@@ -67,7 +70,7 @@ def command(
         if isinstance(answer, PictureFailure):
             click.echo(one_line(f"dirdet: {answer.name}: {answer.error}"), err=True)
         elif not as_json:
-            click.echo(table(answer, settings))
+            click.echo(table(answer, settings, width=terminal_columns()))
     if as_json:
         click.echo(json.dumps(detect_answer(detector.manifest, answers), indent=2))
     if any(isinstance(answer, PictureFailure) for answer in answers):
@@ -128,24 +131,32 @@ def drawing_targets(drawing: Path | None, sources: Sequence[Source]) -> dict[Sou
     return targets
 
 
-def table(answer: PictureAnswer, settings: Settings) -> str:
-    """A block of lines for people: the picture, then one line for each detection, most confident first."""
+def table(answer: PictureAnswer, settings: Settings, *, width: int | None = None) -> str:
+    """A block of lines for people: the picture, then one line for each detection, most confident first.
+
+    Figures are left out from the end until a line has at most `width` columns.
+    """
     found = answer.found.detections
     title = f"{answer.name}  {answer.width} x {answer.height}, {counted(len(found), 'detection')}"
     if not found and settings.score_threshold > 0:
         title += f" above the score threshold of {settings.score_threshold:g} (--score-threshold)"
     meant = [each for each in CALIBRATED if any(getattr(detection, each[1]) is not None for detection in found)]
-    columns = [(f"{name:>{max(7, len(name))}}", field) for name, field in (*meant, *FIGURES)]
-    heading = f"  {'label':<16} " + " ".join(name for name, _ in columns) + "   box (x1 y1 x2 y2)"
-    lines = [one_line(_row(detection, columns)) for detection in found]
-    return "\n".join([one_line(title), *([heading] if lines else []), *lines, ""])
+    columns = [*meant, *FIGURES]
+    lines = _lines(found, columns)
+    while columns and width is not None and max(map(width_of, lines), default=0) + len(INDENT) > width:
+        lines = _lines(found, columns := columns[:-1])
+    return "\n".join([one_line(title), *(f"{INDENT}{line}" for line in lines), ""])
 
 
-def _row(detection: Detection, columns: Sequence[tuple[str, str]]) -> str:
-    values = [(len(name), getattr(detection, field)) for name, field in columns]
-    figures = (f"{'-' if value is None else format(value, '.3f'):>{width}}" for width, value in values)
-    box = " ".join(f"{side:7.1f}" for side in detection.box_xyxy)
-    return f"  {detection.label:<16} {' '.join(figures)}  {box}"
+def _lines(found: Sequence[Detection], columns: Sequence[tuple[str, str]]) -> list[str]:
+    rows = [_row(detection, [field for _, field in columns]) for detection in found]
+    return aligned([["label", *(name for name, _ in columns), BOX], *rows]).splitlines() if rows else []
+
+
+def _row(detection: Detection, fields: Sequence[str]) -> list[str]:
+    values = [getattr(detection, field) for field in fields]
+    figures = ("-" if value is None else f"{value:.3f}" for value in values)
+    return [one_line(detection.label), *figures, " ".join(f"{side:6.1f}" for side in detection.box_xyxy)]
 
 
 def _save(drawn: Image.Image, target: Path) -> None:

@@ -9,6 +9,7 @@ from dirdet.errors import MissingExtraError, install_hint
 from dirdet.quality.average_precision import average_precisions, coco_objects
 from dirdet.quality.detections_file import Results
 from dirdet.quality.ground_truth import GroundTruth
+from dirdet.terminal import aligned
 
 COLUMNS = ("AP", "AP50", "AP75", "AP90", "AP_agnostic", "AP75_agnostic")
 Each = Callable[..., Iterator[tuple[str, Results | None]]]
@@ -46,12 +47,12 @@ def _methods() -> Each:
 
 def rivals_table(compared: dict[str, dict[str, float | None] | None]) -> str:
     """A line for each NMS, and at the end those that need another prediction."""
-    width = max(map(len, compared), default=0)
-    lines = [f"{'NMS':<{width}}" + "".join(f"  {column:>13}" for column in COLUMNS)]
-    for name, figures in compared.items():
-        if figures is not None:
-            cells = ("-" if figures[column] is None else f"{figures[column]:.1f}" for column in COLUMNS)
-            lines.append(f"{name:<{width}}" + "".join(f"  {cell:>13}" for cell in cells))
+    rows = [
+        [name, *("-" if (value := figures[column]) is None else f"{value:.1f}" for column in COLUMNS)]
+        for name, figures in compared.items()
+        if figures is not None
+    ]
+    lines = [aligned([["NMS", *COLUMNS], *rows])]
     if lacking := [name for name, figures in compared.items() if figures is None]:
         lines.append(f"not compared, for want of a prediction: {', '.join(lacking)}")
     return "\n".join(lines)

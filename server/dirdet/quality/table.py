@@ -2,6 +2,8 @@
 
 import math
 
+from dirdet.terminal import aligned
+
 # Title, heading of the first column, and the part of the figures' names before the slash.
 BY_NAME = {
     "correlation with the true IoU": ("pearson", "spearman", "kendall_within_objects"),
@@ -21,17 +23,15 @@ def figures_table(figures: dict[str, float]) -> str:
 
 
 def _single(figures: dict[str, float]) -> str:
-    width = max(len(name) for name in figures)
-    return "\n".join(f"{name:<{width}}  {shown(name, value):>8}" for name, value in figures.items())
+    return aligned([[name, shown(name, value)] for name, value in figures.items()])
 
 
 def _block(title: str, rows: list[str], columns: tuple[str, ...], figures: dict[str, float]) -> str:
-    width = max(len(name) for name in (title, *rows))
-    lines = [f"{title:<{width}}" + "".join(f"  {column:>22}" for column in columns)]
+    lines: list[list[str]] = []
     for row in rows:
         cells = (figures.get(f"{column}/{row}") for column in columns)
-        lines.append(f"{row:<{width}}" + "".join(f"  {'' if cell is None else shown('', cell):>22}" for cell in cells))
-    return "\n".join(lines)
+        lines.append([row, *("" if cell is None else shown("", cell) for cell in cells)])
+    return aligned([[title, *columns], *lines])
 
 
 def shown(name: str, value: float) -> str:

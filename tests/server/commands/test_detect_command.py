@@ -51,6 +51,19 @@ def test_a_table(run: Run, picture: Path) -> None:
     assert second.split()[0] == "red"
 
 
+@pytest.mark.parametrize(
+    ("width", "shown"),
+    [(81, "confidence score iou purity integrity"), (80, "confidence score iou purity"), (48, "confidence"), (20, "")],
+)
+def test_a_table_fits_the_terminal(
+    run: Run, picture: Path, monkeypatch: pytest.MonkeyPatch, width: int, shown: str
+) -> None:
+    monkeypatch.setattr("dirdet.commands.detect.terminal_columns", lambda: width)
+    _, heading, *rows = run(picture).stdout.strip("\n").splitlines()
+    assert heading.split()[1:-5] == shown.split()
+    assert width == 20 or max(map(len, (heading, *rows))) <= width
+
+
 def test_an_empty_table_names_the_threshold(run: Run, picture: Path) -> None:
     result = run(picture, "--score-threshold", "0.99")
     title = f"{picture}  640 x 480, 0 detections above the score threshold of 0.99 (--score-threshold)"

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from dirdet.terminal import markdown
 from dirdet_training.annotations.classes import class_names
 from dirdet_training.commands._options import cfg_options, classes_from, ema, skip_broken, trust_checkpoint
 from dirdet_training.mm.configs import read_config
@@ -122,20 +123,26 @@ COLUMNS = ("AP", "AP50", "AP75", "AP90", "AP_agnostic", "AP_small", "AP_medium",
 
 
 def table(measured: dict[str, dict[str, float]], ranks: list[str]) -> str:
-    """A Markdown table with a row for each file and rank, and a table of correlations."""
-    lines = ["| pictures | ranked by | " + " | ".join(COLUMNS) + " |", "|---" * (len(COLUMNS) + 2) + "|"]
-    for name, figures in measured.items():
-        for rank in ranks:
-            cells = (f"{figures[f'{rank}/{column}']:.1f}" for column in COLUMNS)
-            lines.append(f"| {name} | {rank} | " + " | ".join(cells) + " |")
-    lines += ["", "| pictures | Pearson of score | Pearson of iou | boxes |", "|---|---|---|---|"]
+    """Markdown: AP by file and rank, the correlations with the true IoU, and a column for each prediction's fit."""
+    precisions = [
+        [name, rank, *(f"{figures[f'{rank}/{column}']:.1f}" for column in COLUMNS)]
+        for name, figures in measured.items()
+        for rank in ranks
+    ]
+    correlations: list[list[str]] = []
     for name, figures in measured.items():
         score, iou, boxes = (figures[f"pearson/{key}"] for key in ("score", "iou", "boxes"))
-        lines.append(f"| {name} | {score:.3f} | {iou:.3f} | {boxes:.0f} |")
-    lines += ["", "| pictures, each box once | predicted | " + " | ".join(FITS) + " |", "|---" * (len(FITS) + 2) + "|"]
-    for name, figures in measured.items():
-        for said in ("score", "iou"):
-            if f"distinct/{said}/mean" in figures:
-                cells = (f"{figures[f'distinct/{said}/{column}']:.3f}" for column in FITS)
-                lines.append(f"| {name} | {said} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+        correlations.append([name, f"{score:.3f}", f"{iou:.3f}", f"{boxes:.0f}"])
+    judged = [
+        (name, said)
+        for name, figures in measured.items()
+        for said in ("score", "iou")
+        if f"distinct/{said}/mean" in figures
+    ]
+    fits = [[fit, *(f"{measured[name][f'distinct/{said}/{fit}']:.3f}" for name, said in judged)] for fit in FITS]
+    tables = [
+        markdown(["pictures", "ranked by", *COLUMNS], precisions, names=2),
+        markdown(["pictures", "Pearson of score", "Pearson of iou", "boxes"], correlations),
+        markdown(["each box once", *(f"{said}, {name}" for name, said in judged)], fits),
+    ]
+    return "\n\n".join(tables if judged else tables[:2])
