@@ -72,7 +72,8 @@ def compose(things: list[Path], backgrounds: list[Path], numbers: random.Random)
     for _ in range(numbers.randint(1, 4)):
         thing = Image.open(numbers.choice(things)).convert("RGBA")
         thing = thing.crop(thing.getchannel("A").getbbox())
-        thing.thumbnail([numbers.uniform(50, 200)] * 2)
+        side = numbers.uniform(50, 200)
+        thing.thumbnail((side, side))
         thing = thing.rotate(numbers.uniform(-15, 15), Image.Resampling.BICUBIC, expand=True)
         room = [max(0, side - own) for side, own in zip(SIZE, thing.size, strict=True)]
         picture.paste(thing, (numbers.randint(0, room[0]), numbers.randint(0, room[1])), thing)

@@ -42,7 +42,9 @@ def read_outcomes(path: Path) -> dict[str, Outcome]:
 def write_outcomes(path: Path, outcomes: Iterable[Outcome]) -> None:
     """Writes outcomes by name of the config, one to a line."""
     rows = sorted(outcomes, key=lambda outcome: outcome.config)
-    lines = ",\n".join(json.dumps(asdict(row)) for row in rows)
+    # Most configs import nothing of their own.
+    fields = ({name: value for name, value in asdict(row).items() if value != ""} for row in rows)
+    lines = ",\n".join(map(json.dumps, fields))
     write_whole(path, lambda file: file.write(f"[\n{lines}\n]\n".encode()))
 
 

@@ -48,7 +48,8 @@ def read_structures(names: Iterable[str], folder: Path) -> dict[str, Structure]:
 
 
 def _structure(config: Path) -> Structure:
-    cfg = Config.fromfile(config)
+    # What a config imports need not be installed to compare its parts.
+    cfg = Config.fromfile(config, import_custom_modules=False)
     steps = read_dataset(cfg).get("pipeline") or cfg.get("test_pipeline") or []
     parts: dict[str, Any] = _parts(dict(cfg.model))
     trunk: dict[str, Any] = {name: parts.pop(name) for name in TRUNK if name in parts}
@@ -101,12 +102,13 @@ def untried(
     """The first config of each group of which none was exported, unless all its configs are refused.
 
     First those whose proof tells about the most configs, of their group or by their parts, if all proofs succeed.
+    One that lacked a package is tried again: it fails within a second, and the package may be there now.
     """
     chosen: list[str] = []
     weights: dict[str, int] = {}
     for members in groups:
         if not any(tried[name].exported for name in members if name in tried):
-            left = [name for name in members if name not in tried or tried[name].unproven]
+            left = [name for name in members if name not in tried or tried[name].open]
             chosen += left[:1]
             weights.update({name: len(left) for name in left[:1]})
     proven = [structures[name] for name, outcome in tried.items() if outcome.works and name in structures]

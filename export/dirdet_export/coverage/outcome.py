@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, replace
 
+from dirdet_export.coverage.packages import MISSING
+
 YES = "yes"
 # The detector was built and read with a DIR head, and not exported.
 ACCEPTED = "accepted"
@@ -18,6 +20,7 @@ class Outcome:
         detections: number of the reference's detections that the proof of parity compared.
         broken: whether a reason is an error that dirdet does not explain.
         seconds: of the trial.
+        imports: packages that the config imports itself, with their versions or "not installed".
     """
 
     config: str
@@ -26,6 +29,7 @@ class Outcome:
     detections: int
     broken: bool
     seconds: float
+    imports: str = ""
 
     @property
     def works(self) -> bool:
@@ -38,9 +42,14 @@ class Outcome:
         return self.retrofit == YES
 
     @property
-    def unproven(self) -> bool:
-        """Whether the config was accepted, and not exported."""
-        return self.export == ACCEPTED
+    def open(self) -> bool:
+        """Whether a trial may say more: the config was accepted and not exported, or lacked a package."""
+        return self.export == ACCEPTED or bool(self.lacks)
+
+    @property
+    def lacks(self) -> str:
+        """The packages, not all of which were installed, that kept the config from being read; empty if none did."""
+        return self.imports if self.reason and MISSING in self.imports else ""
 
     @property
     def reason(self) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from dirdet_export.coverage.groups import Structure
 from dirdet_export.coverage.outcome import Outcome
+from dirdet_export.coverage.packages import installed
 
 HEAD = """# MMDetection's two-stage configs
 
@@ -22,10 +23,12 @@ stage of the backbone has two blocks.
   which has both, was built and read.
 - **accepted**: it was built and read; nothing above holds yet.
 - **refused**: the reasons are below.
+- **needs a package**: it imports a package that was not installed, and could not be read.
 """
 
 PROVEN, BY_GROUP, BY_PARTS = "proven", "by group", "by parts"
 ACCEPTED, REFUSED, FAILS = "accepted", "refused", "fails"
+NEEDS = "needs a package"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +37,15 @@ class Row:
 
     Attributes:
         config: its name.
-        verdict: PROVEN, BY_GROUP, BY_PARTS, ACCEPTED, REFUSED or FAILS; empty if it was not tried.
+        verdict: PROVEN, BY_GROUP, BY_PARTS, ACCEPTED, REFUSED, NEEDS or FAILS; empty if it was not tried.
         detail: boxes compared, the configs that stand for it, or the reason.
+        imports: packages that the config imports itself, as they were installed.
     """
 
     config: str
     verdict: str
     detail: str = ""
+    imports: str = ""
 
 
 def rows(
@@ -59,7 +64,9 @@ def rows(
 
     found = [row for members in groups for row in _of_group(members, outcomes)]
     parts = {row.config: by_parts(row.config) for row in found if row.verdict == ACCEPTED}
-    told = [Row(row.config, BY_PARTS, detail) if (detail := parts.get(row.config)) else row for row in found]
+    told = [
+        Row(row.config, BY_PARTS, detail, row.imports) if (detail := parts.get(row.config)) else row for row in found
+    ]
     return sorted(told, key=lambda row: row.config)
 
 
@@ -72,8 +79,10 @@ def _of_group(members: Sequence[str], outcomes: dict[str, Outcome]) -> list[Row]
         outcome = known.get(name)
         if outcome is None:
             found.append(Row(name, ""))
+        elif outcome.lacks:
+            found.append(Row(name, NEEDS, outcome.lacks))
         elif outcome.works:
-            found.append(Row(name, PROVEN, f"{outcome.detections} boxes"))
+            found.append(Row(name, PROVEN, f"{outcome.detections} boxes", outcome.imports))
         elif outcome.reason:
             found.append(Row(name, FAILS if outcome.broken else REFUSED, outcome.reason))
         elif proof is not None:
@@ -81,7 +90,7 @@ def _of_group(members: Sequence[str], outcomes: dict[str, Outcome]) -> list[Row]
         elif failed is not None:
             found.append(Row(name, FAILS if failed.broken else REFUSED, failed.reason))
         else:
-            found.append(Row(name, ACCEPTED))
+            found.append(Row(name, ACCEPTED, imports=outcome.imports))
     return found
 
 
@@ -92,19 +101,28 @@ def counts(found: Sequence[Row]) -> str:
     return (
         f"{len(found)} two-stage configs: {good} ({good / max(1, len(found)):.0%}) retrofit and export with parity, "
         f"{number[PROVEN]} of them proven, {number[BY_GROUP]} by their group and {number[BY_PARTS]} by their parts; "
-        f"{number[ACCEPTED]} accepted, "
-        f"{number[REFUSED]} refused, {number[FAILS]} fail, {number['']} not tried"
+        f"{number[ACCEPTED]} accepted, {number[REFUSED]} refused, {number[NEEDS]} need a package that was not "
+        f"installed, {number[FAILS]} fail, {number['']} not tried"
     )
 
 
 def render_page(found: Sequence[Row]) -> str:
     """The page in Markdown."""
-    lines = [HEAD, f"{counts(found)}.", "", "| config | verdict | boxes compared, or proven by |", "|---|---|---|"]
+    lines = [
+        HEAD,
+        f"{counts(found)}.",
+        "",
+        f"Installed when this page was written: {installed()}.",
+        "",
+        "| config | verdict | boxes compared, or proven by |",
+        "|---|---|---|",
+    ]
     by_reason: dict[str, list[str]] = defaultdict(list)
     for row in found:
         if row.verdict in (REFUSED, FAILS):
             by_reason[row.detail].append(row.config)
-        detail = row.detail if row.verdict in (PROVEN, BY_GROUP, BY_PARTS) else "-"
+        detail = row.detail if row.verdict in (PROVEN, BY_GROUP, BY_PARTS, NEEDS) else ""
+        detail = ", ".join(part for part in (detail, row.imports and f"with {row.imports}") if part) or "-"
         lines.append(f"| {row.config} | {row.verdict or 'not tried'} | {detail} |")
     if by_reason:
         lines += ["", "## Reasons", ""]

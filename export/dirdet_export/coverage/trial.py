@@ -13,6 +13,7 @@ from mmengine.structures import InstanceData
 
 from dirdet.errors import DirdetError
 from dirdet_export.coverage.outcome import ACCEPTED, YES, Outcome
+from dirdet_export.coverage.packages import imported_by
 from dirdet_export.coverage.random_weights import enliven
 from dirdet_export.coverage.small import make_small
 from dirdet_export.dissect.before_retrofit import check_exportable
@@ -55,7 +56,7 @@ def try_config(name: str, path: Path, work: Path) -> Outcome:
     retrofitted = step("retrofit", lambda: write_small_detector(path, config, weights))
     if retrofitted:
         step("export", lambda: _export(config, weights, work / "bundle"))
-    return Outcome(config=name, seconds=round(time.monotonic() - start, 1), **told)
+    return Outcome(name, seconds=round(time.monotonic() - start, 1), imports=_imports(path), **told)
 
 
 def _reason(exc: Exception, path: Path, work: Path) -> tuple[str, bool]:
@@ -74,7 +75,15 @@ def read_config_only(name: str, path: Path) -> Outcome:
         _check(read_config(path))
     except Exception as exc:  # its purpose is to find any
         reason, broken = _reason(exc, path, path)
-    return Outcome(name, reason, reason, 0, broken=broken, seconds=round(time.monotonic() - start, 1))
+    seconds = round(time.monotonic() - start, 1)
+    return Outcome(name, reason, reason, 0, broken=broken, seconds=seconds, imports=_imports(path))
+
+
+def _imports(path: Path) -> str:
+    try:
+        return imported_by(path)
+    except Exception:  # a config that cannot be read has another reason
+        return ""
 
 
 def _batch() -> dict[str, Any]:

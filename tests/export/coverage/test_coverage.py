@@ -1,5 +1,7 @@
 """Which of MMDetection's configs were tried, and what came of it."""
 
+from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from dirdet_export.coverage.campaign import Limits, read_outcomes, try_configs, 
 from dirdet_export.coverage.groups import Structure, group, read_structures, untried
 from dirdet_export.coverage.listing import Listed, config_folder, weights_by_config
 from dirdet_export.coverage.outcome import ACCEPTED, YES, Outcome
+from dirdet_export.coverage.packages import imported_by
 from dirdet_export.coverage.page import counts, render_page, rows
 
 GOOD = Outcome("a/good", YES, YES, 150, broken=False, seconds=60.0)
@@ -19,9 +22,14 @@ ALIKE = Outcome("a/alike", ACCEPTED, ACCEPTED, 0, broken=False, seconds=1.0)
 REFUSED = Outcome("a/refused", YES, "export supports others", 0, broken=False, seconds=9.0)
 LIKE_REFUSED = Outcome("a/like-refused", ACCEPTED, ACCEPTED, 0, broken=False, seconds=1.0)
 BROKEN = Outcome("b/broken", "KeyError: 'x'", "not tried", 0, broken=True, seconds=1.0)
+LACKING = Outcome(
+    "c/lacking", "config imports 'm'", "not tried", 0, broken=False, seconds=1.0, imports="m not installed"
+)
 READ = Outcome("b/accepted", ACCEPTED, ACCEPTED, 0, broken=False, seconds=1.0)
-OUTCOMES = {outcome.config: outcome for outcome in (GOOD, ALIKE, REFUSED, LIKE_REFUSED, READ, BROKEN)}
-GROUPS = [["a/good", "a/alike"], ["a/refused", "a/like-refused"], ["b/accepted"], ["b/broken"], ["b/left"]]
+OUTCOMES = {outcome.config: outcome for outcome in (GOOD, ALIKE, REFUSED, LIKE_REFUSED, READ, BROKEN, LACKING)}
+GROUPS = [
+    ["a/good", "a/alike"], ["a/refused", "a/like-refused"], ["b/accepted"], ["b/broken"], ["b/left"], ["c/lacking"]
+]  # fmt: skip
 STRUCTURES = {name: Structure(members[0], members[0]) for members in GROUPS for name in members}
 LISTED = [Listed(name, "https://x/y.pth" if name == "b/left" else None) for members in GROUPS for name in members]
 
@@ -39,8 +47,8 @@ def test_outcomes_are_kept_and_a_broken_file_is_named(tmp_path: Path) -> None:
 def test_the_page_tells_what_is_proven_from_what_its_group_proves() -> None:
     found = rows(GROUPS, OUTCOMES, STRUCTURES)
     assert counts(found) == (
-        "7 two-stage configs: 2 (29%) retrofit and export with parity, 1 of them proven, 1 by their group and 0 by "
-        "their parts; 1 accepted, 2 refused, 1 fail, 1 not tried"
+        "8 two-stage configs: 2 (25%) retrofit and export with parity, 1 of them proven, 1 by their group and 0 by "
+        "their parts; 1 accepted, 2 refused, 1 need a package that was not installed, 1 fail, 1 not tried"
     )
     page = render_page(found)
     for line in (
@@ -48,13 +56,29 @@ def test_the_page_tells_what_is_proven_from_what_its_group_proves() -> None:
         "| a/alike | by group | a/good |",
         "| b/accepted | accepted | - |",
         "| b/left | not tried | - |",
+        "| c/lacking | needs a package | m not installed |",
         "- 2: `export supports others` (a/like-refused, a/refused)",
     ):
         assert line in page.splitlines()
 
 
+def test_the_page_says_what_was_installed() -> None:
+    with_package = replace(GOOD, imports="m 1.2")
+    page = render_page(rows([[GOOD.config]], {GOOD.config: with_package}, STRUCTURES))
+    assert "| a/good | proven | 150 boxes, with m 1.2 |" in page.splitlines()
+    assert f"torch {version('torch')}" in page
+
+
+def test_the_packages_of_a_config_are_those_that_it_imports(tmp_path: Path) -> None:
+    config = tmp_path / "config.py"
+    config.write_text("custom_imports = dict(imports=['click.core', 'no_such_package.models', 'mmdet'])\n")
+    assert imported_by(config) == f"click {version('click')}, no_such_package not installed"
+    config.write_text("a = 1\n")
+    assert imported_by(config) == ""
+
+
 def test_one_config_of_each_group_is_tried() -> None:
-    assert untried(GROUPS, OUTCOMES, STRUCTURES) == ["b/accepted", "b/left"]
+    assert untried(GROUPS, OUTCOMES, STRUCTURES) == ["b/accepted", "b/left", "c/lacking"]
     assert untried(GROUPS, {}, STRUCTURES) == [members[0] for members in GROUPS]
 
 

@@ -42,6 +42,9 @@ def read_config(config: str | Path) -> Config:
     except ModuleNotFoundError as exc:
         raise ConfigError(f"config {path} imports '{exc.name}' (custom_imports), which is not installed") from exc
     except ImportError as exc:
+        missing = _missing_module(exc)
+        if missing is not None:
+            raise ConfigError(f"config {path} imports '{missing}' (custom_imports), which is not installed") from exc
         # MMEngine adds sys.path, a line for each entry.
         reason = str(exc).partition(", the current sys.path")[0]
         raise ConfigError(f"config {path}: its custom_imports failed: {reason}") from exc
@@ -50,6 +53,16 @@ def read_config(config: str | Path) -> Config:
     if "model" not in cfg:
         raise ConfigError(f"config {path} has no 'model'")
     return cfg
+
+
+def _missing_module(error: BaseException) -> str | None:
+    """The package that was not found, which MMEngine's own error does not name."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ModuleNotFoundError) and cause.name:
+            return cause.name
+        cause = cause.__cause__ or cause.__context__
+    return None
 
 
 def build_model(cfg: Config) -> torch.nn.Module:
