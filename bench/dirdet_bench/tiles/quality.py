@@ -9,10 +9,8 @@ import click
 import numpy as np
 from PIL import Image
 
-from dirdet.detection.ranking import Floats, iou_with
 from dirdet.detector.detector import Detector
 from dirdet.detector.options import DetectOptions, JoinRule, Settings
-from dirdet.detector.tile_joining_sahi import overlap
 from dirdet.detector.tiled import TiledPicture
 from dirdet.pictures.regions import Decoded
 from dirdet.quality.ground_truth import GroundTruth, read_ground_truth
@@ -20,25 +18,16 @@ from dirdet.quality.optional_libraries import library
 from dirdet_bench.harness.measurement import Result, measurement
 from dirdet_bench.harness.report import Row
 from dirdet_bench.harness.turns import progress
+from dirdet_bench.tiles.counting import Boxes, Counts, counted_boxes
+from dirdet_bench.tiles.seams import SeamFigures, cut_fits, seam_figures
 
 SCORE_THRESHOLD = 0.05
 # SAHI's overlaps at which boxes match.
 THRESHOLDS = (0.3, 0.5, 0.7)
 CUTS = np.arange(0.05, 0.95, 0.025)
-# A box of which this share lies in an object, without fitting it, is a part of the object.
-PART = 0.8
 MOST_BOXES = 5000
 WHOLE, OWN, BY_SCORE, BY_CONFIDENCE = "without tiles", "integrity", "SAHI, by score", "SAHI, by confidence"
 PATH = click.Path(path_type=Path, exists=True)
-
-
-@dataclass(frozen=True)
-class Boxes:
-    """Boxes of one picture: [N, 4], [N] and [N]."""
-
-    boxes_xyxy: Floats
-    rank: Floats
-    category_id: Floats
 
 
 @dataclass(frozen=True)
@@ -121,40 +110,26 @@ class Set:
         ap, ap50, ap75 = (float(100 * part[part > -1].mean()) for part in (precision, precision[0], precision[5]))
         return ap, ap50, ap75
 
-    def counts(self, found: Sequence[Boxes], cut: float) -> tuple[float, float, float]:
-        """F1, and duplicates and halves a picture, of the boxes above a cut."""
-        right = boxes_in_all = duplicates = halves = objects_in_all = 0
+    def counts(self, found: Sequence[Boxes], cut: float) -> Counts:
+        """Of the boxes above a cut, in all pictures."""
+        counts = Counts()
         for picture, boxes in zip(self.ids, found, strict=True):
             rows = self.truth.picture_id == picture
-            objects_in_all += int(rows.sum())
-            for category in np.unique(self.truth.category_id[rows]):
-                xyxy = self.truth.boxes_xyxy[rows & (self.truth.category_id == category)]
-                wanted = np.flatnonzero((boxes.rank > cut) & (boxes.category_id == category))
-                free = np.ones(len(xyxy), np.bool_)
-                for row in wanted[np.argsort(-boxes.rank[wanted], kind="stable")]:
-                    box = boxes.boxes_xyxy[row]
-                    ious = iou_with(box, xyxy)
-                    best = int(np.where(free, ious, -1).argmax())
-                    inside = overlap(box, xyxy, "ios").max() if (box[2:] > box[:2]).all() else 0.0
-                    if free[best] and ious[best] >= 0.5:
-                        free[best] = False
-                        right += 1
-                    elif ious.max() >= 0.5:
-                        duplicates += 1
-                    elif inside >= PART and _is_smaller(box, xyxy):
-                        halves += 1
-            boxes_in_all += int((boxes.rank > cut).sum())
-        return 2 * right / max(boxes_in_all + objects_in_all, 1), duplicates / len(self.ids), halves / len(self.ids)
+            counts += counted_boxes(boxes, self.truth.boxes_xyxy[rows], self.truth.category_id[rows], cut=cut)
+        return counts
+
+    def seams(self) -> SeamFigures:
+        """How well integrity tells what seams have cut."""
+        of_picture = [self.truth.picture_id == picture for picture in self.ids]
+        return seam_figures(
+            [
+                cut_fits(shown.by_confidence, self.truth.boxes_xyxy[rows], self.truth.category_id[rows])
+                for shown, rows in zip(self.shown, of_picture, strict=True)
+            ]
+        )
 
     def best_cut(self, found: Sequence[Boxes]) -> float:
-        return float(max(CUTS, key=lambda cut: self.counts(found, float(cut))[0]))
-
-
-def _is_smaller(box: Floats, xyxy: Floats) -> bool:
-    """Whether the object in which most of the box lies is larger than the box."""
-    sides = np.clip(np.minimum(box[2:], xyxy[:, 2:]) - np.maximum(box[:2], xyxy[:, :2]), 0, None).prod(axis=1)
-    object_ = xyxy[int(sides.argmax())]
-    return bool((object_[2:] - object_[:2]).prod() > (box[2:] - box[:2]).prod())
+        return float(max(CUTS, key=lambda cut: self.counts(found, float(cut)).f1))
 
 
 @measurement("tiles-quality", packages=("numpy", "onnxruntime", "pillow"), rounds=None)
@@ -187,8 +162,9 @@ def command(
         rule, threshold = max(tried, key=lambda each: chosen.precision(chosen.found(way, *each))[0])
         cut = chosen.best_cut(chosen.found(way, rule, threshold))
         found = measured.found(way, rule, threshold)
-        f1, duplicates, halves = measured.counts(found, cut)
-        figures = Figures(*measured.precision(found), duplicates, halves, f1)
+        counts, pictures = measured.counts(found, cut), len(measured.ids)
+        wrong = counts.duplicates / pictures, counts.halves / pictures
+        figures = Figures(*measured.precision(found), *wrong, counts.f1)
         setting = "" if way in (WHOLE, OWN) else f"{rule}, {threshold:g}"
         lines.append(
             f"| {way} | {setting} | {figures.ap:.1f} | {figures.ap50:.1f} | {figures.ap75:.1f} "
@@ -196,6 +172,13 @@ def command(
         )
         click.echo(lines[-1], err=True)
         rows += [Row(name, [value], "", group=way) for name, value in vars(figures).items()]
+    seams = measured.seams()
+    rows += [Row(name, [value], "", group="boxes that a seam cuts") for name, value in vars(seams).items()]
+    lines += [
+        "",
+        f"Integrity of {seams.boxes} boxes that a seam cuts: mean error {seams.error:.3f}, AUROC of telling parts from "
+        f"wholes {seams.auroc:.3f}",
+    ]
     return Result(
         f"{len(measured.ids)} large pictures in tiles", rows, {"val pictures": len(chosen.ids)}, "\n".join(lines)
     )

@@ -97,8 +97,7 @@ class TiledPicture:
         settings, manifest = settings or self.settings, self._manifest
         if len(self.tiles) == 1:
             return Found(self._found[0])
-        found = [each for detections in self._found for each in detections]
-        seen = self._seen(found)
+        found, seen = self.seen()
         if settings.join in SAHI_RULES:
             joined = join_as_sahi(seen, settings.join, threshold=settings.nms_iou_threshold)
         else:
@@ -116,11 +115,13 @@ class TiledPicture:
         limited = settings.max_detections < manifest.max_detections
         return Found(wanted[: settings.max_detections] if limited else wanted)
 
-    def _seen(self, found: Sequence[Detection]) -> Seen:
+    def seen(self) -> tuple[list[Detection], Seen]:
+        """What the tiles show: their N detections, in pixels of their tiles, and the same for the joining."""
+        found = [each for detections in self._found for each in detections]
         tile = np.repeat(np.arange(len(self.tiles)), [len(each) for each in self._found])  # [N]
         corners = np.array(self.tiles, np.float64)  # [T, 4]
         boxes = np.array([each.box_xyxy for each in found], np.float64).reshape(-1, 4)
-        return Seen(
+        seen = Seen(
             boxes_xyxy=boxes + np.tile(corners[tile, :2], 2),
             class_id=np.array([each.class_id for each in found], np.int64),
             rank=np.array([each.confidence for each in found], np.float64),
@@ -130,6 +131,7 @@ class TiledPicture:
             margin=self._margin,
             picture_wh=self._regions.size,
         )
+        return found, seen
 
 
 def _objects(
