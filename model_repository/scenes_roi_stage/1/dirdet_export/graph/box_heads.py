@@ -11,7 +11,10 @@ from dirdet_export.graph.heads import MovingHead
 from dirdet_export.graph.other_poolings import Pooling
 from dirdet_export.graph.padded_rows import pick
 from dirdet_export.graph.pyramid import Atlas, PyramidPooling
+from dirdet_export.graph.side_head import BucketDecoder
 from dirdet_export.graph.tsd_pooling import MovedBins
+
+Decoder = BoxDecoder | BucketDecoder
 
 
 class Said(NamedTuple):
@@ -20,7 +23,7 @@ class Said(NamedTuple):
     Attributes:
         logits: [B * P, classes + 1], the last is the background's; see `Candidates.probabilities`.
         starts_xyxy: [B, P, 4], the boxes that the deltas refine, pixels of the canvas.
-        deltas: [B * P, 4] or, class-specific, [B * P, 4 * classes].
+        deltas: [B * P, 4] or, class-specific, [B * P, 4 * classes]; from SABL values as of `BucketDecoder`.
     """
 
     logits: Tensor
@@ -105,7 +108,7 @@ class MovedHeads(nn.Module):
 class Stage(nn.Module):
     """One stage of a cascade."""
 
-    def __init__(self, *, look: OneHead, decoder: BoxDecoder, class_agnostic: bool) -> None:
+    def __init__(self, *, look: OneHead, decoder: Decoder, class_agnostic: bool) -> None:
         """Takes the parts of a detector.
 
         Args:
@@ -121,12 +124,13 @@ class Stage(nn.Module):
     def refine(self, said: Said, picture_hw: Tensor) -> Tensor:
         """Boxes [B, P, 4] for the next stage; with a class-specific head those of the best class."""
         batch, count = said.starts_xyxy.shape[:2]
-        deltas = said.deltas.reshape(batch, count, -1, 4)  # [B, P, 1 or classes, 4]
+        width = self.decoder.width
+        deltas = said.deltas.reshape(batch, count, -1, width)  # [B, P, 1 or classes, width]
         if self.class_agnostic:
             chosen = deltas[:, :, 0]
         else:
             best = said.logits[:, : deltas.shape[2]].argmax(1).view(-1, 1)  # [B * P, 1]
-            chosen = pick(deltas.flatten(0, 1), best).reshape(batch, count, 4)
+            chosen = pick(deltas.flatten(0, 1), best).reshape(batch, count, width)
         return self.decoder(said.starts_xyxy, chosen, picture_hw)
 
 

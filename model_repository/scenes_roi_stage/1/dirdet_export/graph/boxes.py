@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-# MMDetection's bound on the ratio of a box's sides to those of its base (its `wh_ratio_clip`).
-SIDE_RATIO_LIMIT = abs(math.log(16 / 1000))
+# MMDetection's usual bound on the ratio of a box's sides to those of its base (its `wh_ratio_clip`).
+LEAST_RATIO = 16 / 1000
 
 
 class BoxDecoder(nn.Module):
@@ -15,8 +15,18 @@ class BoxDecoder(nn.Module):
 
     means: Tensor
     stds: Tensor
+    # Values of a box.
+    width: int = 4
 
-    def __init__(self, *, means: list[float], stds: list[float], clip: bool = True, added: int = 0) -> None:
+    def __init__(
+        self,
+        *,
+        means: list[float],
+        stds: list[float],
+        clip: bool = True,
+        added: int = 0,
+        least_ratio: float = LEAST_RATIO,
+    ) -> None:
         """Takes the normalisation of the deltas in training.
 
         Args:
@@ -24,10 +34,12 @@ class BoxDecoder(nn.Module):
             stds: four standard deviations.
             clip: clip boxes to the picture.
             added: pixels; 1 where a box of MMDetection 1 includes its last pixel.
+            least_ratio: smallest ratio of a box's side to that of its base; the largest is its inverse.
         """
         super().__init__()
         self.clip = clip
         self.added = added
+        self.least_ratio = least_ratio
         # Buffers, not numbers: they move with the module to another device; a traced constant does not.
         self.register_buffer("means", torch.tensor(means, dtype=torch.float32), persistent=False)
         self.register_buffer("stds", torch.tensor(stds, dtype=torch.float32), persistent=False)
@@ -44,13 +56,18 @@ class BoxDecoder(nn.Module):
         centres = (boxes_xyxy[..., :2] + boxes_xyxy[..., 2:]) * 0.5  # [B, N, 2]
         sides = boxes_xyxy[..., 2:] - boxes_xyxy[..., :2] + self.added  # [B, N, 2]
         centres = centres + sides * scaled[..., :2]
-        sides = sides * scaled[..., 2:].clamp(min=-SIDE_RATIO_LIMIT, max=SIDE_RATIO_LIMIT).exp()
+        limit = -math.log(self.least_ratio)
+        sides = sides * scaled[..., 2:].clamp(min=-limit, max=limit).exp()
         boxes = torch.cat([centres - sides * 0.5, centres + sides * 0.5], dim=-1)  # [B, N, 4]
         if not self.clip:
             return boxes
-        limit_wh = picture_hw.flip(1).to(boxes.dtype) - self.added  # [B, 2]
-        limit = torch.cat([limit_wh, limit_wh], dim=1).unsqueeze(1)  # [B, 1, 4]
-        return torch.minimum(boxes.clamp(min=0), limit)
+        last_wh = picture_hw.flip(1).to(boxes.dtype) - self.added  # [B, 2]
+        last = torch.cat([last_wh, last_wh], dim=1).unsqueeze(1)  # [B, 1, 4]
+        return torch.minimum(boxes.clamp(min=0), last)
+
+    def ranked(self, scores: Tensor, deltas: Tensor) -> Tensor:  # noqa: ARG002 - as of other decoders
+        """What ranks candidates: the scores [B, P, classes] themselves."""
+        return scores
 
 
 def anchors_at(index: Tensor, base_anchors: Tensor, *, grid_width: int | Tensor, stride_wh: Sequence[int]) -> Tensor:

@@ -5,8 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from dirdet_export.graph.box_heads import Said
-from dirdet_export.graph.boxes import BoxDecoder
+from dirdet_export.graph.box_heads import Decoder, Said
 from dirdet_export.graph.other_poolings import Pooling
 from dirdet_export.graph.padded_nms import ABSENT, ONE_BY_ONE, Steps
 from dirdet_export.graph.padded_rows import pick, top
@@ -19,7 +18,7 @@ class CandidateSet(NamedTuple):
     Attributes:
         boxes_xyxy: [B, N, 4], pixels of the canvas, inside the picture.
         class_id: [B, N], integers from 0.
-        score: [B, N], the classifier's probability.
+        score: [B, N], the classifier's probability; from SABL times the certainty of the box's sides.
         real: [B, N], boolean; false rows are zero.
         source: [B, N], index of the box; candidates of several classes can share it; 0 for padding.
     """
@@ -53,7 +52,7 @@ class Candidates(nn.Module):
         *,
         pooling: Pooling,
         box_heads: nn.Module,
-        decoder: BoxDecoder,
+        decoder: Decoder,
         classes: int,
         class_agnostic: bool,
         keep: int,
@@ -96,21 +95,22 @@ class Candidates(nn.Module):
             proposals_xyxy: [B, P, 4], pixels of the canvas.
             real: [B, P], boolean; false rows are padding.
             picture_hw: [B, 2], integers, size of the picture on each canvas.
-            score_threshold: [B]; a candidate's score is above it.
+            score_threshold: [B]; the classifier's probability is above it.
             steps: whether padding is cut off.
         """
         batch = proposals_xyxy.shape[0]
         said: Said = self.box_heads(atlas, proposals_xyxy, picture_hw)
         scores = self.probabilities(said.logits).reshape(batch, -1, self.classes)  # [B, P, classes]
         above = (scores > score_threshold.view(-1, 1, 1)) & real.unsqueeze(-1)
-        best, pair = top(torch.where(above, scores, ABSENT).flatten(1), self.keep)  # [B, N]
+        ranks = self.decoder.ranked(scores, said.deltas)
+        best, pair = top(torch.where(above, ranks, ABSENT).flatten(1), self.keep)  # [B, N]
         present = best > ABSENT / 2
         used = steps.used(present)
         best, pair, present = best[:, :used], pair[:, :used], present[:, :used]
         proposal = torch.div(pair, self.classes, rounding_mode="trunc")  # [B, N]
         # Only the chosen boxes are decoded: a class-specific head has a box for every proposal and class.
         source = proposal if self.class_agnostic else pair  # [B, N]
-        chosen = pick(said.deltas.reshape(batch, -1, 4), source)  # [B, N, 4]
+        chosen = pick(said.deltas.reshape(batch, -1, self.decoder.width), source)  # [B, N, width]
         boxes = self.decoder(pick(said.starts_xyxy, proposal), chosen, picture_hw)  # [B, N, 4]
         return CandidateSet(
             boxes * present.unsqueeze(-1),

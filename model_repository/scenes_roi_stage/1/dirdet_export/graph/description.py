@@ -7,30 +7,40 @@ import torch
 from torch import Tensor, nn
 
 from dirdet_export.graph.box_heads import Cascade, MovedHeads, OneHead, Stage, TwoHeads
-from dirdet_export.graph.boxes import BoxDecoder
+from dirdet_export.graph.boxes import LEAST_RATIO, BoxDecoder
 from dirdet_export.graph.candidates import Candidates, SeesawCandidates, SigmoidCandidates
+from dirdet_export.graph.guided_anchors import GuidedProposals
 from dirdet_export.graph.heads import ApartHead, FlowHead, MovingHead, PurityHead, Residual, SharedHead, UnitLength
-from dirdet_export.graph.masks import MaskFlow, MaskHead, Masks, MaskVotes
-from dirdet_export.graph.other_poolings import FusedPooling, SharedPooling
+from dirdet_export.graph.masks import MaskFlow, MaskHead, Masks, MaskVotes, RelayedMaskHead
+from dirdet_export.graph.other_poolings import FusedPooling, SharedPooling, SummedPooling
+from dirdet_export.graph.point_masks import PointMaskHead
+from dirdet_export.graph.position_attention import PositionAttention
 from dirdet_export.graph.proposals import Proposals
 from dirdet_export.graph.pyramid import PyramidPooling
+from dirdet_export.graph.reassembly import Reassembly
 from dirdet_export.graph.roi_stage import RoIStage
+from dirdet_export.graph.side_head import BucketDecoder, SideHead
 
 Description: TypeAlias = dict[str, Any]
 
+_PROPOSALS = ("base_anchors", "strides_wh", "decoder", "per_level", "keep", "iou_threshold", "min_side")
 _CANDIDATES = ("pooling", "box_heads", "decoder", "classes", "class_agnostic", "keep")
 _CONVOLUTION = ("in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation", "groups", "bias")
 # All parts with the parameters of their constructors; each part has attributes of the same names.
 SETTINGS: Mapping[type[nn.Module], tuple[str, ...]] = {
     RoIStage: ("proposals", "candidates", "dir_head", "levels", "keep", "masks", "semantic"),
-    Proposals: ("base_anchors", "strides_wh", "decoder", "per_level", "keep", "iou_threshold", "min_side"),
+    Proposals: _PROPOSALS,
+    GuidedProposals: (*_PROPOSALS, "anchor_decoder"),
     Candidates: _CANDIDATES,
     SeesawCandidates: _CANDIDATES,
     SigmoidCandidates: _CANDIDATES,
     BoxDecoder: ("means", "stds", "clip"),
+    BucketDecoder: ("buckets", "scale", "clip"),
     PyramidPooling: ("strides", "finest_scale", "output_size", "sampling_ratio"),
     FusedPooling: ("pyramid", "semantic"),
     SharedPooling: ("pyramid", "layers", "output_size"),
+    SummedPooling: ("pyramid", "before", "after"),
+    PositionAttention: ("channels", "heads", "side", "stride"),
     OneHead: ("pooling", "head"),
     TwoHeads: ("pooling", "head", "enlarge"),
     MovedHeads: ("pooling", "head", "shift", "deform"),
@@ -38,18 +48,24 @@ SETTINGS: Mapping[type[nn.Module], tuple[str, ...]] = {
     Cascade: ("stages",),
     Masks: ("heads", "size", "class_agnostic"),
     MaskHead: ("pooling", "head"),
+    RelayedMaskHead: ("pooling", "head", "box_pooling", "box_layers", "relay", "side"),
+    PointMaskHead: ("coarse", "layers", "last", "stride", "pooled", "side", "steps", "points", "again"),
     MaskVotes: ("pooling", "heads"),
     MaskFlow: ("pooling", "heads", "tell"),
     SharedHead: ("shared", "classes", "boxes"),
     ApartHead: ("classes", "boxes"),
     MovingHead: ("classes", "boxes", "look", "shift", "deform", "offset_scale"),
+    SideHead: ("classes", "shared", "attention", "columns", "rows", "buckets", "offsets"),
     PurityHead: ("purity", "integrity"),
     FlowHead: ("entry", "layers"),
     Residual: ("body", "skip"),
     UnitLength: ("temperature", "power", "eps"),
+    Reassembly: ("compressor", "encoder", "side", "groups", "factor"),
     nn.Linear: ("in_features", "out_features", "bias"),
     nn.Conv2d: _CONVOLUTION,
+    nn.Conv1d: _CONVOLUTION,
     nn.ConvTranspose2d: (*_CONVOLUTION, "output_padding"),
+    nn.ConvTranspose1d: (*_CONVOLUTION, "output_padding"),
     nn.BatchNorm2d: ("num_features", "eps"),
     nn.GroupNorm: ("num_groups", "num_channels", "eps", "affine"),
     nn.AvgPool2d: ("kernel_size",),
@@ -59,8 +75,9 @@ SETTINGS: Mapping[type[nn.Module], tuple[str, ...]] = {
 # Settings that a description leaves out at these values, as the descriptions from before they existed do.
 UNSET: Mapping[type[nn.Module], Description] = {
     RoIStage: {"multiple": 1, "at_least_hw": [0, 0], "nms_over_classes": False, "judged": None},
-    BoxDecoder: {"added": 0},
+    BoxDecoder: {"added": 0, "least_ratio": LEAST_RATIO},
     PyramidPooling: {"aligned": True, "inside": True},
+    Residual: {"relu": True},
 }
 _KINDS = {kind.__name__: kind for kind in SETTINGS}
 # The only setting of a Sequential, and the key of a part's name.

@@ -7,22 +7,25 @@ from torch import Tensor, nn
 
 
 class Residual(nn.Module):
-    """A residual block with a ReLU at the end."""
+    """A residual block."""
 
-    def __init__(self, *, body: nn.Sequential, skip: nn.Sequential) -> None:
+    def __init__(self, *, body: nn.Sequential, skip: nn.Sequential, relu: bool = True) -> None:
         """Takes both branches.
 
         Args:
             body: [R, C, s, s] to [R, C', s, s].
             skip: the same for the shortcut; empty for the identity.
+            relu: whether a ReLU follows the sum.
         """
         super().__init__()
         self.body = body
         self.skip = skip
+        self.relu = relu
 
     def forward(self, features: Tensor) -> Tensor:
         """[R, C, s, s] to [R, C', s, s]."""
-        return torch.relu(self.body(features) + self.skip(features))
+        total = self.body(features) + self.skip(features)
+        return torch.relu(total) if self.relu else total
 
 
 class UnitLength(nn.Module):

@@ -5,6 +5,7 @@ from typing import cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from dirdet_export.graph.heads import FlowHead
 from dirdet_export.graph.other_poolings import Pooling
@@ -46,6 +47,45 @@ class MaskHead(nn.Module):
     def forward(self, atlas: Atlas, boxes_xyxy: Tensor, class_id: Tensor) -> list[Tensor]:
         """The logits [B * N, S * S] of boxes [B, N, 4], pixels of the canvas, and classes [B * N]."""
         return [logits_of(self.head, self.pooling(atlas, boxes_xyxy), class_id)]
+
+
+class RelayedMaskHead(MaskHead):
+    """Mask head of SCNet, which adds features of the last box head (AAAI 2021, section 3.3)."""
+
+    def __init__(
+        self,
+        *,
+        pooling: Pooling,
+        head: nn.Sequential,
+        box_pooling: Pooling,
+        box_layers: nn.Sequential,
+        relay: nn.Sequential,
+        side: int,
+    ) -> None:
+        """Takes the parts of a detector.
+
+        Args:
+            pooling: as of `MaskHead`.
+            head: as of `MaskHead`.
+            box_pooling: of the box head's features.
+            box_layers: the box head's first layers, of features [R, C, s, s].
+            relay: their output to [R, C * side * side].
+            side: of what is relayed, before it is stretched to the size of the mask's features.
+        """
+        super().__init__(pooling=pooling, head=head)
+        self.box_pooling = box_pooling
+        self.box_layers = box_layers
+        self.relay = relay
+        self.side = side
+
+    def forward(self, atlas: Atlas, boxes_xyxy: Tensor, class_id: Tensor) -> list[Tensor]:
+        """The logits [B * N, S * S] of boxes [B, N, 4], pixels of the canvas, and classes [B * N]."""
+        features = self.pooling(atlas, boxes_xyxy)
+        told = self.relay(self.box_layers(self.box_pooling(atlas, boxes_xyxy)))
+        told = told.reshape(-1, features.shape[1], self.side, self.side)
+        size = self.pooling.output_size
+        told = functional.interpolate(told, size=(size, size), mode="bilinear", align_corners=True)
+        return [logits_of(self.head, features + told, class_id)]
 
 
 class MaskVotes(nn.Module):

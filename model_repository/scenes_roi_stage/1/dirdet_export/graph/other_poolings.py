@@ -1,4 +1,4 @@
-"""Poolings that do more than the pyramid's: of HTC with a semantic branch, and of detectors without a neck."""
+"""Poolings that do more than the pyramid's: of HTC's semantic branch, of GRoIE, and of detectors without a neck."""
 
 from typing import cast
 
@@ -62,4 +62,34 @@ class SharedPooling(nn.Module):
         return self.layers(self.pyramid(atlas, boxes_xyxy))
 
 
-Pooling = PyramidPooling | FusedPooling | SharedPooling
+class SummedPooling(nn.Module):
+    """Pools every box from every level, and adds the results (GRoIE, ICPR 2020, section III)."""
+
+    def __init__(self, *, pyramid: PyramidPooling, before: nn.Sequential, after: nn.Sequential) -> None:
+        """Takes the parts of a detector.
+
+        Args:
+            pyramid: its levels, and the size of its output.
+            before: each level's pooled features [R, C, s, s] to what is added up.
+            after: the sum [R, C, s, s] to the result.
+        """
+        super().__init__()
+        self.pyramid = pyramid
+        self.before = before
+        self.after = after
+        self.output_size = pyramid.output_size
+
+    def atlas(self, maps: list[Tensor]) -> Atlas:
+        """The pyramid's levels [B, C, H_l, W_l], laid out for pooling."""
+        return self.pyramid.atlas(maps)
+
+    def forward(self, atlas: Atlas, boxes_xyxy: Tensor) -> Tensor:
+        """Features [B * N, C, output_size, output_size] of boxes [B, N, 4], pixels of the canvas."""
+        parts = [self.before(features) for features in self.pyramid.from_each_level(atlas, boxes_xyxy)]
+        total = parts[0]
+        for part in parts[1:]:
+            total = total + part
+        return self.after(total)
+
+
+Pooling = PyramidPooling | FusedPooling | SharedPooling | SummedPooling

@@ -14,6 +14,8 @@ class Proposals(nn.Module):
     """Decodes the best anchors of each level, and selects the best after an NMS within each level."""
 
     iou_threshold: Tensor
+    # Predicted values of an anchor.
+    width: int = 4
 
     def __init__(
         self,
@@ -54,14 +56,22 @@ class Proposals(nn.Module):
         return [self.get_buffer(f"base_anchors_{number}") for number in range(len(self.strides_wh))]
 
     def _level(self, number: int, objectness: Tensor, deltas: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Scores [B, k], anchors [B, k, 4] and deltas [B, k, 4] of a level's best anchors."""
+        """Scores [B, k], anchors [B, k, 4] and predicted values [B, k, width] of a level's best anchors."""
         batch, _, _, grid_width = objectness.shape
         # The probability, not the logit: if it saturates, the order of equal values is MMDetection's.
         flat = objectness.permute(0, 2, 3, 1).reshape(batch, -1).sigmoid()  # [B, H * W * A]
         scores, index = top(flat, self.per_level)
-        table = deltas.permute(0, 2, 3, 1).reshape(batch, -1, 4)  # [B, H * W * A, 4]
+        table = deltas.permute(0, 2, 3, 1).reshape(batch, -1, self.width)  # [B, H * W * A, width]
         anchors = anchors_at(index, self.base_anchors[number], grid_width=grid_width, stride_wh=self.strides_wh[number])
         return scores, anchors, pick(table, index)
+
+    def decoded(self, anchors_xyxy: Tensor, values: Tensor, picture_hw: Tensor) -> Tensor:
+        """Boxes [B, S, 4] of anchors [B, S, 4], pixels of the canvas, and their predicted values [B, S, width]."""
+        return self.decoder(anchors_xyxy, values, picture_hw)
+
+    def anchored(self, scores: Tensor) -> Tensor:
+        """Whether there is an anchor for each score: [B, S], boolean."""
+        return torch.ones_like(scores, dtype=torch.bool)
 
     def forward(
         self, objectness: list[Tensor], deltas: list[Tensor], picture_hw: Tensor, steps: Steps = ONE_BY_ONE
@@ -70,7 +80,7 @@ class Proposals(nn.Module):
 
         Args:
             objectness: logits [B, A, H_l, W_l] of every level.
-            deltas: [B, 4 * A, H_l, W_l] of every level.
+            deltas: [B, width * A, H_l, W_l] of every level.
             picture_hw: [B, 2], integers, size of the picture on each canvas.
             steps: how boxes are suppressed.
 
@@ -81,14 +91,14 @@ class Proposals(nn.Module):
         levels = [self._level(number, *maps) for number, maps in enumerate(zip(objectness, deltas, strict=True))]
         scores = torch.cat([level[0] for level in levels], dim=1)  # [B, S]
         group = torch.cat([torch.full_like(level[0], n, dtype=torch.int64) for n, level in enumerate(levels)], dim=1)
-        boxes = self.decoder(
+        boxes = self.decoded(
             torch.cat([level[1] for level in levels], dim=1),
             torch.cat([level[2] for level in levels], dim=1),
             picture_hw,
         )  # [B, S, 4]
-        valid = torch.ones_like(scores, dtype=torch.bool)
+        valid = self.anchored(scores)
         if self.min_side is not None:
-            valid = ((boxes[..., 2:] - boxes[..., :2]) > self.min_side).all(-1)  # [B, S]
+            valid = valid & ((boxes[..., 2:] - boxes[..., :2]) > self.min_side).all(-1)  # [B, S]
         survives = steps.suppress(
             boxes,
             scores,

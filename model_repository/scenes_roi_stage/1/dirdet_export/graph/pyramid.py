@@ -143,14 +143,17 @@ class PyramidPooling(nn.Module):
         """
         centres = (boxes_xyxy[..., :2] + boxes_xyxy[..., 2:]) * 0.5  # [B, N, 2]
         half = (boxes_xyxy[..., 2:] - boxes_xyxy[..., :2]) * (0.5 * factor)
-        rois = rois_of(torch.cat([centres - half, centres + half], dim=-1))  # [B * N, 5]
+        each = self.from_each_level(atlas, torch.cat([centres - half, centres + half], dim=-1))
         level = self.level_of(boxes_xyxy).reshape(-1, 1, 1, 1)  # [B * N, 1, 1, 1]
-        pooled = self._align(atlas.levels[0], rois, 1 / self.strides[0])
-        for number in range(1, len(self.strides)):
-            pooled = torch.where(
-                level == number, self._align(atlas.levels[number], rois, 1 / self.strides[number]), pooled
-            )
+        pooled = each[0]
+        for number in range(1, len(each)):
+            pooled = torch.where(level == number, each[number], pooled)
         return pooled
+
+    def from_each_level(self, atlas: Atlas, boxes_xyxy: Tensor) -> list[Tensor]:
+        """Each level's features [B * N, C, output_size, output_size] of boxes [B, N, 4], pixels of the canvas."""
+        rois = rois_of(boxes_xyxy)  # [B * N, 5]
+        return [self._align(level, rois, 1 / stride) for level, stride in zip(atlas.levels, self.strides, strict=True)]
 
     def _align(self, features: Tensor, rois: Tensor, scale: float) -> Tensor:
         size = self.output_size
