@@ -3,11 +3,15 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from dirdet.api.schemas import DetectAnswer, DetectorInfo
@@ -124,3 +128,16 @@ def _split(folder: Path) -> tuple[Path, Path]:
     ann.write_text(json.dumps(content))
     found.write_text(json.dumps(entries))
     return ann, found
+
+
+@given(
+    st.lists(st.integers(0, 6), min_size=1, max_size=40),
+    st.lists(st.lists(st.floats(0, 1), min_size=1, max_size=64, unique=True), min_size=1, max_size=4),
+    st.randoms(use_true_random=False),
+)
+def test_each_box_has_its_classs_map(classes: list[int], knots: list[list[float]], random: Random) -> None:
+    maps = [Knots(x=sorted(x), y=sorted(random.random() for _ in x)) for x in knots]
+    own = dict(zip(random.sample(range(6), len(maps) - 1), maps[1:], strict=True))
+    values = [random.choice([random.random(), *maps[0].x, 0.0, 1.0]) for _ in classes]
+    expected = [own.get(each, maps[0]).apply([value])[0] for each, value in zip(classes, values, strict=True)]
+    np.testing.assert_allclose(Maps(pooled=maps[0], of_class=own).apply(values, classes), expected, atol=1e-9)

@@ -6,7 +6,7 @@ from typing import Any
 from dirdet.batch.arrow import arrow, parquet
 from dirdet.batch.source_picture import Entry
 from dirdet.detection import Detection
-from dirdet.detection.rows import COLUMNS, to_row
+from dirdet.detection.rows import COLUMNS, to_rows
 from dirdet.errors import PictureError, UnreachedError
 
 
@@ -51,7 +51,7 @@ class PartRows:
         common = {"position": position, "picture": entry.name}
         self._pictures[position] = (
             {**common, "image_id": entry.image_id, **seen},
-            [{**common, **to_row(each)} for each in detections],
+            [{**common, **row} for row in to_rows(detections)],
         )
         self.detections += len(detections)
 

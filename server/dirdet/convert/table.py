@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import IO
 
 from dirdet.convert.image_result import ImageResult
-from dirdet.detection.rows import COLUMNS, to_row
+from dirdet.detection.rows import COLUMNS, to_rows
 from dirdet.untrusted_text import cell, cells
 
 HEADING = ("name", "error", *(column.name for column in COLUMNS if column.name != "mask"))
@@ -26,6 +26,6 @@ def to_csv(results: Iterable[ImageResult], file: IO[str]) -> None:
     for result in results:
         if result.error is not None:
             table.writerow({"name": cell(result.name), "error": cell(str(result.error))})
-        for each in result:
-            row = {"name": result.name, **to_row(each)}
+        for each in to_rows(result.detections):
+            row = {"name": result.name, **each}
             table.writerow(dict(zip(row, cells(row.values()), strict=True)))

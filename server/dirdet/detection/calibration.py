@@ -1,7 +1,7 @@
 """Calibration of a detector's figures, fitted on a data split: monotone maps, and a margin around boxes."""
 
 from functools import cached_property
-from typing import Annotated, Self
+from typing import Annotated, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Floats = NDArray[np.float64]
 MAX_KNOTS = 64
+# Of maps of 0..1 on one axis.
+APART = 2.0
 Probability = Annotated[float, Field(ge=0, le=1)]
 Points = Annotated[list[Probability], Field(min_length=1, max_length=MAX_KNOTS)]
 
@@ -89,13 +91,42 @@ class Maps(_Part):
     )
 
     def apply(self, values: ArrayLike, class_id: ArrayLike) -> Floats:
-        """Maps values [N] of boxes of these classes [N]."""
-        values, classes = np.asarray(values, np.float64), np.asarray(class_id, np.int64)
-        mapped = self.pooled.apply(values)
-        for own in self.of_class.keys() & set(classes.tolist()):
-            rows = classes == own
-            mapped[rows] = self.of_class[own].apply(values[rows])
-        return mapped
+        """Maps values [N] in 0..1 of boxes of these classes [N]."""
+        axis = self._axis
+        place = axis.place[np.minimum(np.asarray(class_id, np.int64), len(axis.place) - 1)]  # [N]
+        inside = np.clip(np.asarray(values, np.float64), axis.first[place], axis.last[place])  # constant beyond
+        return np.interp(inside + APART * place, axis.x, axis.y)
+
+    @cached_property
+    def _axis(self) -> "_Axis":
+        maps = [self.pooled, *self.of_class.values()]
+        place = np.zeros(max(self.of_class, default=-1) + 2, np.int64)
+        place[list(self.of_class)] = range(1, len(maps))
+        return _Axis(
+            place,
+            first=np.array([each.x[0] for each in maps]),
+            last=np.array([each.x[-1] for each in maps]),
+            x=np.concatenate([np.array(each.x) + APART * number for number, each in enumerate(maps)]),
+            y=np.concatenate([each.y for each in maps]),
+        )
+
+
+class _Axis(NamedTuple):
+    """Maps of 0..1 beside each other on one axis, so that one interpolation serves boxes of all classes.
+
+    Attributes:
+        place: [C + 1] of a class's map, by class_id; the last one, 0, is that of all further classes.
+        first: [maps] its first knot.
+        last: [maps] its last knot.
+        x: [K] knots of all maps, each map's moved by its place times `APART`.
+        y: [K] what they are mapped to.
+    """
+
+    place: NDArray[np.int64]
+    first: Floats
+    last: Floats
+    x: Floats
+    y: Floats
 
 
 class Meaning(_Part):

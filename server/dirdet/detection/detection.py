@@ -4,33 +4,15 @@ A field is declared only here. JSON, the API's schema and examples, the rows of 
 the converters and the client, and the page's tables are derived from the declaration.
 """
 
-from collections.abc import Callable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any, ClassVar, NamedTuple, Self
 
-from dirdet.detection.field_declaration import About, Box, Kind, fields_of
+from dirdet.detection.field_declaration import About, Box, Field, Kind, fields_of
+from dirdet.detection.json_columns import decimals, significant, writers, written
 from dirdet.detection.rle import Rle
-
-
-def writers(*, side: Callable[[float], float], fraction: Callable[[float], float]) -> Mapping[Kind, Callable[..., Any]]:
-    """Functions that write a value of each kind in JSON.
-
-    Args:
-        side: rounds a coordinate of a box.
-        fraction: rounds a number in 0..1.
-    """
-
-    def write_box(box_xyxy: Box) -> list[float]:
-        return [side(each) for each in box_xyxy]
-
-    return {
-        "box": write_box,
-        "fraction": fraction,
-        "integer": int,
-        "text": str,
-        "mask": Rle.to_json,
-    }
 
 
 def _read_box(sides: Any) -> Box:  # noqa: ANN401 - JSON
@@ -45,12 +27,6 @@ READERS: Mapping[Kind, Callable[..., Any]] = {
     "text": str,
     "mask": Rle.from_json,
 }
-
-
-def significant(digits: int) -> Callable[[float], float]:
-    """Rounds to a number of significant digits."""
-    layout = f".{digits}g"
-    return lambda value: float(format(value, layout))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,10 +101,7 @@ class Candidate:
 
     def to_json(self) -> dict[str, Any]:
         """The object in the API's answers, with rounded numbers."""
-        return {
-            member: None if (value := getattr(self, name)) is None else write(value)
-            for name, member, write in _written(type(self))
-        }
+        return all_to_json([self])[0]
 
     @classmethod
     def from_json(cls, told: Mapping[str, Any]) -> Self:
@@ -152,7 +125,7 @@ class Detection(Candidate):
 
     # Five significant digits, not decimals: iou and confidence then equal those computed from the rounded numbers to a
     # relative 1e-5, also for small values, and rounding keeps the order.
-    WRITERS: ClassVar = writers(side=lambda side: round(side, 2), fraction=significant(5))
+    WRITERS: ClassVar = writers(side=decimals(2), fraction=significant(5))
 
     confidence: Annotated[
         float, About("score^(1-w) * iou^w with w = iou_weight: what ranks the detections", example=0.88424)
@@ -174,10 +147,29 @@ class Found(NamedTuple):
     candidates: list[Candidate] | None = None
 
 
+def all_to_json(items: Sequence[Candidate]) -> list[dict[str, Any]]:
+    """As `Candidate.to_json` of each, all of one class; several at once take much less time than one after another."""
+    if not items:
+        return []
+    cls = type(items[0])
+    columns: dict[str, Sequence[Any]] = {}
+    for kind, fields in _fields_by_kind(cls).items():
+        values = [getattr(item, each.name) for each in fields for item in items]
+        told = written(values, cls.WRITERS[kind])
+        columns |= {
+            each.json: told[start : start + len(items)]
+            for each, start in zip(fields, range(0, len(told), len(items)), strict=True)
+        }
+    members = [each.json for each in fields_of(cls)]
+    return [dict(zip(members, row, strict=True)) for row in zip(*(columns[member] for member in members), strict=True)]
+
+
 @cache
-def _written(cls: type[Candidate]) -> tuple[tuple[str, str, Callable[..., Any]], ...]:
-    """For each field its attribute, its member in JSON and the function that writes it."""
-    return tuple((each.name, each.json, cls.WRITERS[each.kind]) for each in fields_of(cls))
+def _fields_by_kind(cls: type[Candidate]) -> Mapping[Kind, Sequence[Field]]:
+    found: defaultdict[Kind, list[Field]] = defaultdict(list)
+    for each in fields_of(cls):
+        found[each.kind].append(each)
+    return found
 
 
 FIGURES = tuple(each.name for each in fields_of(Detection) if each.kind == "fraction")

@@ -1,9 +1,9 @@
 """A detection as a flat row of numbers and texts, for Parquet and CSV tables."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
-from dirdet.detection.detection import Detection
+from dirdet.detection.detection import Detection, all_to_json
 from dirdet.detection.field_declaration import Field, Kind, fields_of
 from dirdet.detection.rle import Rle
 
@@ -37,9 +37,12 @@ def names_of(field: Field) -> tuple[str, ...]:
 COLUMNS = tuple(Column(name, TYPES[field.kind]) for field in FIELDS for name in names_of(field))
 
 
-def to_row(detection: Detection) -> dict[str, Any]:
-    """Values by column, rounded as in JSON; a mask is its run lengths, and its size is the picture's."""
-    told = detection.to_json()
+def to_rows(detections: Sequence[Detection]) -> list[dict[str, Any]]:
+    """Of each its values by column, rounded as in JSON; a mask is its run lengths, and its size is the picture's."""
+    return [_row(told) for told in all_to_json(detections)]
+
+
+def _row(told: Mapping[str, Any]) -> dict[str, Any]:
     row: dict[str, Any] = {}
     for field in FIELDS:
         value = told[field.json]
@@ -53,7 +56,7 @@ def to_row(detection: Detection) -> dict[str, Any]:
 
 
 def from_row(row: Mapping[str, Any], picture_hw: tuple[int, int]) -> Detection:
-    """The detection of a row that `to_row` made.
+    """The detection of a row that `to_rows` made.
 
     Args:
         row: other columns are ignored.

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dirdet.api.schemas import CandidateOut, DetectionOut
-from dirdet.detection import FIGURES, Candidate, Detection
+from dirdet.detection import FIGURES, Candidate, Detection, all_to_json
 from dirdet.detection.detection import example
 from dirdet.detection.field_declaration import About, Box, fields_of
 from dirdet.detection.rle import Rle
-from dirdet.detection.rows import COLUMNS, from_row, to_row
+from dirdet.detection.rows import COLUMNS, from_row, to_rows
 
 BIRD: Detection = example(Detection)
 MASKED = replace(BIRD, mask=Rle((3, 4), "363"))
@@ -38,7 +38,7 @@ def test_json_goes_both_ways(detection: Detection) -> None:
 
 @pytest.mark.parametrize("detection", [BIRD, MASKED, PLAIN])
 def test_rows_go_both_ways(detection: Detection) -> None:
-    row = to_row(detection)
+    [row] = to_rows([detection])
     assert list(row) == [column.name for column in COLUMNS]
     assert from_row(row | {"picture": "a.png"}, (3, 4)) == detection
 
@@ -55,6 +55,24 @@ def test_a_detection_is_a_candidate_with_more() -> None:
 def test_a_candidate_has_all_digits_of_the_network(score: float) -> None:
     candidate: Candidate = replace(example(Candidate), score=score)
     assert candidate.to_json()["score"] == pytest.approx(score, rel=1e-8)
+
+
+@given(
+    st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1) | st.none(), st.floats(0, 20_000)), max_size=20),
+    st.sampled_from([Candidate, Detection]),
+)
+def test_many_are_written_as_each_alone(numbers: list[tuple[float, float | None, float]], cls: type[Candidate]) -> None:
+    made = [
+        replace(example(cls), score=score, iou=iou, box_xyxy=(0, 0, side, side / 3)) for score, iou, side in numbers
+    ]
+    told = all_to_json(made)
+    assert told == [each.to_json() for each in made]
+    digits = 9 if cls is Candidate else 5
+    for each, (score, iou, side) in zip(told, numbers, strict=True):
+        assert each["score"] == pytest.approx(float(f"{score:.{digits}g}"), rel=1.01 * 10**-digits, abs=0)
+        assert len(repr(each["score"]).split("e")[0].replace(".", "").strip("0")) <= digits
+        assert (each["iou"] is None) == (iou is None)
+        assert each["box"][2] == pytest.approx(side, abs=0.005 + 1e-9 * side)
 
 
 @pytest.mark.parametrize("cls", [Candidate, Detection])
