@@ -11,6 +11,7 @@ from typing import Any
 from torch import nn
 
 from dirdet.bundle.bundle import Bundle, CanvasSize, ResizeRule
+from dirdet.bundle.interpolation import ANTIALIASED, Decode
 from dirdet.engines.base import Engine
 from dirdet.engines.triton.repository.config import RepositoryOptions
 from dirdet.engines.triton.repository.writer import check_repository, write_repository
@@ -58,6 +59,7 @@ class Order:
         trust_checkpoint: the checkpoint may hold pickled objects.
         quality: measured figures by name, for the manifest.
         limitations: what the detector cannot do, for the manifest.
+        decode: how requests that do not say it have their JPEGs decoded.
         repository: a Triton model repository that gets the detector too.
         force: replace an existing bundle, and its models in the repository.
     """
@@ -76,6 +78,7 @@ class Order:
     trust_checkpoint: bool = False
     quality: dict[str, float] = field(default_factory=dict[str, float])
     limitations: str = ""
+    decode: Decode = "exact"
     repository: Path | None = None
     force: bool = False
 
@@ -137,6 +140,7 @@ def describe(
         fp16_trunk=order.fp16_trunk,
         quality=order.quality,
         limitations=order.limitations,
+        decode=order.decode,
     )
 
 
@@ -201,6 +205,11 @@ def export(order: Order, say: Callable[[str], None]) -> list[Comparison]:
         order.config, order.checkpoint, trust_checkpoint=order.trust_checkpoint, averaged=order.averaged
     )
     pipeline = read_pipeline(cfg)
+    if order.decode == "scaled" and pipeline.resize.interpolation not in ANTIALIASED:
+        raise ParameterError(
+            "--decode",
+            f"scaled is for a resize that reads every pixel; the config's is {pipeline.resize.interpolation}",
+        )
     detector, limits = dissect(model, pipeline)
     classes = detector.roi_stage.candidates.classes
     if note := report_boxes_alone(model):

@@ -1,6 +1,7 @@
 """POST /detect on pictures that are as they should be."""
 
 from collections.abc import Callable
+from io import BytesIO
 from typing import Any
 
 import httpx
@@ -155,3 +156,27 @@ def test_a_plain_detector(call_plain: Call, picture: bytes) -> None:
 def test_the_types_content_decides(call: Call, rectangles: Rectangles, encode: Encode) -> None:
     jpeg = encode(rectangles(**BOXES), "JPEG", quality=95)
     assert len(detections(detect(call, jpeg))) == 3
+
+
+@pytest.mark.parametrize("kind", ["raw", "form", "several"])
+def test_a_jpeg_is_decoded_as_the_request_says(call: Call, rectangles: Rectangles, encode: Encode, kind: str) -> None:
+    jpeg = encode(rectangles(**BOXES), "JPEG", quality=95)
+    sent: dict[str, Any] = {
+        "raw": {"content": jpeg, "headers": {"content-type": "image/jpeg"}},
+        "form": {"files": {"image": ("scene.jpg", jpeg)}},
+        "several": {"files": [("image", ("scene.jpg", jpeg)), ("image", ("scene.png", encode(rectangles(**BOXES))))]},
+    }[kind]
+    exact, scaled = (call("POST", f"/detect?decode={decode}", **sent) for decode in ("exact", "scaled"))
+    assert [each["decoded_scale"] for each in exact.json()["images"]] == [1.0] * len(exact.json()["images"])
+    assert [each["decoded_scale"] for each in scaled.json()["images"]] == [0.5, 1.0][: len(scaled.json()["images"])]
+    for one, other in zip(detections(exact), detections(scaled), strict=True):
+        assert one["label"] == other["label"]
+        np.testing.assert_allclose(one["box"], other["box"], atol=640 / 256)
+
+
+def test_a_drawing_has_the_boxes_of_the_answer(call: Call, rectangles: Rectangles, encode: Encode) -> None:
+    jpeg = encode(rectangles(**BOXES), "JPEG", quality=95)
+    headers = {"content-type": "image/jpeg", "accept": "image/png"}
+    drawn = call("POST", "/detect?decode=scaled", content=jpeg, headers=headers)
+    with Image.open(BytesIO(drawn.content)) as picture:
+        assert picture.size == (640, 480)

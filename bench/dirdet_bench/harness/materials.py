@@ -15,6 +15,7 @@ from dirdet_bench.harness.canvases import open_picture
 
 # Size of a part of the picture: that of the scenes, which the shipped detector was trained on.
 PART_WH = (320, 240)
+PHOTOGRAPH_WH = (4000, 3000)
 # Parts in a folder, so many that a job's set-up takes little of its time; and in a data set.
 PARTS, LEARNED = 160, 64
 # The plain detector that every scenes detector begins from; in a clone.
@@ -28,6 +29,7 @@ class Materials:
         self.kinds: dict[str, Callable[[], Path]] = {
             "picture": lambda: picture,
             "jpegs": cache(lambda: _jpegs(picture, folder / "jpegs")),
+            "photograph": cache(lambda: _photograph(picture, folder / "photograph.jpg")),
             "parts": cache(lambda: _parts(picture, folder / "parts")),
             "data": cache(lambda: _data_set(picture, folder / "data")),
             "trunk": _trunk,
@@ -55,6 +57,19 @@ def _jpegs(picture: Path, folder: Path) -> Path:
             made.paste(mirrored[(place + number) % 4], ((place % 2) * width, (place // 2) * height))
         made.save(folder / f"{number}.jpg", quality=90)
     return folder
+
+
+def _photograph(picture: Path, file: Path) -> Path:
+    """A JPEG of twelve megapixels: the picture and its mirror images beside and below each other."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    whole = open_picture(picture)
+    made = Image.new("RGB", PHOTOGRAPH_WH)
+    for row, top in enumerate(range(0, made.height, whole.height)):
+        for column, left in enumerate(range(0, made.width, whole.width)):
+            part = ImageOps.mirror(whole) if column % 2 else whole
+            made.paste(ImageOps.flip(part) if row % 2 else part, (left, top))
+    made.save(file, quality=90)
+    return file
 
 
 def _cut(picture: Path) -> Iterator[Image.Image]:

@@ -1,8 +1,8 @@
 """The measurements that `dirdet bench all` runs, each with its goals.
 
 A new measurement is an entry here. It takes at most two minutes on two cores, five rounds where its goals are ratios:
-all of them together have twenty minutes. `{picture}`, `{jpegs}`, `{parts}`, `{data}` and `{trunk}` among the arguments
-are what `dirdet_bench.harness.materials` makes.
+all of them together have twenty minutes. `{picture}`, `{jpegs}`, `{photograph}`, `{parts}`, `{data}` and `{trunk}`
+among the arguments are what `dirdet_bench.harness.materials` makes.
 """
 
 from collections.abc import Mapping, Sequence
@@ -116,6 +116,11 @@ PLANNED: Sequence[Planned] = (
     ),
     Planned(
         "tiles", ("tiles", "{picture}", "--tiles", "160x128", "--rounds", "5"), ("at least 0.9 of the engine's tiles",)
+    ),
+    Planned(
+        "photograph",
+        ("photograph", "{photograph}", "--rounds", "5"),
+        ("a photograph of 12 megapixels in half the time of decoding it exactly",),
     ),
     Planned("decode", ("decode", "{picture}", "--seconds", "0.5", "--rounds", "2")),
     Planned("throughput", ("throughput", "{picture}", "--seconds", "1", "--precision", "float32"), extra="export"),

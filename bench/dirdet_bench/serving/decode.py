@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from dirdet.bundle.bundle import Manifest
+from dirdet.bundle.interpolation import Decode
 from dirdet.bundle.shipped import open_bundle
 from dirdet.engines.cores import usable_cores
 from dirdet.errors import EngineError
-from dirdet.pictures.canvas import fit_picture, paint
+from dirdet.pictures.placing import place_file
 from dirdet.pictures.reading import read_picture
 from dirdet_bench.harness.measurement import Result, detector_option, measurement
 from dirdet_bench.harness.plots import lines
@@ -28,6 +29,7 @@ from dirdet_bench.serving.other_decoders import MEAN_TOLERANCE, REQUIREMENTS, De
 from dirdet_bench.serving.other_projects.decoder_process import rate
 
 PLACING, READING, PILLOW = "read and placed", "read", "Pillow alone"
+SCALED = "read and placed, decoded at the scale that is needed"
 # What limits, EXIF and transparency may cost beside decoding, and what resizing and placing may add.
 GOALS = {READING: Goal(at_least=0.95), PLACING: Goal(at_least=0.8)}
 # How PICTURE is written as each type; WebP is lossy, as on the web.
@@ -77,7 +79,7 @@ def command(
     pixels = read_picture(picture)
     rows: list[Row] = []
     facts: dict[str, object] = {"picture": f"{pixels.width} x {pixels.height}", "mean_tolerance": dict(MEAN_TOLERANCE)}
-    works = {PILLOW: pillow_alone, READING: read, PLACING: partial(place, manifest=manifest)}
+    works = {PILLOW: pillow_alone, READING: read, PLACING: partial(place, manifest=manifest, decode="exact")}
     with ExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dirdet-bench-")))
         others = [stack.enter_context(other_decoder(name)) for name in against]
@@ -90,6 +92,9 @@ def command(
                 runs: dict[str, Callable[[], float]] = {
                     name: partial(rate, work, [content], threads=count, seconds=seconds) for name, work in works.items()
                 }
+                if kind == "JPEG":
+                    scaled = partial(place, manifest=manifest, decode="scaled")
+                    runs[SCALED] = partial(rate, scaled, [content], threads=count, seconds=seconds)
                 for other in [other for other, why in wrong if not why]:
                     runs[other.name] = partial(other.rate, [file], threads=count, seconds=seconds)
                 group = f"{kind}, {count} {'thread' if count == 1 else 'threads'}"
@@ -105,11 +110,9 @@ def encoded(picture: Image.Image, kind: str) -> bytes:
     return file.getvalue()
 
 
-def place(content: bytes, manifest: Manifest) -> NDArray[np.uint8]:
+def place(content: bytes, manifest: Manifest, decode: Decode) -> NDArray[np.uint8]:
     """The canvas [H, W, 3] that serving makes of a file."""
-    picture = read_picture(BytesIO(content))
-    fit = fit_picture((picture.height, picture.width), rule=manifest.resize, canvases=manifest.canvases)
-    return paint(picture, fit, rule=manifest.resize)
+    return place_file(BytesIO(content), manifest, decode=decode).canvas
 
 
 def read(content: bytes) -> NDArray[np.uint8]:
@@ -124,8 +127,9 @@ def pillow_alone(content: bytes) -> NDArray[np.uint8]:
 
 
 def place_files(files: Sequence[Path], *, threads: int, seconds: float) -> float:
-    """Pictures a second that threads decode and place on the shipped detector's canvases, from bytes in memory."""
-    work = partial(place, manifest=open_bundle(None).manifest)
+    """Pictures a second that threads decode and place as the shipped detector's requests do, from bytes in memory."""
+    manifest = open_bundle(None).manifest
+    work = partial(place, manifest=manifest, decode=manifest.defaults.decode)
     return rate(work, [file.read_bytes() for file in files], threads=threads, seconds=seconds)
 
 

@@ -68,9 +68,15 @@ class Turn:
     help="Folder of JPEG files; each is one request.",
 )  # fmt: skip
 @click.option("--against", type=click.Choice(list(OTHERS)), multiple=True, default=list(OTHERS), show_default=True)
+@click.option(
+    "--scaled", is_flag=True,
+    help="The others decode JPEGs at the scale that is needed too, as their documentation does not show.",
+)  # fmt: skip
 @click.option("--callers", type=click.IntRange(min=1), default=8, show_default=True, help="Requests at the same time.")
 @click.option("--seconds", type=click.FloatRange(min=1), default=10, show_default=True, help="Of load, each time.")
-def command(*, pictures: Path, against: Sequence[str], callers: int, seconds: float, rounds: int) -> Result:
+def command(
+    *, pictures: Path, against: Sequence[str], scaled: bool, callers: int, seconds: float, rounds: int
+) -> Result:
     """Send the same pictures to dirdet's gateway and to other servers, each over an engine that does nothing.
 
     All decode, resize to the shipped detector's canvas and answer ten detections in JSON, on all cores of this machine.
@@ -85,7 +91,7 @@ def command(*, pictures: Path, against: Sequence[str], callers: int, seconds: fl
         put = partial(load, bodies=forms, callers=callers, folder=Path(place))
 
         def under_load(name: str) -> Turn:
-            with started(name, partial(answers, body=forms[0])) as server:
+            with started(name, partial(answers, body=forms[0]), scaled=scaled) as server:
                 put(server.port, seconds=WARM_UP_S)
                 return measured(server, lambda: put(server.port, seconds=seconds), own=name == OWN)
 
@@ -112,8 +118,8 @@ def command(*, pictures: Path, against: Sequence[str], callers: int, seconds: fl
     return Result(f"{sent}; {callers} callers, {seconds:g} s each time", rows, facts)
 
 
-def started(name: str, ready: Callable[[int], bool]):  # noqa: ANN201 - running's
-    """Dirdet's gateway over the fake engine, or one of `OTHERS`, for the block; see `running`."""
+def started(name: str, ready: Callable[[int], bool], *, scaled: bool = False):  # noqa: ANN201 - running's
+    """Dirdet's gateway over the fake engine, or one of `OTHERS`, with scaled decoding or without; see `running`."""
     port, cores = free_port(), str(usable_cores())
     if name == OWN:
         # As many decoding threads as cores: the engine takes none of them, as with Triton.
@@ -129,6 +135,7 @@ def started(name: str, ready: Callable[[int], bool]):  # noqa: ANN201 - running'
         "BENCH_CORES": cores,
         "BENCH_CANVAS_HW": json.dumps((size.height, size.width)),
         "BENCH_DETECTIONS": json.dumps(DETECTIONS),
+        "BENCH_SCALED": "1" if scaled else "0",
         "PYTHONPATH": str(folder),
         **other.settings,
     }

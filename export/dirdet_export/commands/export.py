@@ -4,11 +4,12 @@ import json
 import math
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 import click
 
 from dirdet.bundle.bundle import MOST_MANIFEST_BYTES, CanvasSize
+from dirdet.bundle.interpolation import Decode
 from dirdet.errors import ParameterError
 from dirdet.files import read_regular
 from dirdet_training.commands._options import ema
@@ -88,6 +89,10 @@ def _name(given: str | None, out: Path) -> str:
 @click.option("--quality", type=click.Path(path_type=Path), help="JSON file of measured figures by name.")
 @click.option("--limitations", default="", help="What the detector cannot do, for the bundle.")
 @click.option(
+    "--decode", type=click.Choice(get_args(Decode)), default="exact", show_default=True,
+    help="How JPEGs are decoded for requests that do not say it; measure scaled on your pictures first.",
+)  # fmt: skip
+@click.option(
     "--triton",
     type=click.Path(path_type=Path),
     help="Also write it into this model repository, as `dirdet triton` does.",
@@ -110,6 +115,7 @@ def command(
     trust_checkpoint: bool,
     quality: Path | None,
     limitations: str,
+    decode: Decode,
     triton: Path | None,
     force: bool,
 ) -> None:
@@ -137,6 +143,7 @@ def command(
             trust_checkpoint=trust_checkpoint,
             quality=_quality(quality),
             limitations=limitations,
+            decode=decode,
             repository=triton,
             force=force,
         ),

@@ -40,7 +40,9 @@ class ServedFiles:
             ParityError: the application refuses the files.
         """
         forms = [("image", (file.name, file.read_bytes())) for file in files]
-        answer = self._client.post("/detect", params={"score_threshold": score_threshold}, files=forms)
+        answer = self._client.post(
+            "/detect", params={"score_threshold": score_threshold, "decode": "exact"}, files=forms
+        )
         images: list[dict[str, Any]] = answer.json().get("images", [])
         if answer.status_code != 200 or any("error" in image for image in images):
             raise ParityError(f"POST /detect of {', '.join(file.name for file in files)}: {answer.text[:500]}")

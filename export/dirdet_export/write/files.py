@@ -25,6 +25,7 @@ from dirdet.bundle.bundle import (
     sha256_of,
     write_manifest,
 )
+from dirdet.bundle.interpolation import Decode
 from dirdet_export.dissect.mmdet_settings import Limits
 from dirdet_export.errors import ExportError
 from dirdet_export.graph.detector import Detector
@@ -65,6 +66,7 @@ class Description:
         fp16_trunk: also write a trunk that computes in float16.
         quality: measured figures by name.
         limitations: of the detector, for display.
+        decode: how requests that do not say it have their JPEGs decoded.
     """
 
     name: str
@@ -79,6 +81,7 @@ class Description:
     fp16_trunk: bool = False
     quality: dict[str, float] = field(default_factory=dict[str, float])
     limitations: str = ""
+    decode: Decode = "exact"
 
 
 def _versions() -> dict[str, str]:
@@ -118,6 +121,7 @@ def write_bundle(folder: Path, *, detector: Detector, limits: Limits, descriptio
             score_threshold=limits.score_threshold,
             nms_iou_threshold=limits.nms_iou_threshold,
             iou_weight=limits.iou_weight,
+            decode=description.decode,
         ),
         selection=limits.selection,
         mask_threshold=limits.mask_threshold,

@@ -9,18 +9,27 @@ from starlette.responses import Response
 
 from dirdet.api.problems import ImageFailure, no_good_picture, problem_of, problem_response
 from dirdet.bundle.bundle import Manifest
-from dirdet.detection import Found
+from dirdet.detection import Found, all_to_json
 from dirdet.errors import PictureError
 
 
 @dataclass(frozen=True, slots=True)
 class PictureAnswer:
-    """The detections of one picture; width and height are in pixels, EXIF-upright."""
+    """The detections of one picture.
+
+    Attributes:
+        name: of its file.
+        width: pixels, EXIF-upright.
+        height: likewise.
+        found: its detections.
+        decoded_scale: of its own size, at which its file was decoded.
+    """
 
     name: str
     width: int
     height: int
     found: Found
+    decoded_scale: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +59,9 @@ def image_answer(answer: PictureAnswer | PictureFailure) -> dict[str, Any]:
         "name": answer.name,
         "width": answer.width,
         "height": answer.height,
-        "detections": [detection.to_json() for detection in answer.found.detections],
-        "candidates": None if candidates is None else [candidate.to_json() for candidate in candidates],
+        "decoded_scale": answer.decoded_scale,
+        "detections": all_to_json(answer.found.detections),
+        "candidates": None if candidates is None else all_to_json(candidates),
     }
 
 

@@ -23,7 +23,14 @@ BROKEN = errors.BrokenPictureError("the JPEG picture is broken or truncated: ima
 ANSWER: dict[str, Any] = {
     "detector": DETECTOR,
     "images": [
-        {"name": "photo.jpg", "width": 640, "height": 480, "detections": [BIRD.to_json()], "candidates": None},
+        {
+            "name": "photo.jpg",
+            "width": 640,
+            "height": 480,
+            "decoded_scale": 0.5,
+            "detections": [BIRD.to_json()],
+            "candidates": None,
+        },
         {"name": "broken.jpg", "error": problem_of(BROKEN).to_json()},
     ],
 }
@@ -43,7 +50,13 @@ ABOUT: dict[str, Any] = {
     "classes": [{"class_id": 0, "name": "bird", "category_id": 1}, {"class_id": 1, "name": "mammal", "category_id": 2}],
     "canvases": [{"height": 256, "width": 320}, {"height": 320, "width": 256}],
     "resize": {"short_side": 256, "long_side": 320, "interpolation": "antialiased"},
-    "defaults": {"score_threshold": 0.88, "nms_iou_threshold": 0.5, "iou_weight": 0.5, "nms": "per-class"},
+    "defaults": {
+        "score_threshold": 0.88,
+        "nms_iou_threshold": 0.5,
+        "iou_weight": 0.5,
+        "nms": "per-class",
+        "decode": "scaled",
+    },
     "selection": None,
     "max_candidates": 300,
     "max_detections": 100,
@@ -93,6 +106,7 @@ PARAMETERS: dict[str, Any] = {
     "iou_weight": 0.5,
     "max_detections": 20,
     "classes": ["bird", "mammal"],
+    "decode": "exact",
     "candidates": True,
     "name": "scenes",
     "detector": "scenes",

@@ -68,6 +68,9 @@ class ImageDetections(BaseModel):
     name: str = Field(description="the file's name as sent; 'image' for a raw body")
     width: int = Field(description="pixels, EXIF-upright")
     height: int = Field(description="pixels, EXIF-upright")
+    decoded_scale: float = Field(
+        gt=0, le=1, description="at which the file was decoded: below 1 only of a JPEG, with decode=scaled"
+    )
     detections: list[DetectionOut] = Field(description="most confident first")
     candidates: list[CandidateOut] | None = Field(description=CANDIDATES)
 

@@ -51,6 +51,7 @@ class SettingsRecord(_Part):
     tiles: str | None = None
     join: str | None = Field(default=None, description="of tiles")
     nms: str = "per-class"
+    decode: str = "exact"
 
 
 class Identity(_Part):
@@ -145,6 +146,7 @@ def settings_record(settings: Settings) -> SettingsRecord:
         tiles=None if settings.tiling is None else str(settings.tiling),
         join=None if settings.tiling is None else settings.join,
         nms=settings.nms,
+        decode=settings.decode,
     )
 
 

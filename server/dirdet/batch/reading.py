@@ -3,10 +3,11 @@
 import re
 import threading
 from collections.abc import Generator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 
 from dirdet.batch.source_picture import Entry
 from dirdet.bundle.bundle import Manifest
+from dirdet.bundle.interpolation import Decode
 from dirdet.errors import (
     BrokenPictureError,
     MissingExtraError,
@@ -17,10 +18,10 @@ from dirdet.errors import (
     UnreachedError,
     UnreadableError,
 )
-from dirdet.pictures.canvas import PlacedPicture, place_picture
-from dirdet.pictures.reading import Readable, open_picture, read_picture
+from dirdet.pictures.canvas import PlacedPicture
+from dirdet.pictures.placing import place_file
+from dirdet.pictures.reading import open_picture
 from dirdet.pictures.regions import Regions, open_regions
-from dirdet.pictures.scaled_jpeg import place_scaled
 
 # Decoding a picture of 100 megapixels takes up to 700 MB; pictures above this size are decoded one at a time.
 HUGE_PIXELS = 16_000_000
@@ -39,10 +40,10 @@ _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 class Reader:
     """Reads, decodes and places a picture; safe to call from several threads."""
 
-    def __init__(self, manifest: Manifest, *, scaled: bool = False) -> None:
-        """Takes the detector of the canvases; with `scaled`, JPEGs are decoded at a reduced size."""
+    def __init__(self, manifest: Manifest, *, decode: Decode) -> None:
+        """Takes the detector of the canvases, and whether JPEGs may be decoded at less than their size."""
         self._manifest = manifest
-        self._scaled = scaled
+        self._decode: Decode = decode
         self._huge = threading.Lock()
 
     def __call__(self, entry: Entry) -> PlacedPicture:
@@ -56,10 +57,8 @@ class Reader:
             file = entry.open()
             width, height = open_picture(file).size
             file.seek(0)
-            if width * height <= HUGE_PIXELS:
-                return self._place(file)
-            with self._huge:
-                return self._place(file)
+            with nullcontext() if width * height <= HUGE_PIXELS else self._huge:
+                return place_file(file, self._manifest, decode=self._decode)
 
     @contextmanager
     def regions(self, entry: Entry) -> Generator[Regions]:
@@ -75,11 +74,6 @@ class Reader:
                 with self._huge:
                     regions = stack.enter_context(open_regions(file))
             yield regions
-
-    def _place(self, file: Readable) -> PlacedPicture:
-        if self._scaled:
-            return place_scaled(file, self._manifest)
-        return place_picture(read_picture(file), self._manifest)
 
 
 @contextmanager

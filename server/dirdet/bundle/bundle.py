@@ -16,7 +16,7 @@ from pydantic import (
 )
 from pydantic_core import from_json
 
-from dirdet.bundle.interpolation import Interpolation
+from dirdet.bundle.interpolation import ANTIALIASED, DECODE_MEANING, Decode, Interpolation
 from dirdet.detection.calibration import Calibration
 from dirdet.detection.selection import NMS_MEANING, Nms, Selection
 from dirdet.errors import BundleError, first_fault, shown
@@ -102,6 +102,7 @@ class Thresholds(_Part):
     )
     iou_weight: float = Field(ge=0, le=1, description="w in confidence = score^(1-w) * iou^w")
     nms: Nms = Field(default="per-class", description=NMS_MEANING)
+    decode: Decode = Field(default="exact", description=DECODE_MEANING)
 
 
 class TensorSpec(_Part):
@@ -158,13 +159,17 @@ class Manifest(_Part):
     files: dict[str, str] = Field(description="sha256 of every other file of the bundle, by name")
 
     @model_validator(mode="after")
-    def _can_calibrate(self) -> Self:
+    def _agrees_with_itself(self) -> Self:
         margin = None if self.calibration is None else self.calibration.box_margin
         if margin is not None and margin.missing and self.localization_confidence is None:
             raise ValueError("calibration.box_margin.missing needs a detector that predicts integrity")
         if self.selection is not None and (self.localization_confidence is None or self.mask_threshold is not None):
             raise ValueError(
                 "selection needs a detector that predicts integrity, and no masks: they are of boxes before"
+            )
+        if self.defaults.decode == "scaled" and self.resize.interpolation not in ANTIALIASED:
+            raise ValueError(
+                f"defaults.decode 'scaled' needs a resize that reads every pixel; found {self.resize.interpolation!r}"
             )
         return self
 

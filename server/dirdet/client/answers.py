@@ -84,7 +84,8 @@ def _result(image: Mapping[str, Any], picture: SentPicture, detector: str, check
     width, height = int(image["width"]), int(image["height"])
     result = PictureResult(
         picture.name, width, height, found,
-        detector=detector, checkpoint_sha256=checkpoint_sha256, picture=picture.source,
+        detector=detector, checkpoint_sha256=checkpoint_sha256, decoded_scale=float(image.get("decoded_scale", 1)),
+        picture=picture.source,
     )  # fmt: skip
     _ = result.boxes_xyxy, result.class_ids  # numbers that arrays cannot hold are refused here, not later
     return result

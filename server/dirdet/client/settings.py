@@ -45,6 +45,7 @@ class DetectParameters(TypedDict, total=False):
     classes: Sequence[str | int] | None
     tiles: str | None
     join: str | None
+    decode: Literal["scaled", "exact"] | None
 
 
 @dataclass(frozen=True, slots=True)

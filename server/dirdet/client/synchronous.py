@@ -85,7 +85,7 @@ class Client:
             name: the name in the result; None takes the picture's own name.
             timeout_s: of this call; None takes the client's timeout.
             **parameters: score_threshold, nms_iou_threshold, nms, min_iou, iou_weight, max_detections,
-                classes, tiles, join.
+                classes, tiles, join, decode.
 
         Raises:
             PictureError: the file cannot be read.

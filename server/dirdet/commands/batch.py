@@ -2,13 +2,12 @@
 
 import os
 import sys
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 import click
 
-from dirdet.batch.engines.base import JobEngine
 from dirdet.batch.errors import SourceError
 from dirdet.batch.filter_conditions import Condition, read_condition
 from dirdet.batch.job_record import Job, settings_record
@@ -23,14 +22,13 @@ from dirdet.batch.progress import duration
 from dirdet.batch.remote import is_address, without_query
 from dirdet.batch.report.write import ReportRequest, check_ground_truth, tell_report
 from dirdet.batch.run_job import JobOutcome, JobRequest, run_job
-from dirdet.batch.source_picture import Entry
 from dirdet.batch.stopping import GO_ON, TerminatedError, sigterm_raises
 from dirdet.batch.video.timeline import parse_rate
 from dirdet.commands.batch_engine_options import EngineFlags, engine_options, open_engine
 from dirdet.commands.batch_output_options import OutputFlags, output_options
 from dirdet.commands.detection_options import DetectionFlags, detection_options
 from dirdet.detector.options import Settings, settle
-from dirdet.errors import ParameterError, counted
+from dirdet.errors import counted
 from dirdet.pictures.reading import silence_parsers
 from dirdet.untrusted_text import one_line
 
@@ -72,11 +70,6 @@ SOME_UNREAD = 3
     help="Pictures of a part; a killed job repeats only unfinished parts.",
 )  # fmt: skip
 @click.option(
-    "--scaled-decode", is_flag=True,
-    help="Decode large JPEGs at a half to an eighth of their size, if a trial on the first ones moves fewer than 1% of "
-    "the boxes by more than 1 px; prints the trial's result.",
-)  # fmt: skip
-@click.option(
     "--workers",
     type=click.IntRange(1, 64),
     help="Threads that read and decode; default: two more than cores, at most 16.",
@@ -100,7 +93,6 @@ def command(
     all_files: bool,
     fps: str | None,
     part_pictures: int,
-    scaled_decode: bool,
     workers: int | None,
     quiet: bool,
     computing: EngineFlags,
@@ -143,8 +135,6 @@ def command(
     named = without_query(source) if is_address(source) else source
     request = JobRequest(found, named, choice, part_pictures, threads, strict=strict, quiet=quiet)
     output = Output(out)
-    if scaled_decode:
-        click.echo(_try_scaled(engine, chosen(found, choice, Tally()), settings), err=True)
     with _stopping(lambda: _progress(output)), sigterm_raises(), closing(engine):
         done = run_job(request, output, engine=engine, settings=settings)
     click.echo(_summary(done, out))
@@ -185,16 +175,6 @@ def _stopping(progress: Callable[[], str]) -> Generator[None]:
     except KeyboardInterrupt as exc:
         click.echo(f"\ndirdet: stopped; {progress()}", err=True)
         sys.exit(143 if isinstance(exc, TerminatedError) else 130)
-
-
-def _try_scaled(engine: JobEngine, entries: Iterator[Entry], settings: Settings) -> str:
-    from dirdet.batch.engines.bundled import EmbeddedJobEngine
-
-    if settings.tiling is not None:
-        raise ParameterError("--scaled-decode", "has no effect with --tiles, which need every pixel")
-    if not isinstance(engine, EmbeddedJobEngine):
-        raise ParameterError("--scaled-decode", "is only for jobs that compute in this process")
-    return str(engine.try_scaled(entries, settings))
 
 
 def _progress(output: Output) -> str:

@@ -17,7 +17,7 @@ from dirdet.detector.detector import Detector
 from dirdet.detector.options import Settings
 from dirdet.errors import ParameterError, PictureError, counted
 from dirdet.pictures.formats import FILE_SUFFIXES
-from dirdet.pictures.reading import silence_parsers
+from dirdet.pictures.reading import read_picture, silence_parsers
 from dirdet.pictures.regions import Decoded, Regions
 from dirdet.terminal import aligned, terminal_columns, width_of
 from dirdet.untrusted_text import one_line
@@ -86,14 +86,33 @@ def _detect_each(
     """Detects on one picture at a time, so that each is printed as soon as it is done and only one is in memory."""
     for source in sources:
         name = click.format_filename(source.name)  # File names need not be valid UTF-8.
+        detect = _detect_whole if settings.tiling is None else _detect_tiles
         try:
-            with source.regions(in_parts=settings.tiling is not None) as regions:
-                found = detector.detect_regions(regions, settings)
-                if source in targets:
-                    _save(draw_detections(_whole(regions), found.detections), targets[source])
-                yield PictureAnswer(name, *regions.size, found)
+            yield detect(source, name, detector, settings, targets.get(source))
         except PictureError as exc:
             yield PictureFailure(name, exc)
+
+
+def _detect_whole(
+    source: Source, name: str, detector: Detector, settings: Settings, target: Path | None
+) -> PictureAnswer:
+    with source.placed(detector.manifest, decode=settings.decode) as (placed, file):
+        [found] = detector.detect_placed([placed], settings)
+        if target is not None:
+            file.seek(0)
+            _save(draw_detections(read_picture(file), found.detections), target)
+        height, width = placed.fit.picture_hw
+        return PictureAnswer(name, width, height, found, placed.decoded_scale)
+
+
+def _detect_tiles(
+    source: Source, name: str, detector: Detector, settings: Settings, target: Path | None
+) -> PictureAnswer:
+    with source.regions() as regions:
+        found = detector.detect_regions(regions, settings)
+        if target is not None:
+            _save(draw_detections(_whole(regions), found.detections), target)
+        return PictureAnswer(name, *regions.size, found)
 
 
 def _whole(regions: Regions) -> Image.Image:

@@ -9,9 +9,13 @@ from io import BytesIO
 from pathlib import Path
 from typing import IO
 
+from dirdet.bundle.bundle import Manifest
+from dirdet.bundle.interpolation import Decode
 from dirdet.errors import NotFoundError, ParameterError, PictureError, UnreadableError
 from dirdet.files import open_regular
+from dirdet.pictures.canvas import PlacedPicture
 from dirdet.pictures.formats import PICTURE_SUFFIXES
+from dirdet.pictures.placing import place_file
 from dirdet.pictures.reading import DEFAULT_LIMITS, too_many_bytes
 from dirdet.pictures.regions import Regions, open_regions
 
@@ -43,23 +47,42 @@ class Source:
         return "stdin" if self.path is None else self.path.stem
 
     @contextmanager
-    def regions(self, *, in_parts: bool) -> Generator[Regions]:
-        """The upright picture, for the time of the block; with `in_parts`, a TIFF beyond the limits is read in parts.
+    def placed(self, manifest: Manifest, *, decode: Decode) -> Generator[tuple[PlacedPicture, IO[bytes]]]:
+        """The picture on its canvas, and its file, for the time of the block.
+
+        Args:
+            manifest: of the detector.
+            decode: whether a JPEG may be decoded at less than its size.
+
+        Raises:
+            PictureError: there is no such file, it cannot be read, or it is not an accepted picture.
+        """
+        with self._stack() as stack:
+            with _told():
+                file = stack.enter_context(self._opened())
+                if file.seek(0, os.SEEK_END) > DEFAULT_LIMITS.max_bytes:
+                    raise too_many_bytes(DEFAULT_LIMITS)
+                file.seek(0)
+                placed = place_file(file, manifest, decode=decode)
+            yield placed, file
+
+    @contextmanager
+    def regions(self) -> Generator[Regions]:
+        """The upright picture, for the time of the block; a TIFF beyond the limits is read in parts.
 
         Raises:
             PictureError: there is no such file, it cannot be read, or it is not an accepted picture.
             MissingExtraError: a package that it needs is not installed.
         """
+        with self._stack() as stack:
+            with _told():
+                regions = stack.enter_context(open_regions(stack.enter_context(self._opened())))
+            yield regions
+
+    def _stack(self) -> ExitStack:
         if self.error is not None:
             raise self.error
-        with ExitStack() as stack:
-            try:
-                regions = stack.enter_context(open_regions(stack.enter_context(self._opened()), in_parts=in_parts))
-            except (FileNotFoundError, NotADirectoryError) as exc:
-                raise NotFoundError("there is no such file or folder") from exc
-            except (OSError, ValueError) as exc:  # Python raises ValueError for a name with a null character.
-                raise UnreadableError(f"cannot be read: {getattr(exc, 'strerror', None) or exc}") from exc
-            yield regions
+        return ExitStack()
 
     @contextmanager
     def _opened(self) -> Generator[IO[bytes]]:
@@ -68,6 +91,17 @@ class Source:
             return
         with self.path.open("rb") if self.is_typed else open_regular(self.path) as file:
             yield file if file.seekable() else _held(file)
+
+
+@contextmanager
+def _told() -> Generator[None]:
+    """Converts errors of the file system to a PictureError."""
+    try:
+        yield
+    except (FileNotFoundError, NotADirectoryError) as exc:
+        raise NotFoundError("there is no such file or folder") from exc
+    except (OSError, ValueError) as exc:  # Python raises ValueError for a name with a null character.
+        raise UnreadableError(f"cannot be read: {getattr(exc, 'strerror', None) or exc}") from exc
 
 
 def find_sources(names: Sequence[str], *, recursive: bool) -> list[Source]:

@@ -5,6 +5,7 @@ from typing import get_args
 
 import click
 
+from dirdet.bundle.interpolation import Decode
 from dirdet.commands.option_groups import as_one
 from dirdet.detection.selection import Nms
 from dirdet.detector.options import DetectOptions, JoinRule
@@ -23,6 +24,7 @@ class DetectionFlags:
     classes: tuple[str, ...]
     tiles: str | None
     join: str
+    decode: Decode | None
 
     def checked(self) -> DetectOptions:
         """Checks the values.
@@ -67,5 +69,10 @@ detection_options = as_one(
     click.option(
         "--join", type=click.Choice(get_args(JoinRule)), default="integrity", show_default=True,
         help="How boxes of overlapping tiles become one: by predicted integrity, or by a rule of SAHI.",
+    ),
+    click.option(
+        "--decode", type=click.Choice(get_args(Decode)),
+        help="scaled: decode a JPEG at a half to an eighth of its size if that is still at least what the network "
+        "sees; exact: at its full size [the detector's own].",
     ),
 )  # fmt: skip

@@ -24,6 +24,8 @@ class ImageResult:
         error: why the picture could not be read; None if it could.
         detector: name of the detector that answered; empty if there is an error.
         checkpoint_sha256: of that detector; empty if there is an error.
+        decoded_scale: of the picture's own size, at which its file was decoded; below 1 only of a JPEG, with `decode`
+            scaled.
     """
 
     name: str
@@ -33,6 +35,7 @@ class ImageResult:
     error: DirdetError | None = None
     detector: str = ""
     checkpoint_sha256: str = ""
+    decoded_scale: float = 1.0
 
     def __len__(self) -> int:
         return len(self.detections)

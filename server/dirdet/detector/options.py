@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import PydanticCustomError
 
 from dirdet.bundle.bundle import Thresholds
+from dirdet.bundle.interpolation import DECODE_MEANING, Decode
 from dirdet.detection.calibration import Calibration
 from dirdet.detection.selection import NMS_MEANING, Nms
 from dirdet.detector.tiles import Tiling
@@ -76,6 +77,7 @@ class DetectOptions(BaseModel):
         description="how boxes of overlapping tiles become one: by predicted integrity, or by a rule of SAHI with "
         "nms_iou_threshold as its threshold",
     )
+    decode: Decode | None = Field(default=None, description=DECODE_MEANING)
     candidates: bool = Field(
         default=False,
         description="also return the boxes before NMS, so that a client can rank again without a new detection; not "
@@ -106,6 +108,7 @@ class Settings:
         candidates: whether the answer has the boxes before NMS too.
         tiling: how the picture is cut; None detects it as a whole.
         join: how boxes of overlapping tiles become one.
+        decode: whether JPEGs may be decoded at less than their size; exact with tiles.
     """
 
     score_threshold: float
@@ -118,6 +121,7 @@ class Settings:
     tiling: Tiling | None = None
     join: JoinRule = "integrity"
     nms: Nms = "per-class"
+    decode: Decode = "exact"
 
 
 class Named(Protocol):
@@ -163,6 +167,8 @@ def settle(options: DetectOptions, manifest: Described) -> Settings:
         )
     if options.tiles is not None and options.candidates:
         raise ParameterError("candidates", "are the boxes of one canvas; expected false with tiles")
+    if options.tiles is not None and options.decode == "scaled":
+        raise ParameterError("decode", "tiles are cut from all pixels; expected exact, or nothing, with tiles")
     defaults = manifest.defaults
 
     def chosen(value: float | None, default: float) -> float:
@@ -179,6 +185,7 @@ def settle(options: DetectOptions, manifest: Described) -> Settings:
         tiling=None if options.tiles is None else Tiling.parse(options.tiles),
         join=options.join,
         nms=options.nms or defaults.nms,
+        decode="exact" if options.tiles is not None else options.decode or defaults.decode,
     )
 
 

@@ -136,7 +136,7 @@ def _lists(
         manifest: of the detector; it has the calibration's margin.
         meaning: of the figures of such boxes; None if they are not calibrated.
     """
-    boxes, class_id = fit.to_picture(boxes_xyxy), columns["class_id"]
+    boxes, class_id = fit.to_picture(boxes_xyxy), np.asarray(columns["class_id"], np.int64)
     lists: dict[str, list[Any]] = {name: column.tolist() for name, column in columns.items()}
     lists["box_xyxy"] = list(map(tuple, boxes.tolist()))
     if meaning is not None:
@@ -146,7 +146,7 @@ def _lists(
     if manifest.calibration is not None and (margin := manifest.calibration.box_margin) is not None:
         grown = margin.grow(boxes, fit.picture_hw, integrity=columns.get("integrity"))
         lists["outer_box_xyxy"] = list(map(tuple, grown.tolist()))
-    categories = [manifest.categories[each] for each in lists["class_id"]]
+    categories = [manifest.categories[int(each)] for each in class_id.tolist()]
     lists["label"] = [each.name for each in categories]
     lists["category_id"] = [each.category_id for each in categories]
     return lists

@@ -1,6 +1,7 @@
 """The detector in this process, asked as a client asks a gateway."""
 
 from collections.abc import Generator, Iterable
+from io import BytesIO
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
@@ -15,6 +16,7 @@ from dirdet.detector.detector import Detector
 from dirdet.detector.options import DetectOptions, Settings
 from dirdet.errors import PictureError, counted
 from dirdet.pictures.canvas import PlacedPicture
+from dirdet.pictures.placing import place_file
 from dirdet.pictures.regions import Decoded
 
 if TYPE_CHECKING:
@@ -68,7 +70,7 @@ class LocalDetector:
             picture: see the class.
             name: the name in the result; None takes the picture's own name.
             **parameters: score_threshold, nms_iou_threshold, nms, min_iou, iou_weight, max_detections,
-                classes, tiles, join.
+                classes, tiles, join, decode.
 
         Raises:
             PictureError: the picture cannot be read.
@@ -131,7 +133,7 @@ class LocalDetector:
     def _detect_group(self, group: list[SentPicture], settings: Settings) -> list[PictureResult]:
         if settings.tiling is not None:
             return [self._detect_in_tiles(picture, settings) for picture in group]
-        placed = [self._place(picture) for picture in group]
+        placed = [self._place(picture, settings) for picture in group]
         readable = [each for each in placed if isinstance(each, PlacedPicture)]
         found = iter(self._detector.detect_placed(readable, settings))
         results: list[PictureResult] = []
@@ -140,7 +142,7 @@ class LocalDetector:
                 results.append(picture.failed(each))
             else:
                 height, width = each.fit.picture_hw
-                results.append(self._result(picture, (width, height), next(found)))
+                results.append(self._result(picture, (width, height), next(found), each.decoded_scale))
         return results
 
     def _detect_in_tiles(self, picture: SentPicture, settings: Settings) -> PictureResult:
@@ -150,16 +152,21 @@ class LocalDetector:
         except PictureError as exc:
             return picture.failed(exc)
 
-    def _place(self, picture: SentPicture) -> PlacedPicture | PictureError:
+    def _place(self, picture: SentPicture, settings: Settings) -> PlacedPicture | PictureError:
+        if picture.error is not None:
+            return picture.error
         try:
-            return self._detector.place(decoded(picture))
+            return place_file(BytesIO(picture.data), self._detector.manifest, decode=settings.decode)
         except PictureError as exc:
             return exc
 
-    def _result(self, picture: SentPicture, picture_wh: tuple[int, int], found: Found) -> PictureResult:
+    def _result(
+        self, picture: SentPicture, picture_wh: tuple[int, int], found: Found, decoded_scale: float = 1.0
+    ) -> PictureResult:
         width, height = picture_wh
         told = detector_name(self._detector.manifest)
         return PictureResult(
             picture.name, width, height, tuple(found.detections),
-            detector=told["name"], checkpoint_sha256=told["checkpoint_sha256"], picture=picture.source,
+            detector=told["name"], checkpoint_sha256=told["checkpoint_sha256"], decoded_scale=decoded_scale,
+            picture=picture.source,
         )  # fmt: skip

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
 from dirdet.bundle.bundle import CanvasSize, Manifest, ResizeRule
-from dirdet.pictures.resizing import resize
+from dirdet.pictures.resizing import Part, resize
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +49,12 @@ class PlacedPicture:
     Attributes:
         canvas: [H, W, 3] RGB.
         fit: position of the picture on the canvas.
+        decoded_scale: of the picture's own size, at which its file was decoded.
     """
 
     canvas: NDArray[np.uint8]
     fit: Fit
+    decoded_scale: float = 1.0
 
 
 def fit_picture(picture_hw: tuple[int, int], *, rule: ResizeRule, canvases: Sequence[CanvasSize]) -> Fit:
@@ -85,11 +87,18 @@ def place_picture(picture: Image.Image, manifest: Manifest) -> PlacedPicture:
     return PlacedPicture(paint(picture, fit, rule=rule), fit)
 
 
-def paint(picture: Image.Image, fit: Fit, *, rule: ResizeRule) -> NDArray[np.uint8]:
-    """The canvas [H, W, 3] with the resized picture at its top left; the network fills the rest, zeros here, itself."""
+def paint(picture: Image.Image, fit: Fit, *, rule: ResizeRule, part: Part | None = None) -> NDArray[np.uint8]:
+    """The canvas [H, W, 3] with the resized picture at its top left; the network fills the rest, zeros here, itself.
+
+    Args:
+        picture: upright RGB.
+        fit: where it is placed.
+        rule: how it is resized.
+        part: of it, that is placed; None places all of it.
+    """
     canvas = np.zeros((*fit.canvas_hw, 3), np.uint8)
     height, width = fit.resized_hw
-    canvas[:height, :width] = resize(picture, fit.resized_hw, interpolation=rule.interpolation)
+    canvas[:height, :width] = resize(picture, fit.resized_hw, interpolation=rule.interpolation, part=part)
     return canvas
 
 

@@ -6,6 +6,7 @@ from contextlib import suppress
 from PIL import ExifTags, Image
 
 from dirdet.pictures.formats import READ
+from dirdet.pictures.resizing import Part
 
 # EXIF 2.32, tag 0x0112: the transposition that makes the stored picture upright, by the tag's value.
 UPRIGHT = {
@@ -19,6 +20,17 @@ UPRIGHT = {
 }
 SIDEWAYS = frozenset(
     {Image.Transpose.TRANSPOSE, Image.Transpose.ROTATE_90, Image.Transpose.TRANSVERSE, Image.Transpose.ROTATE_270}
+)
+_FLIPPED_X = frozenset(
+    {
+        Image.Transpose.FLIP_LEFT_RIGHT,
+        Image.Transpose.ROTATE_180,
+        Image.Transpose.ROTATE_270,
+        Image.Transpose.TRANSVERSE,
+    }
+)
+_FLIPPED_Y = frozenset(
+    {Image.Transpose.FLIP_TOP_BOTTOM, Image.Transpose.ROTATE_180, Image.Transpose.ROTATE_90, Image.Transpose.TRANSVERSE}
 )
 # Pillow turns a TIFF itself while it decodes it, and states its upright size from the beginning.
 _TURNED = frozenset(each.pillow for each in READ if each.turned) - {"TIFF"}
@@ -49,6 +61,18 @@ def _orientation(block: bytes) -> int:
             if tag == ExifTags.Base.Orientation:
                 return value
     return 1
+
+
+def turned(part: Part, size_wh: tuple[int, int], turn: Image.Transpose | None) -> Part:
+    """A part of a picture of this size, after the picture is turned."""
+    (x1, y1, x2, y2), (width, height) = part, size_wh
+    if turn in SIDEWAYS:
+        x1, y1, x2, y2, width, height = y1, x1, y2, x2, height, width
+    if turn in _FLIPPED_X:
+        x1, x2 = width - x2, width - x1
+    if turn in _FLIPPED_Y:
+        y1, y2 = height - y2, height - y1
+    return x1, y1, x2, y2
 
 
 def upright_wh(picture: Image.Image) -> tuple[int, int]:

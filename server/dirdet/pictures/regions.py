@@ -49,14 +49,11 @@ class Decoded:
 
 
 @contextmanager
-def open_regions(
-    file: IO[bytes], *, in_parts: bool = True, limits: PictureLimits = DEFAULT_LIMITS
-) -> Generator[Regions]:
+def open_regions(file: IO[bytes], *, limits: PictureLimits = DEFAULT_LIMITS) -> Generator[Regions]:
     """An upright picture: decoded, or read in parts if it is a TIFF beyond the limits; for the time of the block.
 
     Args:
         file: seekable, at its start.
-        in_parts: whether such a TIFF is accepted.
         limits: of a decoded picture; `max_pixels` also bounds what is decoded at once of one that is read in parts.
 
     Raises:
@@ -70,7 +67,7 @@ def open_regions(
         regions = Decoded(read_picture(file, limits=limits))
     except PictureTooLargeError:
         file.seek(0)
-        if not in_parts or format_of(file.read(START_BYTES)) is not TIFF:
+        if format_of(file.read(START_BYTES)) is not TIFF:
             raise
     else:
         yield regions

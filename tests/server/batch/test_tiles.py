@@ -22,7 +22,7 @@ from dirdet.bundle.bundle import MANIFEST, sha256_of
 from dirdet.detector.detector import Detector
 from dirdet.detector.options import DetectOptions
 from dirdet.errors import ParameterError
-from dirdet.pictures import reading, regions
+from dirdet.pictures import placing, reading, regions
 from dirdet.pictures.reading import PictureLimits, read_picture
 from dirdet.pictures.regions import Decoded
 
@@ -97,7 +97,7 @@ def test_a_tiff_beyond_the_limit_is_done_in_parts_and_without_tiles_refused(
     expected = rows(tmp_path / "decoded", "detections")
     small: dict[str, Any] = {"limits": PictureLimits(max_pixels=200_000)}
     inner: Any = regions.open_regions
-    functions: list[Any] = [reading.open_picture, reading.read_picture, inner.__wrapped__]
+    functions: list[Any] = [reading.open_picture, reading.read_picture, placing.place_file, inner.__wrapped__]
     for function in functions:
         monkeypatch.setattr(function, "__kwdefaults__", function.__kwdefaults__ | small)
     assert run(*arguments(folder, tmp_path / "parts")).exit_code == 0
@@ -110,8 +110,8 @@ def test_a_tiff_beyond_the_limit_is_done_in_parts_and_without_tiles_refused(
 
 
 def test_scaled_decoding_is_not_for_tiles(run: Run, large: Path, tmp_path: Path) -> None:
-    with pytest.raises(ParameterError, match="--scaled-decode: has no effect with --tiles"):
-        run(*arguments(large, tmp_path / "out"), "--scaled-decode")
+    with pytest.raises(ParameterError, match="decode: tiles are cut from all pixels; expected exact"):
+        run(*arguments(large, tmp_path / "out"), "--decode", "scaled")
 
 
 def test_progress_counts_a_picture_under_way_by_its_tiles() -> None:
@@ -127,7 +127,7 @@ def test_the_stages_of_a_cluster_have_the_same_results(
     run(*arguments(large, tmp_path / "out"))
     missing = MissingParts(Output(tmp_path / "out").plan, 2, 5, [0, 1, 2])
     settings = Detector.open(bundle_folder).settle(DetectOptions(tiles="auto", score_threshold=0.3))
-    read = ReadPart(missing, bundle_folder, tiled=True)
+    read = ReadPart(missing, bundle_folder, tiled=True, decode="exact")
     infer = Infer(bundle_folder, sha256_of(bundle_folder / MANIFEST), settings, 1, [])
     outcomes: list[dict[str, Any]] = []
     for row in read(arrow().table({"part": [0, 1, 2]})):

@@ -19,7 +19,7 @@ Rectangles = Callable[..., Image.Image]
 
 
 def size_of(source: Source) -> tuple[int, int]:
-    with source.regions(in_parts=False) as regions:
+    with source.regions() as regions:
         return regions.size
 
 

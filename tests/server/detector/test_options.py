@@ -20,6 +20,16 @@ def test_the_bundle_decides_over_which_classes_nms_goes(manifest: Manifest) -> N
     assert settle(DetectOptions(nms="per-class"), agnostic).nms == "per-class"
 
 
+def test_the_bundle_decides_how_jpegs_are_decoded(manifest: Manifest) -> None:
+    assert settle(DetectOptions(), manifest).decode == "exact"
+    assert settle(DetectOptions(decode="scaled"), manifest).decode == "scaled"
+    scaled = manifest.model_copy(update={"defaults": manifest.defaults.model_copy(update={"decode": "scaled"})})
+    assert settle(DetectOptions(), scaled).decode == "scaled"
+    assert settle(DetectOptions(tiles="auto"), scaled).decode == "exact"
+    with pytest.raises(ParameterError, match="decode: tiles are cut from all pixels"):
+        settle(DetectOptions(tiles="auto", decode="scaled"), scaled)
+
+
 def test_zero_is_not_absent(manifest: Manifest) -> None:
     settings = settle(DetectOptions(score_threshold=0, nms_iou_threshold=0, iou_weight=0), manifest)
     assert (settings.score_threshold, settings.nms_iou_threshold, settings.iou_weight) == (0, 0, 0)

@@ -32,7 +32,8 @@ def test_the_callers_warnings_stay_as_they_are(bundle_folder: Path) -> None:
 def test_every_kind_of_picture_gives_the_same_boxes(local: LocalDetector) -> None:
     upright = Image.open(EXAMPLE).convert("RGB")
     kinds = [EXAMPLE, str(EXAMPLE), EXAMPLE.read_bytes(), BytesIO(EXAMPLE.read_bytes()), upright, np.asarray(upright)]
-    first, *others = [local.detect(picture) for picture in kinds]
+    # Of a picture in memory all pixels are there: a file's are too if it is decoded exactly.
+    first, *others = [local.detect(picture, decode="exact") for picture in kinds]
     assert len(first) > 0
     for other in others:
         np.testing.assert_array_equal(other.boxes_xyxy, first.boxes_xyxy)
@@ -123,3 +124,11 @@ def test_only_paths_are_kept_of_many(local: LocalDetector) -> None:
     assert by_bytes.picture is None
     with pytest.raises(ParameterError, match="read again"):
         by_bytes.plot()
+
+
+def test_how_a_file_is_decoded_is_told(local: LocalDetector) -> None:
+    scaled, exact = (local.detect(EXAMPLE, decode=decode) for decode in ("scaled", "exact"))
+    assert (scaled.decoded_scale, exact.decoded_scale) == (0.5, 1)
+    assert local.detect(Image.open(EXAMPLE), decode="scaled").decoded_scale == 1
+    ious = iou_with(scaled.boxes_xyxy[0], exact.boxes_xyxy)
+    assert ious.max() > 0.9

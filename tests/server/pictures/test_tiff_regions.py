@@ -132,9 +132,6 @@ def test_other_large_pictures_and_files_are_refused_as_ever() -> None:
     file.seek(0)
     with pytest.raises(PictureTooLargeError, match=r"at most 0\.04 are accepted"), open_regions(file, limits=SMALL):
         pass
-    tiff = stored(RGB, tile=(64, 48), photometric="rgb")
-    with pytest.raises(PictureTooLargeError), open_regions(tiff, in_parts=False, limits=SMALL):
-        pass
 
 
 def test_a_file_of_too_many_bytes_is_read_in_parts() -> None:

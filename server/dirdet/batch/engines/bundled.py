@@ -1,14 +1,10 @@
 """Engines of a job that compute with a bundle: in this process, or on Triton."""
 
-from collections.abc import Iterable
-
 from dirdet.batch.engines.base import ResultHandlers, Work
 from dirdet.batch.engines.canvases import CanvasStage, RemoteCanvasStage
 from dirdet.batch.engines.tiles import TiledStage
 from dirdet.batch.job_record import detector_record
 from dirdet.batch.pipeline import Pipeline
-from dirdet.batch.scaled_jpeg_trial import Trial, run_trial
-from dirdet.batch.source_picture import Entry
 from dirdet.bundle.bundle import MANIFEST, Bundle, sha256_of
 from dirdet.detector.detector import Detector
 from dirdet.detector.options import Settings
@@ -35,20 +31,12 @@ class EmbeddedJobEngine:
         self.detector = detector_record(bundle, sha256_of(bundle.folder / MANIFEST))
         self._bundle = bundle
         self._loaded: Detector | None = None
-        self._scaled = False
-
-    def try_scaled(self, entries: Iterable[Entry], settings: Settings) -> Trial:
-        """Tests scaled JPEG decoding on the job's pictures, and uses it from now on if it is accurate enough."""
-        trial = run_trial(self._load(), settings, entries)
-        self._scaled = trial.good_enough
-        return trial
 
     def begin(self) -> str:
-        description = self._load().engine.description
-        return f"{description}, scaled JPEG decoding" if self._scaled else description
+        return self._load().engine.description
 
     def work(self, settings: Settings, *, workers: int, handlers: ResultHandlers) -> Work:
-        stage = CanvasStage(self._load(), settings, scaled=self._scaled)
+        stage = CanvasStage(self._load(), settings)
         return _pipeline(stage, self._load(), settings, workers=workers, handlers=handlers)
 
     def close(self) -> None:

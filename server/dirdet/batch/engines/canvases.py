@@ -35,10 +35,10 @@ class CanvasStage:
     in_flight = 1
     partly = 0.0
 
-    def __init__(self, detector: Detector, settings: Settings, *, scaled: bool = False) -> None:
-        """Uses the detector's engine without closing it; with `scaled`, JPEGs are decoded at a reduced size."""
+    def __init__(self, detector: Detector, settings: Settings) -> None:
+        """Uses the detector's engine without closing it."""
         self._detector, self._settings = detector, settings
-        self._reader = Reader(detector.manifest, scaled=scaled)
+        self._reader = Reader(detector.manifest, decode=settings.decode)
         self._busy = Busy()
         self._parts = at_once(detector.engine)
         self._compute = beside(detector.engine)

@@ -127,6 +127,7 @@ def parameters_of(settings: Settings) -> DetectParameters:
         "classes": None if settings.class_ids is None else sorted(settings.class_ids),
         "tiles": None if settings.tiling is None else str(settings.tiling),
         "join": None if settings.tiling is None else settings.join,
+        "decode": settings.decode,
     }
 
 

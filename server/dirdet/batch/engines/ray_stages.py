@@ -21,8 +21,9 @@ from dirdet.batch.redirects import allow, typed
 from dirdet.batch.source_picture import Entry
 from dirdet.batch.unreachable_sources import Unreached
 from dirdet.bundle.bundle import MANIFEST, Bundle, sha256_of
+from dirdet.bundle.interpolation import Decode
 from dirdet.bundle.shipped import open_bundle
-from dirdet.detection import Detection
+from dirdet.detection import Detection, all_to_json
 from dirdet.detector.detector import Detector
 from dirdet.detector.options import Settings
 from dirdet.detector.postprocess import detections_of
@@ -43,18 +44,19 @@ class _Read(NamedTuple):
 class ReadPart:
     """Reads, decodes and places the pictures of parts; a generator, so that few pictures are in memory."""
 
-    def __init__(self, missing: MissingParts, folder: Path, *, tiled: bool) -> None:
+    def __init__(self, missing: MissingParts, folder: Path, *, tiled: bool, decode: Decode) -> None:
         """Takes a job whose plan and pictures have the same paths on every worker, and the folder of the bundle.
 
         With `tiled`, pictures are only named: the actor that detects reads them, tile by tile.
         """
         self._missing, self._folder, self._typed, self._tiled = missing, folder, typed(), tiled
+        self._decode: Decode = decode
 
     def __call__(self, parts: Any) -> Iterator[Any]:  # noqa: ANN401 - pyarrow says no types
         """Yields tables of one row each, for a table with the column `part`."""
         allow(self._typed)
         silence_parsers()
-        read, unreached = Reader(open_bundle(self._folder).manifest), Unreached()
+        read, unreached = Reader(open_bundle(self._folder).manifest, decode=self._decode), Unreached()
         for part in parts["part"].to_pylist():
             if self._tiled:
                 for planned in self._missing.of(part):
@@ -98,7 +100,7 @@ class Infer:
         bundle = checked_bundle(folder, bundle_sha256)
         self._detector = Detector(bundle.manifest, make_engine(bundle, threads=threads))
         self._settings = settings
-        self._reader, self._unreached = Reader(bundle.manifest), Unreached()
+        self._reader, self._unreached = Reader(bundle.manifest, decode=settings.decode), Unreached()
         silence_parsers()
         allow(typed_addresses)
 
@@ -163,7 +165,7 @@ def describe(folder: Path, bundle_sha256: str) -> str:
 
 
 def _outcome(position: int, picture_hw: tuple[int, ...], detections: Sequence[Detection]) -> dict[str, Any]:
-    return {"position": position, "picture_hw": picture_hw, "detections": [each.to_json() for each in detections]}
+    return {"position": position, "picture_hw": picture_hw, "detections": all_to_json(detections)}
 
 
 def _failure(position: int, error: PictureError) -> dict[str, Any]:

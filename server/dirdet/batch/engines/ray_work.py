@@ -167,7 +167,7 @@ class RayWork:
         tiled = self._settings.tiling is not None
         numbered = data.from_items([{"part": part} for part in parts], override_num_blocks=min(len(parts), MOST_BLOCKS))
         read = numbered.map_batches(
-            ReadPart(missing, self._folder, tiled=tiled).__call__,
+            ReadPart(missing, self._folder, tiled=tiled, decode=self._settings.decode).__call__,
             batch_size=1,
             batch_format="pyarrow",
             num_cpus=share.read_cpus,

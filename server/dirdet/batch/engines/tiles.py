@@ -33,7 +33,7 @@ class TiledStage:
     def __init__(self, stage: CanvasStage, detector: Detector, settings: Settings, tiling: Tiling) -> None:
         """Takes over the stage that computes."""
         self._stage, self._detector, self._settings, self._tiling = stage, detector, settings, tiling
-        self._reader = Reader(detector.manifest)
+        self._reader = Reader(detector.manifest, decode=settings.decode)
         self.in_flight = stage.in_flight
         self.notes: SimpleQueue[str] = stage.notes
         self._pictures = ThreadPoolExecutor(stage.in_flight + 1, "tiles")

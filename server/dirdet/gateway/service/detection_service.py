@@ -26,8 +26,9 @@ from dirdet.gateway.scheduling.instrumentation import SILENT, Observer
 from dirdet.gateway.scheduling.server_limits import ServerLimits
 from dirdet.gateway.service.detectors import Detectors, ServedDetector
 from dirdet.gateway.service.tiled_inference import TiledInference
-from dirdet.pictures.canvas import PlacedPicture, place_picture
+from dirdet.pictures.canvas import PlacedPicture
 from dirdet.pictures.formats import ANSWERED
+from dirdet.pictures.placing import place_file
 from dirdet.pictures.reading import read_picture
 
 T = TypeVar("T")
@@ -172,7 +173,8 @@ class DetectionService:
             tiled, picture = await self._tiles.infer(served, read, settings.tiling, settings, seat)
             return await self._decoding.run(partial(drawn_and_encoded, picture, tiled))
         async with served.ahead:
-            picture, placed = await self._decoding.run(partial(self._read_and_place, served, upload, seat))
+            picture = await self._decoding.run(partial(self._read, served, upload, seat))
+            placed = await self._decoding.run(partial(self._place, served, upload, settings, seat))
             [candidates] = await served.lane.detect([placed], settings, seat.deadline)
             drawn = await self._decoding.run(partial(drawn_and_encoded, picture, (placed, candidates)))
         seat.answered()
@@ -199,7 +201,7 @@ class DetectionService:
         async def infer(upload: Upload) -> Inferred | PictureFailure:
             async with served.ahead:
                 with served.lane.coming():
-                    placed = await self._placed(served, upload, seat)
+                    placed = await self._placed(served, upload, settings, seat)
                 if isinstance(placed, PlacedPicture):
                     [candidates] = await served.lane.detect([placed], settings, seat.deadline)
                     inferred = (placed, candidates)
@@ -214,37 +216,45 @@ class DetectionService:
         self, served: ServedDetector, uploads: Sequence[Upload], settings: Settings, seat: Seat
     ) -> list[Inferred | PictureFailure]:
         """Infers all pictures together after all are decoded."""
-        placed = await gather([partial(self._placed, served, upload, seat) for upload in uploads])
+        placed = await gather([partial(self._placed, served, upload, settings, seat) for upload in uploads])
         good = [each for each in placed if isinstance(each, PlacedPicture)]
         answers = iter(await served.lane.detect(good, settings, seat.deadline) if good else [])
         seat.answered(len(uploads))
         return [(each, next(answers)) if isinstance(each, PlacedPicture) else each for each in placed]
 
-    async def _placed(self, served: ServedDetector, upload: Upload, seat: Seat) -> PlacedPicture | PictureFailure:
+    async def _placed(
+        self, served: ServedDetector, upload: Upload, settings: Settings, seat: Seat
+    ) -> PlacedPicture | PictureFailure:
         try:
-            _, placed = await self._decoding.run(partial(self._read_and_place, served, upload, seat))
+            return await self._decoding.run(partial(self._place, served, upload, settings, seat))
         except PictureError as exc:
             return PictureFailure(upload.name, exc)
-        return placed
 
     def _read(self, served: ServedDetector, upload: Upload, seat: Seat) -> Image.Image:
         """Decodes a picture; runs in a decoding thread."""
         if upload.error is not None:
             raise upload.error
         with self._stage("decode", served):
+            upload.file.seek(0)
             return read_picture(seat.watched(upload.file), limits=self.limits.picture)
 
-    def _read_and_place(self, served: ServedDetector, upload: Upload, seat: Seat) -> tuple[Image.Image, PlacedPicture]:
+    def _place(self, served: ServedDetector, upload: Upload, settings: Settings, seat: Seat) -> PlacedPicture:
         """Decodes a picture and places it on a canvas; runs in a decoding thread."""
         if upload.error is not None:
             raise upload.error
         with self._stage("decode", served):
-            picture = read_picture(seat.watched(upload.file), limits=self.limits.picture)
-            return picture, place_picture(picture, served.detector.manifest)
+            upload.file.seek(0)
+            return place_file(
+                seat.watched(upload.file), served.detector.manifest, decode=settings.decode, limits=self.limits.picture
+            )
 
     def _answer(self, served: ServedDetector, upload: Upload, inferred: Inferred, settings: Settings) -> PictureAnswer:
-        height, width = inferred.picture_hw if isinstance(inferred, TiledPicture) else inferred[0].fit.picture_hw
-        return PictureAnswer(upload.name, width, height, self._found(served, inferred, settings))
+        if isinstance(inferred, TiledPicture):
+            (height, width), decoded_scale = inferred.picture_hw, 1.0
+        else:
+            placed, _ = inferred
+            (height, width), decoded_scale = placed.fit.picture_hw, placed.decoded_scale
+        return PictureAnswer(upload.name, width, height, self._found(served, inferred, settings), decoded_scale)
 
     def _found(self, served: ServedDetector, inferred: Inferred, settings: Settings) -> Found:
         """The detections of a picture, which are measured; runs in a thread."""
