@@ -14,9 +14,11 @@ BLOCKS = 2
 SHALLOW = 26
 ANCHORS_PER_LEVEL = 100
 PROPOSALS = 60
-DETECTIONS = 25
+DETECTIONS = 40
 # Channels of fully-connected layers.
 HIDDEN = 128
+# Channels of a pyramid, and of the layers that read it, by those of MMDetection's configs.
+CHANNELS = {256: 64, 1024: 256}
 
 
 def make_small(cfg: Config) -> None:
@@ -29,6 +31,11 @@ def make_small(cfg: Config) -> None:
             if _sides(step.get(name)):
                 step[name] = _scaled(step[name], factor)
     _make_shallow(cfg.model.backbone)
+    neck: Any = cfg.model.get("neck") or {}
+    # RFP's pyramid goes into a backbone once more, whose channels are its own.
+    if not isinstance(neck, list | tuple) and neck.get("out_channels") in CHANNELS and neck.type != "RFP":
+        for part in ("neck", "rpn_head", "roi_head", "semantic_head"):
+            _thin(cfg.model.get(part))
     _narrow(cfg.model.roi_head)
     test: Mapping[str, Any] = cfg.model.get("test_cfg") or {}
     rpn, rcnn = test.get("rpn") or {}, test.get("rcnn") or {}
@@ -54,6 +61,19 @@ def _make_shallow(backbone: Any) -> None:  # noqa: ANN401
     for stage in (backbone.get("extra") or {}).values():  # HRNet
         if isinstance(stage, dict) and "num_modules" in stage:
             stage["num_modules"] = 1
+
+
+def _thin(part: Any) -> None:  # noqa: ANN401
+    """Reduces channels in all settings of a part, in place; those of several levels are the backbone's, and stay."""
+    if isinstance(part, list | tuple):
+        for each in part:
+            _thin(each)
+    if isinstance(part, dict):
+        for name, value in part.items():
+            if isinstance(value, int) and str(name).endswith("channels"):
+                part[name] = CHANNELS.get(value, value)
+            else:
+                _thin(value)
 
 
 def _narrow(roi_head: Any) -> None:  # noqa: ANN401

@@ -29,7 +29,7 @@ from dirdet_training.mm.zoo import config_folder
 
 PICTURE_HW = (192, 256)
 HEAD_CHANNELS = 64
-PICTURES = 3
+PICTURES = 2
 
 
 def try_config(name: str, path: Path, work: Path) -> Outcome:
