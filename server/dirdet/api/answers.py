@@ -20,7 +20,7 @@ class PictureAnswer:
     Attributes:
         name: of its file.
         width: pixels, EXIF-upright.
-        height: likewise.
+        height: pixels, EXIF-upright.
         found: its detections.
         decoded_scale: of its own size, at which its file was decoded.
     """

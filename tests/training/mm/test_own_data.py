@@ -243,7 +243,7 @@ def test_a_roboflow_export_is_trained_validated_and_measured(roboflow, tiny_conf
     ann, val = "train/_annotations.coco.json", "valid/_annotations.coco.json"
     classes = ("--classes-from", roboflow / "classes.txt")
     arguments = (tiny_config, "--data", roboflow, "--ann", ann, "--val-ann", val, *classes)
-    with pytest.raises(DataError, match=f"its pictures are in {roboflow}/train: name that folder with --pictures"):
+    with pytest.raises(DataError, match=f"its pictures are in {roboflow}/train: --pictures train, or"):
         call(train_command, *arguments, "--work-dir", tmp_path / "no")
     pictures = ("--pictures", "train", "--val-pictures", "valid")
     steps = ("-o", "train_cfg.max_iters=2", "-o", "train_cfg.val_interval=2")

@@ -156,7 +156,9 @@ def _elsewhere(dataset: Any) -> str:  # noqa: ANN401
 
     if found_in(pictures_folder(dataset)) or not found_in(path.parent):
         return ""
-    return f"its pictures are in {path.parent}: name that folder with --pictures, or --val-pictures"
+    # The options take folders below the data set's.
+    folder = os.path.relpath(path.parent, dataset.get("data_root") or ".")
+    return f"its pictures are in {path.parent}: --pictures {folder}, or --val-pictures {folder} for validation"
 
 
 def _copy(report: Report, copy: Path) -> Path:
