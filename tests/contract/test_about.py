@@ -25,7 +25,7 @@ def test_the_detector_says_what_it_knows_and_cannot_do(call: Call) -> None:
     assert about["limitations"] == "knows rectangles only"
     assert about["canvases"] == [{"height": 192, "width": 256}, {"height": 256, "width": 192}]
     thresholds = {"score_threshold": 0.05, "nms_iou_threshold": 0.5, "iou_weight": 0.5}
-    assert about["defaults"] == thresholds | {"nms": "per-class"}
+    assert about["defaults"] == thresholds | {"nms": "per-class", "decode": "exact"}
     assert about["quality"] == {"AP": 0.5}
     assert about["provenance"]["checkpoint_sha256"] == "0" * 64
     assert about["accepts"]["max_bytes"] == 32 * 2**20
@@ -80,7 +80,7 @@ def test_every_answer_is_documented(document: dict[str, Any]) -> None:
 def test_every_parameter_and_body_is_documented(document: dict[str, Any]) -> None:
     post = document["paths"]["/detect"]["post"]
     names = {"score_threshold", "nms_iou_threshold", "nms", "min_iou", "iou_weight", "max_detections", "classes"}
-    names |= {"candidates", "tiles", "join", "X-Request-Timeout-Ms"}
+    names |= {"candidates", "tiles", "join", "decode", "X-Request-Timeout-Ms"}
     assert {each["name"] for each in post["parameters"]} == names
     assert all(each["description"] for each in post["parameters"])
     bodies = ["application/json", "application/octet-stream", "multipart/form-data", *MEDIA_TYPES]

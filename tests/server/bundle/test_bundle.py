@@ -77,6 +77,14 @@ def test_a_manifest_of_no_schema(text: str, tmp_path: Path) -> None:
         Bundle.open(tmp_path)
 
 
+def test_scaled_decoding_is_for_a_resize_that_reads_every_pixel(edited: Edit) -> None:
+    scaled = {"score_threshold": 0.05, "nms_iou_threshold": 0.5, "iou_weight": 0.5, "decode": "scaled"}
+    resize = {"short_side": 192, "long_side": 256, "interpolation": "pillow_bilinear"}
+    assert Bundle.open(edited(defaults=scaled, resize=resize)).manifest.defaults.decode == "scaled"
+    with pytest.raises(BundleError, match=r"defaults\.decode 'scaled' needs .*; found 'opencv_bilinear'"):
+        Bundle.open(edited(defaults=scaled, resize=resize | {"interpolation": "opencv_bilinear"}))
+
+
 def of_score(**knots: list[float]) -> dict[str, object]:
     """A manifest's changes: a calibration of the score by these knots."""
     return {"calibration": {"detections": {"score": {"pooled": knots}}}}

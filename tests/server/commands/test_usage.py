@@ -10,6 +10,7 @@ from dirdet.commands.serve import command as serve
 WRONG = [
     (detect, "--tiles", "large"),
     (detect, "--join", "best"),
+    (detect, "--decode", "half"),
     (detect, "--nms", "best"),
     (serve, "--host", "no such host"),
     (serve, "--port", "70000"),
