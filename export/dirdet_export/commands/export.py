@@ -64,7 +64,7 @@ def _name(given: str | None, out: Path) -> str:
 @click.option("--name", help="Name of the detector; default: the folder's name.")
 @click.option(
     "--pictures", multiple=True, type=click.Path(path_type=Path),
-    help="File or folder of pictures for the parity check; repeatable. Default: drawn pictures.",
+    help="File or folder of pictures for the parity check, ten are enough; repeatable. Default: drawn pictures.",
 )  # fmt: skip
 @click.option(
     "--weights", type=click.Choice(["float32", "float16"]), default="float32", show_default=True,
