@@ -10,7 +10,7 @@ from dirdet.detection import Candidate, Detection, Found
 from dirdet.detection.calibration import Floats, Meaning
 from dirdet.detection.masks import paste
 from dirdet.detection.ranking import combined_iou, confidence, kept_over_classes
-from dirdet.detection.selection import select
+from dirdet.detection.selection import Selection, select
 from dirdet.detector.options import Settings
 from dirdet.engines.tensors import Candidates
 from dirdet.pictures.canvas import Fit
@@ -43,7 +43,14 @@ def detections_of(
         EngineError: the output is not that of this detector.
     """
     candidates.check(index, classes=len(manifest.categories))
-    kept, columns, boxes, rank = _kept(candidates, index, manifest=manifest, settings=settings)
+    kept, columns, boxes, rank = kept_by(
+        candidates,
+        index,
+        selection=manifest.selection,
+        iou_weight=settings.iou_weight,
+        nms_iou_threshold=settings.nms_iou_threshold,
+        limit=manifest.max_detections,
+    )
     wanted = np.ones(len(kept), np.bool_)
     if settings.nms == "class-agnostic":
         wanted = kept_over_classes(candidates.boxes_xyxy[index, kept], rank, iou_threshold=settings.nms_iou_threshold)
@@ -73,7 +80,7 @@ def candidates_of(candidates: Candidates, index: int, *, fit: Fit, manifest: Man
     return [Candidate(**dict(zip(lists, values, strict=True))) for values in zip(*lists.values(), strict=True)]
 
 
-class _Kept(NamedTuple):
+class Kept(NamedTuple):
     """The kept candidates of one canvas, in the engine's order or, if there are further steps, in theirs.
 
     Attributes:
@@ -89,13 +96,21 @@ class _Kept(NamedTuple):
     reported: Floats
 
 
-def _kept(candidates: Candidates, index: int, *, manifest: Manifest, settings: Settings) -> _Kept:
-    selection = manifest.selection
+def kept_by(
+    candidates: Candidates,
+    index: int,
+    *,
+    selection: Selection | None,
+    iou_weight: float,
+    nms_iou_threshold: float,
+    limit: int,
+) -> Kept:
+    """The kept candidates of one canvas; the export's proof compares them too."""
     if selection is None or candidates.purity is None or candidates.integrity is None:
         rows = candidates.kept[index, : candidates.num_detections[index]]  # [K]
         columns, boxes = _predicted(candidates, index, rows)
-        rank = confidence(columns["score"], columns.get("iou"), iou_weight=settings.iou_weight)
-        return _Kept(rows, columns, boxes, rank)
+        rank = confidence(columns["score"], columns.get("iou"), iou_weight=iou_weight)
+        return Kept(rows, columns, boxes, rank)
     columns, boxes = _predicted(candidates, index, np.arange(int(candidates.num_candidates[index]), dtype=np.int64))
     chosen = select(
         selection,
@@ -103,12 +118,12 @@ def _kept(candidates: Candidates, index: int, *, manifest: Manifest, settings: S
         class_id=columns["class_id"],
         score=columns["score"],
         iou=columns["iou"],
-        iou_weight=settings.iou_weight,
-        nms_iou_threshold=settings.nms_iou_threshold,
-        limit=manifest.max_detections,
+        iou_weight=iou_weight,
+        nms_iou_threshold=nms_iou_threshold,
+        limit=limit,
     )
     columns = {name: column[chosen.rows] for name, column in columns.items()}
-    return _Kept(chosen.rows, columns, chosen.boxes_xyxy, chosen.reported)
+    return Kept(chosen.rows, columns, chosen.boxes_xyxy, chosen.reported)
 
 
 def _predicted(candidates: Candidates, index: int, rows: NDArray[np.int64]) -> tuple[Columns, Floats]:
