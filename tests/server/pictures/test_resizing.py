@@ -36,7 +36,7 @@ def test_antialiased_sees_every_pixel_and_bilinear_four() -> None:
 @given(st.tuples(st.integers(1, 400), st.integers(1, 400)), st.tuples(st.integers(1, 90), st.integers(1, 90)))
 def test_by_vectors_as_by_pillow(size_wh: tuple[int, int], resized_wh: tuple[int, int]) -> None:
     noise = Image.merge("RGB", [Image.effect_noise(size_wh, 90) for _ in range(3)])
-    ours, pillows = resize_antialiased(noise, resized_wh), resize_by_pillow(noise, resized_wh)
+    ours, pillows = resize_antialiased(noise, resized_wh, None), resize_by_pillow(noise, resized_wh)
     assert np.abs(np.asarray(ours).astype(int) - np.asarray(pillows)).max() <= 1
 
 
