@@ -8,8 +8,6 @@ A box is cut if it ends where its tile ends and the picture does not.
 2. The cut boxes that remain have no whole twin. Those that continue each other across seams become their union.
 3. Each whole box has its witnesses: of every tile that holds it and shows as many pixels, the box that fits it. A tile
    that holds it and shows nothing speaks against it.
-4. Of two boxes of a class of which one lies in the other, one is mostly wrong: a part, or a box around several. The
-   weaker one is doubted.
 """
 
 from dataclasses import dataclass
@@ -18,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from dirdet.detection.ranking import BLOCK, iou_with, ranked_nms
+from dirdet.detection.ranking import iou_with, ranked_nms
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -26,8 +24,6 @@ Bools = NDArray[np.bool_]
 # A witness overlaps the box by more than this IoU, and its tile shows as many pixels, but for rounding.
 WITNESS_IOU = 0.6
 SAME_SCALE = 1.01
-# A box lies in a larger one with this share of its area.
-INSIDE = 0.8
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,29 +139,6 @@ def _heard(seen: Seen, index: int, neighbours: list[Ints], cut: Bools) -> Heard:
     for each in near[np.argsort(seen.rank[near], kind="stable")].tolist():
         best[int(seen.tile[each])] = each
     return Heard([index, *best.values()], 1 + int(holds.sum()))
-
-
-def doubted(boxes_xyxy: Floats, class_id: Ints, rank: Floats) -> Bools:
-    """[K] which boxes lie in a stronger one of their class, or around one; of equally strong ones the later.
-
-    Args:
-        boxes_xyxy: [K, 4].
-        class_id: [K].
-        rank: [K], higher is better.
-    """
-    order = np.argsort(-rank, kind="stable")
-    boxes, classes = boxes_xyxy[order], class_id[order]
-    areas = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)  # [K]
-    found = np.zeros(len(rank), np.bool_)
-    for start in range(0, len(order), BLOCK):
-        end = min(start + BLOCK, len(order))
-        some, all_ = boxes[start:end, None], boxes[None, :end]  # [B, 1, 4] and [1, end, 4]
-        sides = np.minimum(some[..., 2:], all_[..., 2:]) - np.maximum(some[..., :2], all_[..., :2])
-        inside = np.clip(sides, 0, None).prod(axis=2) >= INSIDE * np.minimum(areas[start:end, None], areas[:end])
-        inside &= classes[start:end, None] == classes[:end]
-        stronger = np.arange(end) < np.arange(start, end)[:, None]  # [B, end]
-        found[order[start:end]] = (inside & stronger).any(axis=1)
-    return found
 
 
 def on_seams(seen: Seen) -> Bools:

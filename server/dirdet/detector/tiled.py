@@ -12,7 +12,7 @@ from dirdet.detection.ranking import Floats, combined_iou, kept_over_classes
 from dirdet.detection.rle import Rle, encode
 from dirdet.detection.selection import reported
 from dirdet.detector.options import Settings
-from dirdet.detector.tile_joining import Joined, Seen, doubted, join
+from dirdet.detector.tile_joining import Joined, Seen, join
 from dirdet.detector.tile_joining_sahi import SAHI_RULES, join_as_sahi
 from dirdet.detector.tiles import Tiling
 from dirdet.engines.tensors import MAX_BATCH
@@ -21,8 +21,6 @@ from dirdet.pictures.regions import Regions
 
 # Of the canvas: how far from a seam a box may end that the seam has cut.
 SEAM_PIXELS = 2.0
-# By which the score of a doubted box is multiplied.
-DOUBT = 0.5
 
 
 class TiledPicture:
@@ -105,13 +103,11 @@ class TiledPicture:
         else:
             joined = join(seen, iou_threshold=settings.nms_iou_threshold)
         objects = list(_objects(found, seen, joined, manifest, settings))
-        if settings.join not in SAHI_RULES:
-            objects = _with_doubts(objects, manifest, settings)
         if settings.nms == "class-agnostic":
             boxes, rank = [each.box_xyxy for each in objects], [each.confidence for each in objects]
             kept = kept_over_classes(boxes, rank, iou_threshold=settings.nms_iou_threshold)
             objects = [each for each, stays in zip(objects, kept, strict=True) if stays]
-        # A tile that holds an object and shows none of it lowers its score, and so does a doubt.
+        # A tile that holds an object and shows none of it lowers its score.
         wanted = [each for each in objects if each.score > settings.score_threshold]
         if settings.min_iou is not None:
             wanted = [each for each in wanted if (each.iou or 0.0) >= settings.min_iou]
@@ -162,22 +158,6 @@ def _objects(
             outer = _corners(margin.grow(box[None], (height, width), integrity=integrity)[0])
         mask = _mask(found, seen, parts, box)
         yield replace(detection, box_xyxy=_corners(box), outer_box_xyxy=outer, mask=mask)
-
-
-def _with_doubts(objects: Sequence[Detection], manifest: Manifest, settings: Settings) -> list[Detection]:
-    """The same objects; the weaker of two of which one lies in the other gets a lower score."""
-    doubts = doubted(
-        np.array([each.box_xyxy for each in objects], np.float64).reshape(-1, 4),
-        np.array([each.class_id for each in objects], np.int64),
-        np.array([each.confidence for each in objects], np.float64),
-    )
-    weaker: list[Detection] = []
-    for each, is_doubted in zip(objects, doubts, strict=True):
-        pair = (each.purity, each.integrity)
-        figures = None if pair[0] is None or pair[1] is None else (pair[0], pair[1])
-        score = DOUBT * each.score
-        weaker.append(_refigured(each, score, figures, manifest, settings) if is_doubted else each)
-    return weaker
 
 
 def _refigured(

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dirdet.detection.ranking import iou_with
-from dirdet.detector.tile_joining import INSIDE, Joined, Seen, doubted, join
+from dirdet.detector.tile_joining import Joined, Seen, join
 from dirdet.detector.tiles import Rectangle, Tiling
 
 MARGIN = 2.0
@@ -213,22 +213,3 @@ def test_a_tile_that_holds_an_object_and_shows_nothing_speaks_against_it() -> No
     seen.class_id[1] = 1
     assert joined(seen).tiles.tolist() == [2, 2, 1, 1]
     assert [len(each) for each in joined(seen).witnesses] == [1, 1, 1, 1]
-
-
-@given(count=st.integers(0, 150), seed=st.integers(0, 2**32 - 1))
-@settings(max_examples=40, deadline=None)
-def test_the_weaker_of_two_boxes_of_which_one_lies_in_the_other_is_doubted(count: int, seed: int) -> None:
-    """As pair by pair; more boxes than are compared at once."""
-    rng = np.random.default_rng(seed)
-    corner = rng.uniform(0, 60, (count, 2))
-    boxes = np.concatenate([corner, corner + rng.uniform(4, 60, (count, 2))], axis=1)
-    class_id, rank = rng.integers(0, 3, count), np.round(rng.uniform(0, 1, count), 2)  # some are equally strong
-    expected = np.zeros(count, np.bool_)
-    for one in range(count):
-        for other in range(count):
-            sides = np.minimum(boxes[one, 2:], boxes[other, 2:]) - np.maximum(boxes[one, :2], boxes[other, :2])
-            area = min((boxes[each, 2:] - boxes[each, :2]).prod() for each in (one, other))
-            is_weaker = (-rank[one], one) > (-rank[other], other)
-            if is_weaker and class_id[one] == class_id[other] and np.clip(sides, 0, None).prod() >= INSIDE * area:
-                expected[one] = True
-    np.testing.assert_array_equal(doubted(boxes, class_id, rank), expected)
