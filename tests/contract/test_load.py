@@ -325,7 +325,7 @@ def test_a_decoder_that_is_slow_ends_at_the_deadline_and_frees_its_thread(
 ) -> None:
     begun, ended = threading.Event(), threading.Event()
 
-    def slow(file: WatchedFile, **_: object) -> None:
+    def slow(file: WatchedFile, *_: object, **__: object) -> None:
         begun.set()
         try:
             while True:  # as Pillow does with a picture that takes long: block by block
@@ -335,7 +335,7 @@ def test_a_decoder_that_is_slow_ends_at_the_deadline_and_frees_its_thread(
             ended.set()
 
     with monkeypatch.context() as patched:
-        patched.setattr("dirdet.gateway.service.detection_service.read_picture", slow)
+        patched.setattr("dirdet.gateway.service.detection_service.place_file", slow)
         refused(post(address, picture, "X-Request-Timeout-Ms: 3000"), 504, "decoded")
         assert begun.is_set()
         assert ended.wait(PATIENCE_S)

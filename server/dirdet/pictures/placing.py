@@ -4,7 +4,7 @@ JPEG stores blocks of 8 x 8 pixels by frequency. A decoder that omits the higher
 a quarter or an eighth of the size, does much less work, and the picture is nearly what averaging the pixels gives.
 """
 
-from PIL.JpegImagePlugin import JpegImageFile
+from PIL.Image import Image
 
 from dirdet.bundle.bundle import Manifest
 from dirdet.bundle.interpolation import ANTIALIASED, Decode
@@ -15,6 +15,8 @@ from dirdet.pictures.resizing import Part, soften
 
 # Of the sides, in the order of preference.
 DIVISORS = (8, 4, 2)
+# Pillow's names of what is JPEG; MPO is several of them.
+BY_BLOCKS = ("JPEG", "MPO")
 
 
 def place_file(
@@ -35,7 +37,7 @@ def place_file(
     width, height = upright_wh(picture)
     fit = fit_picture((height, width), rule=manifest.resize, canvases=manifest.canvases)
     divisor, part = 1, None
-    if decode == "scaled" and isinstance(picture, JpegImageFile) and manifest.resize.interpolation in ANTIALIASED:
+    if decode == "scaled" and picture.format in BY_BLOCKS and manifest.resize.interpolation in ANTIALIASED:
         divisor = divisor_of(fit)
         part = _reduce(picture, divisor)
     canvas = paint(decoded(picture), fit, rule=manifest.resize, part=part)
@@ -54,7 +56,7 @@ def divisor_of(fit: Fit) -> int:
     return next(large_enough, 1)
 
 
-def _reduce(picture: JpegImageFile, divisor: int) -> Part | None:
+def _reduce(picture: Image, divisor: int) -> Part | None:
     """Makes a picture be decoded at a part of its size.
 
     Returns:

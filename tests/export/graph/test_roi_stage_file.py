@@ -59,9 +59,20 @@ def test_the_file_is_a_header_of_json_and_numbers(specimen: Any, bundle_of: Call
     assert path.stat().st_size == 8 + length + max(each["data_offsets"][1] for each in header.values())
 
 
+def parameters_of(kind: type) -> dict[str, inspect.Parameter]:
+    """Of a constructor, and of those that it hands the rest on to."""
+    found: dict[str, inspect.Parameter] = {}
+    for each in kind.__mro__:
+        parameters = inspect.signature(each).parameters
+        found |= {name: value for name, value in parameters.items() if value.kind is not value.VAR_KEYWORD}
+        if all(value.kind is not value.VAR_KEYWORD for value in parameters.values()):
+            break
+    return found
+
+
 def test_settings_are_what_constructors_take() -> None:
     for kind, names in SETTINGS.items():
-        parameters = inspect.signature(kind).parameters
+        parameters = parameters_of(kind)
         assert set(names) <= set(parameters), kind
         needed = {name for name, each in parameters.items() if each.default is each.empty}
         assert needed <= set(names), kind
