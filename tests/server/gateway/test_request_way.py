@@ -135,5 +135,5 @@ def test_a_request_crosses_few_files(capsys: pytest.CaptureFixture[str]) -> None
     carrying = sorted(each for each in files if not each.startswith("pictures/"))
     assert len(files) - len(carrying) <= 7, sorted(files)
     assert len(carrying) <= 23, carrying
-    assert len(boundaries) <= 35, boundaries
+    assert len(boundaries) <= 38, boundaries
     assert len(made) <= 8, sorted(made)
