@@ -73,12 +73,6 @@ def key_of(request: Request) -> Key | None:
     return getattr(request.state, KEY, None)
 
 
-def key_name(scope: Scope) -> str | None:
-    """The name of the key of a request; None without one."""
-    key: Key | None = scope.get("state", {}).get(KEY)
-    return None if key is None else key.name
-
-
 def require_admin(request: Request) -> Key:
     """A dependency of routes that change the server: `Depends(require_admin)`.
 

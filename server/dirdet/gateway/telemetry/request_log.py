@@ -12,7 +12,8 @@ from opentelemetry import propagate, trace
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from dirdet.gateway.access.authentication import key_name
+from dirdet.gateway.access.api_keys import Key
+from dirdet.gateway.access.authentication import KEY
 from dirdet.gateway.access.public_paths import HEALTH, route_path
 from dirdet.gateway.telemetry.metrics import Metrics
 from dirdet.untrusted_text import one_line, visible
@@ -100,7 +101,8 @@ class RequestLog:
         method = scope["method"] if scope["method"] in METHODS else "_OTHER"
         route = self._route(scope)
         self._metrics.request_ended(method, route, status, duration_s)
-        key = key_name(scope)
+        used: Key | None = scope["state"].get(KEY)
+        key = None if used is None else used.name
         if key is not None:
             self._metrics.key_used(key, status)
         client = scope.get("client")
