@@ -79,7 +79,7 @@ def _own_metainfo(data_set: object) -> object:
     """What a class of data sets says of itself; None if there is no such class."""
     try:
         return getattr(DATASETS.get(data_set) if isinstance(data_set, str) else data_set, "METAINFO", None)
-    except RuntimeError:  # MMEngine's, for a name that nobody has registered
+    except RuntimeError:  # MMEngine raises it for an unregistered name
         return None
 
 

@@ -21,8 +21,8 @@ CANDIDATES = (
     "3. With nms=class-agnostic, drop each one that overlaps a better one of any class so. 4. Keep the wanted classes "
     "with at least min_iou. 5. Keep the first max_detections of the request. With the request's own settings this "
     "gives `detections`, but where two figures differ by less than float32 resolves. score_calibrated and "
-    "iou_calibrated of a candidate are fitted to candidates, of which many lie on one object; kept ones have the maps "
-    "of calibration.detections of GET /detector."
+    "iou_calibrated of a candidate are fitted to all candidates; many of them lie on one object. Kept ones have the "
+    "maps of calibration.detections of GET /detector."
 )
 
 

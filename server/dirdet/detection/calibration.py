@@ -157,7 +157,7 @@ class Suggested(_Part):
 
 
 class Calibration(_Part):
-    """Fitted on one split: for detections, which NMS keeps, and for candidates, of which many lie on one object."""
+    """Fitted on one split, apart for detections, which NMS keeps, and candidates: many of them lie on one object."""
 
     detections: Meaning = Field(description="of the boxes that NMS keeps")
     candidates: Meaning | None = Field(

@@ -28,7 +28,7 @@ class _Part(BaseModel):
 class Representative(_Part):
     """Of the boxes of a cluster close to its first, the one that stands for it."""
 
-    iou_weight: Fraction = Field(description="w of score^(1-w) * iou^w, of which the highest stands for the cluster")
+    iou_weight: Fraction = Field(description="w of score^(1-w) * iou^w; the highest value stands for the cluster")
     member_iou: Fraction = Field(description="only boxes whose IoU with the first is above it may stand for it")
 
 

@@ -10,7 +10,7 @@ export function mapped({ x, y }, value) {
 
 /**
  * Candidates with what their figures mean once NMS keeps them: the page shows those, and its settings decide which.
- * The server tells of a candidate what it means of any, of which many lie on one object.
+ * The server's calibrated figures of a candidate are fitted to all candidates; many of them lie on one object.
  */
 export function asDetections(candidates, calibration) {
   if (calibration === null) return candidates;
