@@ -19,7 +19,7 @@ from dirdet.bundle.interpolation import Decode
 from dirdet.bundle.shipped import open_bundle
 from dirdet.engines.cores import usable_cores
 from dirdet.errors import EngineError
-from dirdet.pictures.placing import place_file
+from dirdet.pictures.canvas import place_file
 from dirdet.pictures.reading import read_picture
 from dirdet_bench.harness.measurement import Result, detector_option, measurement
 from dirdet_bench.harness.plots import lines

@@ -19,8 +19,7 @@ from dirdet.detector.detector import Detector
 from dirdet.detector.options import DetectOptions
 from dirdet.engines.tensors import MAX_BATCH
 from dirdet.errors import ParameterError
-from dirdet.pictures.canvas import Fit, PlacedPicture
-from dirdet.pictures.placing import place_file
+from dirdet.pictures.canvas import Fit, PlacedPicture, place_file
 from dirdet.quality.average_precision import average_precisions, coco_objects
 from dirdet.quality.ground_truth import read_ground_truth
 from dirdet_bench.harness.canvases import open_picture

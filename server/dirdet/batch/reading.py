@@ -18,8 +18,7 @@ from dirdet.errors import (
     UnreachedError,
     UnreadableError,
 )
-from dirdet.pictures.canvas import PlacedPicture
-from dirdet.pictures.placing import place_file
+from dirdet.pictures.canvas import PlacedPicture, place_file
 from dirdet.pictures.reading import open_picture
 from dirdet.pictures.regions import Regions, open_regions
 
@@ -97,7 +96,7 @@ def told_alike() -> Generator[None]:
 
 
 def without_addresses(text: str) -> str:
-    """A decoder's message without memory addresses, so that it is the same each time."""
+    """A decoder's message without memory addresses: two runs give the same text."""
     return _ADDRESS.sub("", text)
 
 

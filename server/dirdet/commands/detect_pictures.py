@@ -13,9 +13,8 @@ from dirdet.bundle.bundle import Manifest
 from dirdet.bundle.interpolation import Decode
 from dirdet.errors import NotFoundError, ParameterError, PictureError, UnreadableError
 from dirdet.files import open_regular
-from dirdet.pictures.canvas import PlacedPicture
+from dirdet.pictures.canvas import PlacedPicture, place_file
 from dirdet.pictures.formats import PICTURE_SUFFIXES
-from dirdet.pictures.placing import place_file
 from dirdet.pictures.reading import DEFAULT_LIMITS, too_many_bytes
 from dirdet.pictures.regions import Regions, open_regions
 

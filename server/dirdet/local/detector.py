@@ -15,8 +15,7 @@ from dirdet.detection import Found
 from dirdet.detector.detector import Detector
 from dirdet.detector.options import DetectOptions, Settings
 from dirdet.errors import PictureError, counted
-from dirdet.pictures.canvas import PlacedPicture
-from dirdet.pictures.placing import place_file
+from dirdet.pictures.canvas import PlacedPicture, place_file
 from dirdet.pictures.regions import Decoded
 
 if TYPE_CHECKING:

@@ -75,12 +75,6 @@ def turned(part: Part, size_wh: tuple[int, int], turn: Image.Transpose | None) -
     return x1, y1, x2, y2
 
 
-def upright_wh(picture: Image.Image) -> tuple[int, int]:
-    """Width and height in pixels of a picture of `open_picture`, not decoded yet, once it is upright."""
-    width, height = picture.size
-    return (height, width) if turn_of(picture) in SIDEWAYS else (width, height)
-
-
 def forget_xmp(picture: Image.Image) -> None:
     """Removes XMP, so that Pillow does not turn a TIFF by it."""
     for key in ("xmp", "XML:com.adobe.xmp"):

@@ -13,8 +13,9 @@ from dirdet.pictures.avif_frames import decoded_pixels
 from dirdet.pictures.formats import JPEG, PNG, READ_NAMES, START_BYTES, PictureFormat, format_of
 from dirdet.pictures.jpeg_scans import START_OF_SCAN, count_scans
 from dirdet.pictures.libtiff import silence_libtiff
-from dirdet.pictures.orientation import forget_xmp, turn_of
+from dirdet.pictures.orientation import SIDEWAYS, forget_xmp, turn_of, turned
 from dirdet.pictures.png_chunks import PngWithoutMetadata
+from dirdet.pictures.resizing import Part
 from dirdet.pictures.samples import EXPECTED_SAMPLES, UNSUPPORTED, learn_samples, prepare, to_rgb
 
 # Block size of the decoder. It needs Python's global lock between two blocks: with Pillow's default of 64 KiB a
@@ -161,6 +162,28 @@ def _check_scans(data: bytes, most: int) -> None:
         return
     if count_scans(data, at_most=most) > most:
         raise PictureTooLargeError(f"the JPEG has more than {most} scans, the most accepted")
+
+
+def upright_wh(picture: Image.Image) -> tuple[int, int]:
+    """Width and height in pixels of a picture of `open_picture`, not decoded yet, once it is upright."""
+    width, height = picture.size
+    return (height, width) if turn_of(picture) in SIDEWAYS else (width, height)
+
+
+def reduce(picture: Image.Image, divisor: int) -> Part | None:
+    """Makes `decoded` decode a JPEG of `open_picture` at a part of its size: 1, 1/2, 1/4 or 1/8.
+
+    Returns:
+        The part, upright, of the decoded picture that the picture covers: sides are rounded up. None: all of it.
+    """
+    if divisor == 1:
+        return None
+    width, height = picture.size
+    picture.draft(None, (width // divisor, height // divisor))
+    covered = (0.0, 0.0, width / divisor, height / divisor)
+    if covered[2:] == picture.size:
+        return None
+    return turned(covered, picture.size, turn_of(picture))
 
 
 def read_picture(file: Readable, *, limits: PictureLimits = DEFAULT_LIMITS) -> Image.Image:

@@ -22,7 +22,7 @@ from dirdet.bundle.bundle import MANIFEST, sha256_of
 from dirdet.detector.detector import Detector
 from dirdet.detector.options import DetectOptions
 from dirdet.errors import ParameterError
-from dirdet.pictures import placing, reading, regions
+from dirdet.pictures import canvas, reading, regions
 from dirdet.pictures.reading import PictureLimits, read_picture
 from dirdet.pictures.regions import Decoded
 
@@ -97,7 +97,7 @@ def test_a_tiff_beyond_the_limit_is_done_in_parts_and_without_tiles_refused(
     expected = rows(tmp_path / "decoded", "detections")
     small: dict[str, Any] = {"limits": PictureLimits(max_pixels=200_000)}
     inner: Any = regions.open_regions
-    functions: list[Any] = [reading.open_picture, reading.read_picture, placing.place_file, inner.__wrapped__]
+    functions: list[Any] = [reading.open_picture, reading.read_picture, canvas.place_file, inner.__wrapped__]
     for function in functions:
         monkeypatch.setattr(function, "__kwdefaults__", function.__kwdefaults__ | small)
     assert run(*arguments(folder, tmp_path / "parts")).exit_code == 0

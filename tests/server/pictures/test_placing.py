@@ -17,9 +17,8 @@ from dirdet.bundle.interpolation import ANTIALIASED, Decode, Interpolation
 from dirdet.detector.detector import Detector
 from dirdet.detector.options import DetectOptions
 from dirdet.errors import BrokenPictureError, PictureTooLargeError
-from dirdet.pictures.canvas import Fit, place_picture
+from dirdet.pictures.canvas import Fit, divisor_of, place_file, place_picture
 from dirdet.pictures.orientation import UPRIGHT
-from dirdet.pictures.placing import divisor_of, place_file
 from dirdet.pictures.reading import PictureLimits, read_picture
 
 PHOTOGRAPH = Path(skimage.__file__).parent / "data" / "astronaut.png"

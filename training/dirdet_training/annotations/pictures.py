@@ -7,8 +7,7 @@ from pathlib import Path
 from dirdet.errors import PictureError
 from dirdet.files import open_regular
 from dirdet.pictures.formats import USUAL_SUFFIXES
-from dirdet.pictures.orientation import upright_wh
-from dirdet.pictures.reading import PictureLimits, open_picture
+from dirdet.pictures.reading import PictureLimits, open_picture, upright_wh
 from dirdet_training.annotations.errors import AnnotationError
 
 # OpenCV reads no larger ones.

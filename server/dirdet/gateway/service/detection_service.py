@@ -26,9 +26,8 @@ from dirdet.gateway.scheduling.instrumentation import SILENT, Observer
 from dirdet.gateway.scheduling.server_limits import ServerLimits
 from dirdet.gateway.service.detectors import Detectors, ServedDetector
 from dirdet.gateway.service.tiled_inference import TiledInference
-from dirdet.pictures.canvas import PlacedPicture
+from dirdet.pictures.canvas import PlacedPicture, place_file
 from dirdet.pictures.formats import ANSWERED
-from dirdet.pictures.placing import place_file
 from dirdet.pictures.reading import read_picture
 
 T = TypeVar("T")
