@@ -11,7 +11,7 @@ from PIL.ImageFile import ImageFile
 from dirdet.errors import BrokenPictureError, DirdetError, NotAPictureError, PictureTooLargeError, shown
 from dirdet.pictures.avif_frames import decoded_pixels
 from dirdet.pictures.formats import JPEG, PNG, READ_NAMES, START_BYTES, PictureFormat, format_of
-from dirdet.pictures.jpeg_scans import START_OF_SCAN, count_scans
+from dirdet.pictures.jpeg_scans import START_OF_SCAN, count_scans, has_one_scan
 from dirdet.pictures.libtiff import silence_libtiff
 from dirdet.pictures.orientation import SIDEWAYS, forget_xmp, turn_of, turned
 from dirdet.pictures.png_chunks import PngWithoutMetadata
@@ -157,8 +157,8 @@ def _class_of(read: PictureFormat) -> type[ImageFile]:
 
 
 def _check_scans(data: bytes, most: int) -> None:
-    # Metadata can contain these bytes too; most photographs have few of them and need no further check.
-    if data.count(START_OF_SCAN) <= most:
+    # Metadata can contain these bytes too; few of them need no further check.
+    if has_one_scan(data) or data.count(START_OF_SCAN) <= most:
         return
     if count_scans(data, at_most=most) > most:
         raise PictureTooLargeError(f"the JPEG has more than {most} scans, the most accepted")
