@@ -20,7 +20,7 @@ OBJECTS = torch.tensor([[10.0, 10, 40, 40], [30, 20, 80, 60]])
 MIXTURES = ("candidates", "jittered", "jittered+candidates", "positives=1+candidates=2+jittered=1")
 
 
-def seen(*, objects=OBJECTS, candidates=None, ignored=None) -> Seen:
+def seen(*, objects=OBJECTS, whole=None, candidates=None, ignored=None) -> Seen:
     """One picture of 96x64 whose positives are its objects, moved by a pixel."""
     ids = torch.arange(len(objects))
     moved = objects + 1
@@ -31,6 +31,7 @@ def seen(*, objects=OBJECTS, candidates=None, ignored=None) -> Seen:
         positives=Examples([moved], [moved], [objects], [ids], [ids]),
         candidates=[Refined(candidates, candidates)],
         objects_xyxy=[objects],
+        whole_xyxy=[objects if whole is None else whole],
         class_ids=[ids],
         ignored_xyxy=[torch.zeros(0, 4) if ignored is None else ignored],
         picture_hws=[(64, 96)],
@@ -58,6 +59,21 @@ def test_targets_are_the_best_object_of_each_box(mixture):
     assert drawn.object_ids[0][nowhere].eq(-1).all()
     for truth in (geometry.purity, geometry.integrity):
         assert bool((truth(boxes, objects)[nowhere] == 0).all())
+
+
+@pytest.mark.parametrize("mixture", ["candidates", "jittered"])
+def test_a_part_is_found_by_its_own_box_and_judged_against_the_whole(mixture):
+    """The first object is cut at the left edge to a tenth: its part overlaps the second object more than its whole."""
+    parts = torch.tensor([[0.0, 10, 20, 40], [10, 10, 60, 40]])
+    whole = torch.tensor([[-180.0, 10, 20, 40], [10, 10, 60, 40]])
+    found = torch.tensor([[0.0, 10, 19, 40], [12, 10, 60, 40]])
+    [boxes], [objects] = (
+        getattr(LearnsFrom.of(mixture).draw(seen(objects=parts, whole=whole, candidates=found), 2), name)
+        for name in ("refined_xyxy", "objects_xyxy")
+    )
+    of_first = geometry.iou(boxes, parts[:1]) > geometry.iou(boxes, parts[1:])
+    assert of_first.sum() == 1
+    assert objects.tolist() == [whole[0 if first else 1].tolist() for first in of_first]
 
 
 def test_shares_are_kept():

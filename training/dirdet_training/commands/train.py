@@ -82,8 +82,8 @@ from dirdet_training.mm.zoo import trained_weights
 )
 @click.option(
     "--tiles", type=(click.IntRange(min=32), click.IntRange(min=32)), metavar="WIDTH HEIGHT",
-    help="Train on tiles of this size, cut at random places of larger pictures, which are not resized; of an object "
-    "that an edge cuts, the DIR head learns which share is seen.",
+    help="Train on tiles of this size in pixels of the picture, cut at random places and resized as the config resizes "
+    "pictures; of an object that an edge cuts, the DIR head learns which share is seen.",
 )  # fmt: skip
 @ema
 @skip_broken

@@ -7,7 +7,7 @@ from itertools import accumulate
 from typing import Any, NamedTuple
 
 import torch
-from mmdet.structures.bbox import bbox2roi, get_box_tensor, scale_boxes
+from mmdet.structures.bbox import bbox2roi, scale_boxes
 from mmengine.config import ConfigDict
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
@@ -125,23 +125,7 @@ class DIRMixin:
         nothing = x[0].new_zeros(0, 4)
         self._candidates = [Refined(nothing, nothing)] * len(batch_data_samples)
         losses = super().loss(x, rpn_results_list, batch_data_samples)
-        objects: list[Tensor] = [get_box_tensor(sample.gt_instances.bboxes) for sample in batch_data_samples]
-        positives = self._positives
-        if all("whole_boxes" in sample.gt_instances for sample in batch_data_samples):
-            # Tiles were cut (mm/tiles.py): the judges learn from the whole objects.
-            objects = [sample.gt_instances.whole_boxes for sample in batch_data_samples]
-            positives = positives.of_objects(objects)
-        seen = Seen(
-            positives=positives,
-            candidates=self._candidates,
-            objects_xyxy=objects,
-            class_ids=[sample.gt_instances.labels for sample in batch_data_samples],
-            ignored_xyxy=[
-                get_box_tensor(sample.ignored_instances.bboxes) if "ignored_instances" in sample else nothing
-                for sample in batch_data_samples
-            ],
-            picture_hws=self._picture_hws,
-        )
+        seen = Seen.of(batch_data_samples, self._positives, self._candidates)
         del self._positives, self._candidates, self._picture_hws
         return losses, seen
 

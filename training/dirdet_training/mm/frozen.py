@@ -52,20 +52,11 @@ def predicted(model: Any, inputs: Tensor, samples: list[Any]) -> tuple[tuple[Ten
     proposals = model.rpn_head.predict(x, samples, rescale=False)
     head = model.roi_head
     raw, starts = head.raw_boxes(x, [sample.metainfo for sample in samples], proposals)
-    nothing = x[0].new_zeros(0, 4)
     objects = [get_box_tensor(sample.gt_instances.bboxes) for sample in samples]
     class_ids = [sample.gt_instances.labels for sample in samples]
-    return x, Seen(
-        positives=_positives(raw, starts, objects, class_ids, lowest_iou=head.positive_iou),
-        candidates=[_candidates(head, *pair) for pair in zip(raw, starts, strict=True)],
-        objects_xyxy=objects,
-        class_ids=class_ids,
-        ignored_xyxy=[
-            get_box_tensor(sample.ignored_instances.bboxes) if "ignored_instances" in sample else nothing
-            for sample in samples
-        ],
-        picture_hws=[sample.img_shape for sample in samples],
-    )
+    positives = _positives(raw, starts, objects, class_ids, lowest_iou=head.positive_iou)
+    candidates = [_candidates(head, *pair) for pair in zip(raw, starts, strict=True)]
+    return x, Seen.of(samples, positives, candidates)
 
 
 def _candidates(head: Any, raw: InstanceData, starts_xyxy: Tensor) -> Refined:  # noqa: ANN401

@@ -1,10 +1,11 @@
 """Selects the boxes that train the head: positives as in the paper, or a mixture that also has boxes that fit badly."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
 import torch
+from mmdet.structures.bbox import get_box_tensor
 from torch import Tensor
 
 from dirdet.errors import DirdetError
@@ -30,7 +31,8 @@ class Seen:
     Attributes:
         positives: positive proposals with the objects they were assigned to.
         candidates: the boxes that would reach the head in inference; empty unless the mixture uses them.
-        objects_xyxy: [G_b, 4].
+        objects_xyxy: [G_b, 4], of an object that a tile's edge cuts the part inside.
+        whole_xyxy: [G_b, 4], the whole objects, which purity and integrity are of.
         class_ids: [G_b].
         ignored_xyxy: [I_b, 4], crowds and other ignored regions.
         picture_hws: (height, width) of each picture on its canvas.
@@ -39,9 +41,29 @@ class Seen:
     positives: Examples
     candidates: list[Refined]
     objects_xyxy: list[Tensor]
+    whole_xyxy: list[Tensor]
     class_ids: list[Tensor]
     ignored_xyxy: list[Tensor]
     picture_hws: list[tuple[int, int]]
+
+    @classmethod
+    def of(cls, samples: Sequence[Any], positives: Examples, candidates: list[Refined]) -> "Seen":
+        """Makes it of MMDetection's samples; their objects have `whole_boxes` where tiles were cut (mm/tiles.py)."""
+        objects = [get_box_tensor(sample.gt_instances.bboxes) for sample in samples]
+        cut = all("whole_boxes" in sample.gt_instances for sample in samples)
+        whole = [sample.gt_instances.whole_boxes for sample in samples] if cut else objects
+        return cls(
+            positives=positives.of_objects(whole) if cut else positives,
+            candidates=candidates,
+            objects_xyxy=objects,
+            whole_xyxy=whole,
+            class_ids=[sample.gt_instances.labels for sample in samples],
+            ignored_xyxy=[
+                get_box_tensor(sample.ignored_instances.bboxes) if "ignored_instances" in sample else boxes[:0]
+                for sample, boxes in zip(samples, objects, strict=True)
+            ],
+            picture_hws=[sample.img_shape for sample in samples],
+        )
 
 
 @dataclass(frozen=True)
@@ -226,8 +248,8 @@ def balanced(ious: Tensor, count: int) -> Tensor:
 
 
 def _on_objects(proposals: Tensor, boxes: Tensor, seen: Seen, number: int, first_id: int) -> Rows:
-    """Pairs each box of a picture with the object of any class that it overlaps best; with none if it overlaps none."""
-    objects, classes = seen.objects_xyxy[number], seen.class_ids[number]
+    """Pairs each box of a picture with the whole object of any class whose part inside it overlaps best, or none."""
+    objects, whole, classes = seen.objects_xyxy[number], seen.whole_xyxy[number], seen.class_ids[number]
     if not len(objects):
         none = torch.full((len(boxes),), -1, device=boxes.device, dtype=torch.long)
         return proposals, boxes, torch.zeros_like(boxes), none, none
@@ -236,7 +258,7 @@ def _on_objects(proposals: Tensor, boxes: Tensor, seen: Seen, number: int, first
     return (
         proposals,
         boxes,
-        torch.where(on_one[:, None], objects[best.indices], 0),
+        torch.where(on_one[:, None], whole[best.indices], 0),
         torch.where(on_one, classes[best.indices], -1),
         torch.where(on_one, best.indices + first_id, -1),
     )

@@ -14,11 +14,15 @@ from dirdet_training.mm.data import DataError, datasets
 
 # Training ignores an object if less than this share of its box is inside the tile.
 LEAST_VISIBLE = 0.25
+# Steps of a pipeline that make a picture fit the canvas: a tile is resized as detection resizes it, after it was cut.
+RESIZING = ("Resize", "RandomResize", "RandomChoiceResize")
+# Steps without use for tiles of one size.
+LEFT_OUT = ("RandomCrop", "Pad")
 
 
 @TRANSFORMS.register_module()
 class CutTile(BaseTransform):
-    """Cuts a random tile out of a picture, at the picture's own scale.
+    """Cuts a random tile out of a picture.
 
     A picture that is smaller than a tile stays whole in that direction. An object's box becomes the part inside the
     tile, which the detector learns to find; `gt_whole_boxes` has the whole boxes, in pixels of the tile, which the
@@ -59,12 +63,13 @@ class CutTile(BaseTransform):
 
 @TRANSFORMS.register_module()
 class PackTile(PackDetInputs):
-    """As PackDetInputs; the objects also have `whole_boxes` [G, 4]."""
+    """As PackDetInputs; the objects also have `whole_boxes` [G, 4], in pixels of the resized tile."""
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         packed = super().transform(results)
         used = np.flatnonzero(~results["gt_ignore_flags"])
-        packed["data_samples"].gt_instances.whole_boxes = results["gt_whole_boxes"][used]
+        whole = results["gt_whole_boxes"][used] * torch.tensor(results.get("scale_factor", (1.0, 1.0))).repeat(2)
+        packed["data_samples"].gt_instances.whole_boxes = whole
         return packed
 
 
@@ -73,7 +78,7 @@ def _areas(boxes_xyxy: torch.Tensor) -> torch.Tensor:
 
 
 def set_tiles(cfg: Config, size_wh: tuple[int, int]) -> None:
-    """Trains a config on tiles of its pictures, in place: cut after the other steps, and no picture is resized.
+    """Trains a config on tiles of its pictures, in place; a tile is resized in place of its picture.
 
     Raises:
         DataError: a data set's steps do not end with PackDetInputs.
@@ -82,5 +87,7 @@ def set_tiles(cfg: Config, size_wh: tuple[int, int]) -> None:
         steps: list[Any] = list(dataset.get("pipeline") or ())
         if not steps or steps[-1].get("type") != "PackDetInputs":
             raise DataError("--tiles: expected PackDetInputs as the last step of the data set's pipeline")
-        steps = [each for each in steps if each.get("type") not in ("Resize", "RandomResize", "RandomCrop", "Pad")]
-        dataset["pipeline"] = [*steps[:-1], {"type": "CutTile", "size_wh": size_wh}, {**steps[-1], "type": "PackTile"}]
+        before = [each for each in steps[:-1] if each.get("type") not in (*RESIZING, *LEFT_OUT)]
+        resizing = [each for each in steps if each.get("type") in RESIZING]
+        cut = {"type": "CutTile", "size_wh": size_wh}
+        dataset["pipeline"] = [*before, cut, *resizing, {**steps[-1], "type": "PackTile"}]
