@@ -1,22 +1,25 @@
-"""How soon a large JPEG is answered, decoded exactly and at the scale that is needed."""
+"""How soon a large JPEG is answered: decoded exactly, at the scale that is needed, and shrunk by the client."""
 
-import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import get_args
 
 import click
-import httpx
 from PIL import Image
 
+from dirdet import Client
 from dirdet.bundle.interpolation import Decode
+from dirdet.client.pictures import read
+from dirdet.client.shrinking import Shrinking
 from dirdet_bench.harness.measurement import Result, measurement
 from dirdet_bench.harness.processes import serving
-from dirdet_bench.harness.report import Goal, rows_against
-from dirdet_bench.harness.turns import results_in_turns
+from dirdet_bench.harness.report import Goal, Row, rows_against
+from dirdet_bench.harness.turns import results_in_turns, seconds_of
 
-REQUESTS = 4
+REQUESTS, TIMEOUT_S = 4, 60
+SHRUNK = "shrunk by the client"
 # Of the time of an exactly decoded one.
 GOAL = Goal(at_most=0.5)
 
@@ -30,15 +33,20 @@ def command(*, picture: Path, detector: str | None, rounds: int) -> Result:
     with Image.open(picture) as opened:
         told = f"{opened.width} x {opened.height}, {len(content) / 1e6:.1f} MB"
     options = [] if detector is None else ["--detector", detector]
-    with serving(*options) as server, httpx.Client(base_url=f"http://127.0.0.1:{server.port}", timeout=60) as client:
+    with serving(*options) as server, ExitStack() as stack:
+        whole, shrinking = (
+            stack.enter_context(Client(f"http://127.0.0.1:{server.port}", timeout_s=TIMEOUT_S, shrink=shrink))
+            for shrink in (False, True)
+        )
 
-        def answered(decode: Decode) -> float:
-            began = time.perf_counter()
-            for _ in range(REQUESTS):
-                client.post("/detect", params={"decode": decode}, files={"image": content}).raise_for_status()
-            return (time.perf_counter() - began) / REQUESTS
+        def answered(client: Client, decode: Decode) -> float:
+            return seconds_of(lambda: [client.detect(content, decode=decode) for _ in range(REQUESTS)]) / REQUESTS
 
         ways: tuple[Decode, ...] = get_args(Decode)
-        runs: dict[str, Callable[[], float]] = {way: partial(answered, way) for way in ways}
+        runs: dict[str, Callable[[], float]] = {way: partial(answered, whole, way) for way in ways}
+        runs |= {f"{way}, {SHRUNK}": partial(answered, shrinking, way) for way in ways}
         seconds = results_in_turns(runs, rounds, warm_up=1)
-    return Result(f"Seconds until a JPEG of {told} is answered", rows_against(seconds, "exact", {"scaled": GOAL}))
+        sent = Shrinking().shrunk(read(content), shrinking.detector(), {}).data
+    rows = rows_against(seconds, "exact", {"scaled": GOAL})
+    rows.append(Row(f"bytes {SHRUNK}, of the file's", [len(sent) / len(content)], ""))
+    return Result(f"Seconds until a JPEG of {told} is answered", rows)

@@ -88,7 +88,7 @@ def _result(image: Mapping[str, Any], picture: SentPicture, detector: str, check
         picture=picture.source,
     )  # fmt: skip
     _ = result.boxes_xyxy, result.class_ids  # numbers that arrays cannot hold are refused here, not later
-    return result
+    return result if picture.shrunk is None else picture.shrunk.restored(result)
 
 
 def failed_pictures(error: ProblemError, pictures: Sequence[SentPicture]) -> list[PictureResult] | None:

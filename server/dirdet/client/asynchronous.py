@@ -12,7 +12,7 @@ from dirdet.client.answers import Answer
 from dirdet.client.errors import ClientError
 from dirdet.client.groups import Grouping
 from dirdet.client.pictures import SentPicture, read, refuse_one
-from dirdet.client.protocol import Attempt, Exchange, T, ask_ready, describe, detect_group, detect_one
+from dirdet.client.protocol import Attempt, Exchange, T, ask_ready, describe, detect_group, detect_one, new_shrinking
 from dirdet.client.requests import transport_failure
 from dirdet.client.result import PictureResult
 from dirdet.client.retries import Retries
@@ -48,6 +48,7 @@ class AsyncClient:
         api_key: str | None = None,
         timeout_s: float = TIMEOUT_S,
         retries: Retries | int = Retries(),  # noqa: B008 - frozen
+        shrink: bool = False,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         """Takes the arguments of `dirdet.Client`.
@@ -61,6 +62,7 @@ class AsyncClient:
         # asyncio measures the time of the whole attempt.
         timeout = httpx.Timeout(None, connect=CONNECT_S)
         self._http = httpx.AsyncClient(headers=self._settings.headers, transport=transport, timeout=timeout)
+        self._shrinking = new_shrinking() if shrink else None
 
     def __repr__(self) -> str:
         """Leaves the API key out."""
@@ -86,7 +88,8 @@ class AsyncClient:
         **parameters: Unpack[DetectParameters],
     ) -> PictureResult:
         """As `dirdet.Client.detect`."""
-        return await self._run(detect_one(self._settings, await _read(picture, name), timeout_s, parameters))
+        sent = await self._smaller(await _read(picture, name), timeout_s, parameters)
+        return await self._run(detect_one(self._settings, sent, timeout_s, parameters))
 
     async def detect_many(
         self,
@@ -149,7 +152,7 @@ class AsyncClient:
     ) -> AsyncGenerator[PictureResult]:
         under_way: deque[asyncio.Task[list[PictureResult]]] = deque()
         try:
-            async for group in _groups(pictures, grouping):
+            async for group in self._groups(pictures, grouping, timeout_s, parameters):
                 if len(under_way) == concurrency:
                     for result in await under_way[0]:
                         yield result
@@ -164,6 +167,27 @@ class AsyncClient:
             for task in under_way:
                 task.cancel()
             await asyncio.gather(*under_way, return_exceptions=True)
+
+    async def _groups(
+        self, pictures: "PictureInputs", grouping: Grouping, timeout_s: float | None, parameters: DetectParameters
+    ) -> AsyncGenerator[list[SentPicture]]:
+        """Reads the pictures and yields them in groups."""
+        async for picture in _each(pictures):
+            for group in grouping.add(await self._smaller(await _read(picture, None), timeout_s, parameters)):
+                yield group
+        for group in grouping.rest():
+            yield group
+
+    async def _smaller(
+        self, picture: SentPicture, timeout_s: float | None, parameters: DetectParameters
+    ) -> SentPicture:
+        """As `Client._smaller`; a thread shrinks."""
+        if self._shrinking is None:
+            return picture
+        about = self._shrinking.about
+        if about is None:
+            about = self._shrinking.about = await self.detector(timeout_s=timeout_s)
+        return await asyncio.to_thread(self._shrinking.shrunk, picture, about, parameters)
 
     async def _run(self, exchange: Exchange[T]) -> T:
         """Performs the attempts of an exchange and returns its result."""
@@ -196,18 +220,13 @@ class AsyncClient:
         return Answer(response.status_code, response.headers, response.content)
 
 
-async def _groups(pictures: "PictureInputs", grouping: Grouping) -> AsyncGenerator[list[SentPicture]]:
-    """Reads the pictures and yields them in groups."""
+async def _each(pictures: "PictureInputs") -> "AsyncGenerator[PictureInput]":
     if isinstance(pictures, AsyncIterable):
         async for picture in pictures:
-            for group in grouping.add(await _read(picture, None)):
-                yield group
+            yield picture
     else:
         for picture in pictures:
-            for group in grouping.add(await _read(picture, None)):
-                yield group
-    for group in grouping.rest():
-        yield group
+            yield picture
 
 
 async def _read(picture: "PictureInput", name: str | None) -> SentPicture:

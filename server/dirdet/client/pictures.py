@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from dirdet.client.result import PictureResult
+    from dirdet.client.shrinking import Shrunk
 
     PictureInput = str | PathLike[str] | bytes | bytearray | memoryview | IO[bytes] | Image.Image | NDArray[np.uint8]
 
@@ -39,12 +40,14 @@ class SentPicture:
         data: the bytes of its file.
         error: why there are no bytes.
         source: what the caller passed, if its result keeps that.
+        shrunk: how it was shrunk; None: the bytes are the caller's.
     """
 
     name: str
     data: bytes
     error: PictureError | None = None
     source: "PictureInput | None" = None
+    shrunk: "Shrunk | None" = None
 
     @property
     def file_name(self) -> str:

@@ -15,6 +15,7 @@ from dirdet.client.settings import DetectParameters, Settings, checked_timeout
 
 if TYPE_CHECKING:
     from dirdet.api.schemas import DetectorInfo
+    from dirdet.client.shrinking import Shrinking
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +127,14 @@ def describe(settings: Settings, timeout_s: float | None) -> "Exchange[DetectorI
     from dirdet.client.about import detector_of
 
     return detector_of(answer.json())
+
+
+def new_shrinking() -> "Shrinking":
+    """For a client that shrinks its pictures."""
+    # Imported here, as above: it needs Pillow too.
+    from dirdet.client.shrinking import Shrinking
+
+    return Shrinking()
 
 
 def ask_ready(timeout_s: float) -> Exchange[bool]:

@@ -10,8 +10,8 @@ import httpx
 from dirdet.client.answers import Answer
 from dirdet.client.errors import ClientError
 from dirdet.client.groups import Grouping
-from dirdet.client.pictures import read, refuse_one
-from dirdet.client.protocol import Attempt, Exchange, T, ask_ready, describe, detect_group, detect_one
+from dirdet.client.pictures import SentPicture, read, refuse_one
+from dirdet.client.protocol import Attempt, Exchange, T, ask_ready, describe, detect_group, detect_one, new_shrinking
 from dirdet.client.requests import extensions, transport_failure
 from dirdet.client.result import PictureResult
 from dirdet.client.retries import Retries
@@ -37,6 +37,7 @@ class Client:
         api_key: str | None = None,
         timeout_s: float = TIMEOUT_S,
         retries: Retries | int = Retries(),  # noqa: B008 - frozen
+        shrink: bool = False,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         """Does not connect yet.
@@ -47,6 +48,8 @@ class Client:
             api_key: sent as a bearer token; None takes the environment variable DIRDET_API_KEY.
             timeout_s: of each call, retries included; each request states the time that is left.
             retries: how often a request is sent again after 429, 502, 503 or a lost connection.
+            shrink: sends a picture at the size that the network sees, without loss, if that has fewer bytes. The first
+                picture asks for the detector's description before, with a timeout of its own.
             transport: httpx's transport, for example with a proxy or own certificates.
 
         Raises:
@@ -56,6 +59,7 @@ class Client:
             base_url, detector=detector, api_key=api_key, timeout_s=timeout_s, retries=retries
         )
         self._http = httpx.Client(headers=self._settings.headers, transport=transport)
+        self._shrinking = new_shrinking() if shrink else None
 
     def __repr__(self) -> str:
         """Leaves the API key out."""
@@ -93,7 +97,8 @@ class Client:
             ProblemError: the gateway answered with a problem; the subclass PictureProblemError concerns the picture.
             ClientError: no answer arrived, or it arrived too late.
         """
-        return self._run(detect_one(self._settings, read(picture, name=name, keep=True), timeout_s, parameters))
+        sent = self._smaller(read(picture, name=name, keep=True), timeout_s, parameters)
+        return self._run(detect_one(self._settings, sent, timeout_s, parameters))
 
     def detect_many(
         self,
@@ -152,10 +157,19 @@ class Client:
         parameters: DetectParameters,
     ) -> Generator[PictureResult]:
         for picture in pictures:
-            for group in grouping.add(read(picture)):
+            for group in grouping.add(self._smaller(read(picture), timeout_s, parameters)):
                 yield from self._run(detect_group(self._settings, group, timeout_s, parameters))
         for group in grouping.rest():
             yield from self._run(detect_group(self._settings, group, timeout_s, parameters))
+
+    def _smaller(self, picture: SentPicture, timeout_s: float | None, parameters: DetectParameters) -> SentPicture:
+        """The picture as it is sent."""
+        if self._shrinking is None:
+            return picture
+        about = self._shrinking.about
+        if about is None:
+            about = self._shrinking.about = self.detector(timeout_s=timeout_s)
+        return self._shrinking.shrunk(picture, about, parameters)
 
     def _run(self, exchange: Exchange[T]) -> T:
         """Performs the attempts of an exchange and returns its result."""

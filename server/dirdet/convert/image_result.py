@@ -26,6 +26,7 @@ class ImageResult:
         checkpoint_sha256: of that detector; empty if there is an error.
         decoded_scale: of the picture's own size, at which its file was decoded; below 1 only of a JPEG, with `decode`
             scaled.
+        sent_scale: of the picture's own size, at which the client sent it; below 1 only if the client shrinks.
     """
 
     name: str
@@ -36,6 +37,7 @@ class ImageResult:
     detector: str = ""
     checkpoint_sha256: str = ""
     decoded_scale: float = 1.0
+    sent_scale: float = 1.0
 
     def __len__(self) -> int:
         return len(self.detections)

@@ -7,12 +7,13 @@ nearly what averaging the pixels gives.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
-from dirdet.bundle.bundle import CanvasSize, Manifest, ResizeRule
+from dirdet.bundle.bundle import CanvasSize, ResizeRule
 from dirdet.bundle.interpolation import ANTIALIASED, Decode
 from dirdet.pictures.reading import DEFAULT_LIMITS, PictureLimits, Readable, decoded, open_picture, reduce, upright_wh
 from dirdet.pictures.resizing import Part, resize, soften
@@ -21,6 +22,15 @@ from dirdet.pictures.resizing import Part, resize, soften
 DIVISORS = (8, 4, 2)
 # Pillow's names of what is JPEG; MPO is several of them.
 BY_BLOCKS = ("JPEG", "MPO")
+
+
+class NetworkInput(Protocol):
+    """What placing needs to know of a detector: a bundle's manifest says it, and a gateway's GET /detector."""
+
+    @property
+    def resize(self) -> ResizeRule: ...
+    @property
+    def canvases(self) -> Sequence[CanvasSize]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +102,7 @@ def fit_picture(picture_hw: tuple[int, int], *, rule: ResizeRule, canvases: Sequ
     return Fit(picture_hw, (min(height, best.height), min(width, best.width)), (best.height, best.width))
 
 
-def place_picture(picture: Image.Image, manifest: Manifest) -> PlacedPicture:
+def place_picture(picture: Image.Image, manifest: NetworkInput) -> PlacedPicture:
     """Places an upright RGB picture on the smallest canvas of the detector that fits it."""
     rule = manifest.resize
     fit = fit_picture((picture.height, picture.width), rule=rule, canvases=manifest.canvases)
@@ -100,7 +110,7 @@ def place_picture(picture: Image.Image, manifest: Manifest) -> PlacedPicture:
 
 
 def place_file(
-    file: Readable, manifest: Manifest, *, decode: Decode, limits: PictureLimits = DEFAULT_LIMITS
+    file: Readable, manifest: NetworkInput, *, decode: Decode, limits: PictureLimits = DEFAULT_LIMITS
 ) -> PlacedPicture:
     """Places a picture on the smallest canvas of the detector that fits it.
 
