@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dirdet.detector.tile_joining import Seen
-from dirdet_bench.tiles.counting import Boxes, Counts, counted_boxes
+from dirdet_bench.tiles.counting import Boxes, Counts, judged_boxes
 from dirdet_bench.tiles.seams import cut_fits, seam_figures
 
 OBJECTS = np.array([(0, 0, 100, 100), (60, 60, 160, 160), (70, 70, 80, 80)], np.float64)
@@ -16,7 +16,7 @@ def counted(*boxes: tuple[float, ...], category: int = 1, cut: float = 0.0) -> C
     count = len(boxes)
     rank = np.array(np.linspace(0.9, 0.5, count), np.float64)
     found = Boxes(np.array(boxes, np.float64).reshape(-1, 4), rank, np.full(count, category, np.float64))
-    return counted_boxes(found, OBJECTS, np.ones(len(OBJECTS), np.int64), cut=cut)
+    return judged_boxes(found, OBJECTS, np.ones(len(OBJECTS), np.int64)).above(cut)
 
 
 def test_no_boxes() -> None:
@@ -35,6 +35,7 @@ def test_a_box_inside_an_object_is_a_part_and_one_beside_is_none() -> None:
     assert counted((300, 300, 340, 340)).halves == 0
     assert counted((0, 0, 100, 40), category=2) == Counts(boxes=1, objects=3)
     assert counted((0, 0, 100, 40), cut=0.95) == Counts(objects=3)
+    assert counted((0, 0, 100, 100), (0, 0, 100, 40), (0, 0, 100, 90), cut=0.6) == Counts(1, 0, 1, 2, 3)
 
 
 def test_a_box_around_a_small_object_is_no_part_of_a_large_one_beside() -> None:

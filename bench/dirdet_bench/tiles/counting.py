@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dirdet.detection.ranking import Floats, iou_with
-from dirdet.detector.tile_joining import Ints
+from dirdet.detector.tile_joining import Bools, Ints
 
 # The IoU from which a box fits an object.
 FITS = 0.5
@@ -40,19 +40,29 @@ class Counts:
         return 2 * self.right / max(self.boxes + self.objects, 1)
 
 
-def counted_boxes(found: Boxes, objects_xyxy: Floats, category_id: Ints, *, cut: float) -> Counts:
-    """Counts of the boxes that rank above a cut.
+@dataclass(frozen=True)
+class Judged:
+    """Boxes of one picture, each [N]; what a box is depends on those of higher rank, and so not on a cut."""
 
-    Args:
-        found: the boxes.
-        objects_xyxy: [G, 4].
-        category_id: [G].
-        cut: of the rank.
-    """
-    right = duplicates = halves = 0
+    rank: Floats
+    right: Bools
+    duplicate: Bools
+    half: Bools
+    objects: int
+
+    def above(self, cut: float) -> Counts:
+        """Counts of the boxes that rank above a cut."""
+        shown = self.rank > cut
+        right, duplicates, halves = (int((kind & shown).sum()) for kind in (self.right, self.duplicate, self.half))
+        return Counts(right, duplicates, halves, int(shown.sum()), self.objects)
+
+
+def judged_boxes(found: Boxes, objects_xyxy: Floats, category_id: Ints) -> Judged:
+    """What each box shows; the objects' boxes are [G, 4], their categories [G]."""
+    right, duplicate, half = np.zeros((3, len(found.rank)), np.bool_)
     for category in np.unique(category_id):
         objects = objects_xyxy[category_id == category]
-        wanted = np.flatnonzero((found.rank > cut) & (found.category_id == category))
+        wanted = np.flatnonzero(found.category_id == category)
         free = np.ones(len(objects), np.bool_)
         for row in wanted[np.argsort(-found.rank[wanted], kind="stable")]:
             box = found.boxes_xyxy[row]
@@ -60,12 +70,12 @@ def counted_boxes(found: Boxes, objects_xyxy: Floats, category_id: Ints, *, cut:
             best = int(np.where(free, ious, -1).argmax())
             if free[best] and ious[best] >= FITS:
                 free[best] = False
-                right += 1
+                right[row] = True
             elif ious.max() >= FITS:
-                duplicates += 1
-            elif purity_in(box, objects).max() >= PART:
-                halves += 1
-    return Counts(right, duplicates, halves, int((found.rank > cut).sum()), len(objects_xyxy))
+                duplicate[row] = True
+            else:
+                half[row] = purity_in(box, objects).max() >= PART
+    return Judged(found.rank, right, duplicate, half, len(objects_xyxy))
 
 
 def purity_in(box_xyxy: Floats, objects_xyxy: Floats) -> Floats:

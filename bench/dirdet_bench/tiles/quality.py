@@ -18,7 +18,7 @@ from dirdet.quality.optional_libraries import library
 from dirdet_bench.harness.measurement import Result, measurement
 from dirdet_bench.harness.report import Row
 from dirdet_bench.harness.turns import progress
-from dirdet_bench.tiles.counting import Boxes, Counts, counted_boxes
+from dirdet_bench.tiles.counting import Boxes, Counts, Judged, judged_boxes
 from dirdet_bench.tiles.seams import SeamFigures, cut_fits, seam_figures
 
 SCORE_THRESHOLD = 0.05
@@ -110,13 +110,13 @@ class Set:
         ap, ap50, ap75 = (float(100 * part[part > -1].mean()) for part in (precision, precision[0], precision[5]))
         return ap, ap50, ap75
 
-    def counts(self, found: Sequence[Boxes], cut: float) -> Counts:
-        """Of the boxes above a cut, in all pictures."""
-        counts = Counts()
-        for picture, boxes in zip(self.ids, found, strict=True):
-            rows = self.truth.picture_id == picture
-            counts += counted_boxes(boxes, self.truth.boxes_xyxy[rows], self.truth.category_id[rows], cut=cut)
-        return counts
+    def judged(self, found: Sequence[Boxes]) -> list[Judged]:
+        """What the boxes of each picture show."""
+        of_picture = [self.truth.picture_id == picture for picture in self.ids]
+        return [
+            judged_boxes(boxes, self.truth.boxes_xyxy[rows], self.truth.category_id[rows])
+            for rows, boxes in zip(of_picture, found, strict=True)
+        ]
 
     def seams(self) -> SeamFigures:
         """How well integrity tells what seams have cut."""
@@ -128,8 +128,10 @@ class Set:
             ]
         )
 
-    def best_cut(self, found: Sequence[Boxes]) -> float:
-        return float(max(CUTS, key=lambda cut: self.counts(found, float(cut)).f1))
+
+def counts_above(cut: float, judged: Sequence[Judged]) -> Counts:
+    """Of the boxes above a cut, in all pictures."""
+    return sum((each.above(cut) for each in judged), Counts())
 
 
 @measurement("tiles-quality", packages=("numpy", "onnxruntime", "pillow"), rounds=None)
@@ -160,9 +162,10 @@ def command(
             else [(rule, threshold) for rule in sahi for threshold in THRESHOLDS]
         )
         rule, threshold = max(tried, key=lambda each: chosen.precision(chosen.found(way, *each))[0])
-        cut = chosen.best_cut(chosen.found(way, rule, threshold))
+        judged = chosen.judged(chosen.found(way, rule, threshold))
+        cut = max(CUTS.tolist(), key=lambda cut: counts_above(cut, judged).f1)
         found = measured.found(way, rule, threshold)
-        counts, pictures = measured.counts(found, cut), len(measured.ids)
+        counts, pictures = counts_above(cut, measured.judged(found)), len(measured.ids)
         wrong = counts.duplicates / pictures, counts.halves / pictures
         figures = Figures(*measured.precision(found), *wrong, counts.f1)
         setting = "" if way in (WHOLE, OWN) else f"{rule}, {threshold:g}"
