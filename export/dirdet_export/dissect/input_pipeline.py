@@ -147,7 +147,10 @@ def _read_pad(step: Step, rule: ResizeRule, *, normalised: bool) -> Pad:
     require(step.get("padding_mode", "constant"), "constant", name="Pad.padding_mode")
     told = step.get("pad_val", 0)
     value = told.get("img", 0) if isinstance(told, Mapping) else told
-    values = tuple(float(each) for each in (value if isinstance(value, Sequence) else [value] * 3))
+    if not isinstance(value, Sequence):
+        # mmcv repeats an integer; of another number OpenCV takes zeros for the other channels.
+        value = [value] * 3 if isinstance(value, int) else [value, 0, 0]
+    values = tuple(float(each) for each in value)
     require(len(values), 3, name="number of values of Pad.pad_val")
     pad = Pad(value=values, normalised=normalised)
     if step.get("size") is not None:
@@ -177,6 +180,8 @@ def _check_loading(step: Step) -> None:
     )
     require(bool(step.get("to_float32", False)), False, name="LoadImageFromFile.to_float32")
     require(step.get("color_type", "color"), "color", name="LoadImageFromFile.color_type")
+    # Others read grey with alpha, grey of 16 bits and EXIF in other ways. mmcv takes cv2 for None.
+    require(step.get("imdecode_backend") or "cv2", "cv2", name="LoadImageFromFile.imdecode_backend")
 
 
 def read_pipeline(cfg: Config) -> InputPipeline:

@@ -74,10 +74,14 @@ def test_below_a_wrapped_data_set() -> None:
         ({"size_divisor": 128}, Pad(multiple=128)),
         ({"size_divisor": 32, "pad_val": {"img": (1, 2, 3)}}, Pad(multiple=32, value=(1.0, 2.0, 3.0))),
         ({"size": (1333, 800), "pad_val": 114}, Pad(at_least_hw=(800, 1333), value=(114.0,) * 3)),
+        ({"size_divisor": 32, "pad_val": {"img": 114.0}}, Pad(multiple=32, value=(114.0, 0.0, 0.0))),
     ],
 )
 def test_a_pad_step(step: Step, expected: Pad) -> None:
-    assert read_pipeline(config(STOCK, {"type": "Pad", **step})).pad == expected
+    step = {"type": "Pad", **step}
+    assert read_pipeline(config(STOCK, step)).pad == expected
+    padded = TRANSFORMS.build(step).transform({"img": np.full((20, 20, 3), 7, np.uint8)})["img"]
+    assert tuple(padded[-1, -1]) == expected.value
 
 
 def test_the_order_of_pad_and_normalize_is_known() -> None:
@@ -114,10 +118,14 @@ def test_what_a_bundle_cannot_express_is_named(steps: list[Step], named: str) ->
         read_pipeline(config(*steps))
 
 
-def test_loading_as_floats_is_refused() -> None:
-    cfg = Config({"test_pipeline": [{"type": "LoadImageFromFile", "to_float32": True}, SMALL]})
-    with pytest.raises(UnsupportedError, match="to_float32"):
-        read_pipeline(cfg)
+@pytest.mark.parametrize(
+    "setting", [{"to_float32": True}, {"color_type": "grayscale"}, {"imdecode_backend": "pillow"}], ids=str
+)
+def test_another_reading_of_files_is_refused_by_name(setting: Step) -> None:
+    loading = {"type": "LoadImageFromFile", "imdecode_backend": None}
+    read_pipeline(Config({"test_pipeline": [loading, SMALL]}))
+    with pytest.raises(UnsupportedError, match=f"LoadImageFromFile.{next(iter(setting))}"):
+        read_pipeline(Config({"test_pipeline": [{**loading, **setting}, SMALL]}))
 
 
 def test_canvases_of_the_two_kinds_of_config() -> None:
