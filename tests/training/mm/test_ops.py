@@ -7,10 +7,11 @@ import torch
 import torchvision
 
 from dirdet_training.mm import ops
+from dirdet_training.nms import soft_nms as our_soft_nms
 
 ops.install()
 
-from mmcv.ops import DeformConv2d, MaskedConv2d, ModulatedDeformConv2d, RoIAlign, carafe, nms  # noqa: E402
+from mmcv.ops import DeformConv2d, MaskedConv2d, ModulatedDeformConv2d, RoIAlign, carafe, nms, soft_nms  # noqa: E402
 
 ops.convolve_everywhere()
 
@@ -27,6 +28,41 @@ def test_nms_of_no_boxes_keeps_none():
     dets, kept = nms(torch.zeros(0, 4), torch.zeros(0), 0.5)
     assert dets.shape == (0, 5)
     assert len(kept) == 0
+
+
+def crowded_boxes(count):
+    generator = torch.Generator().manual_seed(0)
+    corners = torch.rand(count, 2, generator=generator) * 50
+    boxes = torch.cat([corners, corners + torch.rand(count, 2, generator=generator) * 30 + 1], dim=1)
+    return boxes, torch.rand(count, generator=generator)
+
+
+@pytest.mark.parametrize("method", ["linear", "gaussian"])
+def test_mmcvs_soft_nms_is_that_of_the_comparison_with_other_methods(method):
+    boxes, scores = crowded_boxes(200)
+    settings = {"iou_threshold": 0.4, "sigma": 0.3, "min_score": 0.05}
+    dets, kept = soft_nms(boxes, scores, method=method, **settings)
+    indices, decayed = our_soft_nms(boxes, scores, torch.zeros(200).long(), decay=method, **settings)
+    assert 0 < len(kept) < 200
+    assert kept.tolist() == indices.tolist()
+    torch.testing.assert_close(dets[:, 4], decayed)
+    assert torch.equal(dets[:, :4], boxes[kept])
+    assert dets[0, 4] == scores.max()
+
+
+def test_mmcvs_naive_soft_nms_is_hard_nms_and_an_empty_one_keeps_none():
+    boxes, scores = crowded_boxes(200)
+    _, kept = soft_nms(boxes, scores, iou_threshold=0.4, min_score=1e-6, method="naive")
+    assert kept.tolist() == torchvision.ops.nms(boxes, scores, 0.4).tolist()
+    assert soft_nms(boxes[:0], scores[:0])[0].shape == (0, 5)
+
+
+def test_mmcvs_example_of_soft_nms():
+    """That of its documentation: five of six boxes are left."""
+    boxes = torch.tensor([[4.0, 3, 5, 3], [4, 3, 5, 4], *[[3, 1, 3, 1]] * 4])
+    scores = torch.tensor([0.9, 0.9, 0.5, 0.5, 0.4, 0.0])
+    dets, kept = soft_nms(boxes, scores, 0.6, sigma=0.5)
+    assert len(dets) == len(kept) == 5
 
 
 @pytest.mark.parametrize("sampling_ratio", [0, 2])

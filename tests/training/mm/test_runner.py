@@ -22,7 +22,7 @@ from dirdet_training.commands.train import command as train_command
 from dirdet_training.mm.checkpoints import CheckpointError, load_detector, read_checkpoint
 from dirdet_training.mm.configs import read_config
 from dirdet_training.mm.own_data import point_at_data
-from dirdet_training.mm.runner import DataError, DeviceError, newest_checkpoint, unsuppressed
+from dirdet_training.mm.runner import COCO_ITEMS, DataError, DeviceError, newest_checkpoint, unsuppressed
 from dirdet_training.nms import Selection
 
 
@@ -88,25 +88,35 @@ def test_measures_see_candidates_whatever_the_detector_is_set_to_keep():
     assert torch.equal(kept.boxes_xyxy, boxes)
 
 
+# NMS over all classes and Soft-NMS, nearly no threshold and no limit: none of it is what the ranked NMS has.
+NO_LIMIT = {"max_per_img": -1, "score_thr": 0.001}
+PLAIN_SETTINGS = {
+    "class-agnostic": {"nms": {"type": "nms", "iou_threshold": 0.4, "class_agnostic": True}, **NO_LIMIT},
+    "soft": {"nms": {"type": "soft_nms", "iou_threshold": 0.4, "method": "gaussian", "min_score": 0.002}, **NO_LIMIT},
+}
+
+
 def test_a_plain_detector_has_the_figures_of_mmdetection_s_own_test(write_config, data_set, tmp_path):
-    """NMS over all classes, nearly no threshold and no limit: none of it is what the ranked NMS has."""
     config = write_config(dir_head=False)
     call(train_command, config, "--work-dir", tmp_path / "work", "--seed", 0, "-o", "train_cfg.max_iters=12")
-    nms = {"type": "nms", "iou_threshold": 0.4, "class_agnostic": True}
-    rcnn = {"nms": nms, "max_per_img": -1, "score_thr": 0.001}
-    options = [each for name, value in rcnn.items() for each in ("-o", f"model.test_cfg.rcnn.{name}={value}")]
     checkpoint = tmp_path / "work" / "iter_12.pth"
     arguments = ["--work-dir", tmp_path / "eval", "--rank", "score", "--json"]
-    figures = json.loads(call(evaluate_command, config, checkpoint, *arguments, *options))["objects.json"]
+    measured = {}
+    for kind, rcnn in PLAIN_SETTINGS.items():
+        options = [each for name, value in rcnn.items() for each in ("-o", f"model.test_cfg.rcnn.{name}={value}")]
+        figures = json.loads(call(evaluate_command, config, checkpoint, *arguments, *options))["objects.json"]
 
-    cfg = read_config(config)
-    cfg.merge_from_dict({f"model.test_cfg.rcnn.{name}": value for name, value in rcnn.items()})
-    cfg.work_dir, cfg.load_from = str(tmp_path / "theirs"), str(checkpoint)
-    cfg.test_evaluator = {"type": "CocoMetric", "ann_file": str(data_set / "objects.json"), "metric": "bbox"}
-    theirs = Runner.from_cfg(cfg).test()
-    assert figures["score/AP50"] > 0
-    for name, item in (("AP", "mAP"), ("AP50", "mAP_50"), ("AP75", "mAP_75")):
-        assert figures[f"score/{name}"] == 100 * theirs[f"coco/bbox_{item}"]
+        cfg = read_config(config)
+        cfg.merge_from_dict({f"model.test_cfg.rcnn.{name}": value for name, value in rcnn.items()})
+        cfg.work_dir, cfg.load_from = str(tmp_path / "theirs"), str(checkpoint)
+        cfg.test_evaluator = {"type": "CocoMetric", "ann_file": str(data_set / "objects.json"), "metric": "bbox"}
+        theirs = Runner.from_cfg(cfg).test()
+        assert figures["score/AP50"] > 0
+        for name, item in COCO_ITEMS.items():
+            expected = theirs[f"coco/bbox_{item}"]
+            assert figures[f"score/{name}"] == (None if expected < 0 else 100 * expected), (kind, name)
+        measured[kind] = figures["score/AP"]
+    assert len(set(measured.values())) == len(measured), "each setting changes the figures"
 
 
 def test_json_has_no_nan():

@@ -16,6 +16,7 @@ from dirdet.errors import DirdetError
 from dirdet_training.mm import deform_ops
 from dirdet_training.mm.reassembly_op import carafe_forward
 from dirdet_training.mm.roi_align import Pooling, roi_align
+from dirdet_training.mm.soft_nms_op import softnms
 
 EXTENSION = "mmcv._ext"
 
@@ -83,7 +84,8 @@ def _missing(name: str) -> Callable[..., NoReturn]:
     def call(*_args: object, **_kwargs: object) -> NoReturn:
         raise MissingOperatorError(
             f"mmcv's operator '{name}' is not available: this mmcv was installed without its compiled operators, "
-            "and dirdet has only nms, roi_align, deformable and masked convolutions, and carafe without gradients"
+            "and dirdet has only nms, soft_nms, roi_align, deformable and masked convolutions, and carafe without "
+            "gradients"
         )
 
     return call
@@ -93,6 +95,7 @@ class _TorchvisionExtension(ModuleType):
     """Replaces `mmcv._ext`; a missing operator raises an error when it is called, not when it is imported."""
 
     nms = staticmethod(_nms)
+    softnms = staticmethod(softnms)
     roi_align_forward = staticmethod(_roi_align_forward)
     roi_align_backward = staticmethod(_roi_align_backward)
     deform_conv_forward = staticmethod(deform_ops.deform_conv_forward)
