@@ -12,7 +12,7 @@ from PIL import Image
 from dirdet.errors import EngineError, MissingExtraError, ParameterError
 from dirdet_bench.harness.processes import free_port, json_lines, running
 from dirdet_bench.serving.fake_engine import DETECTIONS
-from dirdet_bench.serving.gateway import EVENT_LOOP, REST, command, measured, started
+from dirdet_bench.serving.gateway import BEFORE, EVENT_LOOP, REST, command, measured, started
 from dirdet_bench.serving.wrk import answers, bodies, load
 
 
@@ -34,6 +34,19 @@ def test_a_server_that_does_not_start_is_told_with_its_last_words() -> None:
     with (
         pytest.raises(EngineError, match="wrong did not start: no such thing"),
         running("wrong", wrong, port=free_port(), ready=lambda _: False),
+    ):
+        pass
+
+
+def test_another_version_runs_from_its_checkout(tmp_path: Path) -> None:
+    serving = tmp_path / "bench" / "dirdet_bench" / "serving"
+    serving.mkdir(parents=True)
+    for folder in (serving.parent, serving):
+        (folder / "__init__.py").touch()
+    (serving / "fake_engine.py").write_text("raise SystemExit('the other version')")
+    with (
+        pytest.raises(EngineError, match="dirdet before did not start: the other version"),
+        started(BEFORE, lambda _: False, before=tmp_path),
     ):
         pass
 

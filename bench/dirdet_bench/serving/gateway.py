@@ -1,6 +1,7 @@
 """The gateway against LitServe, BentoML and decoding alone, for the same work."""
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -27,7 +28,9 @@ from dirdet_bench.serving.fake_engine import BOXES, DETECTIONS
 from dirdet_bench.serving.wrk import Load, answers, bodies, load
 
 HERE = Path(__file__).parent
-OWN, DECODING = "dirdet", "decoding alone"
+OWN, BEFORE, DECODING = "dirdet", "dirdet before", "decoding alone"
+# Of a checkout, which Python prefers to what is installed.
+PACKAGES = ("server", "training", "export", "bench")
 EVENT_LOOP, REST = "event loop: HTTP, forms, handing over", "the rest"
 STAGE_METRIC = "dirdet_stage_cpu_seconds_total"
 # Before each measurement: the first seconds of a server are slower.
@@ -50,7 +53,7 @@ OTHERS: Mapping[str, Compared] = {
     "bentoml": Compared("bentoml_service.py", ("bentoml==1.4.40", "pillow", "numpy"), {"BENTOML_DO_NOT_TRACK": "True"}),
 }
 # Of the others' requests a second, and of the pictures that the same cores decode.
-GOALS = {name: Goal(at_least=2.0) for name in OTHERS} | {DECODING: Goal(at_least=0.9)}
+GOALS: Mapping[str, Goal | None] = {name: Goal(at_least=2.0) for name in OTHERS} | {DECODING: Goal(at_least=0.9)}
 
 
 @dataclass(frozen=True)
@@ -72,10 +75,21 @@ class Turn:
     "--scaled", is_flag=True,
     help="The others decode JPEGs at the scale that is needed too, as their documentation does not show.",
 )  # fmt: skip
+@click.option(
+    "--before", type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Checkout of another version of dirdet, in place of the other servers.",
+)  # fmt: skip
 @click.option("--callers", type=click.IntRange(min=1), default=8, show_default=True, help="Requests at the same time.")
 @click.option("--seconds", type=click.FloatRange(min=1), default=10, show_default=True, help="Of load, each time.")
 def command(
-    *, pictures: Path, against: Sequence[str], scaled: bool, callers: int, seconds: float, rounds: int
+    *,
+    pictures: Path,
+    against: Sequence[str],
+    scaled: bool,
+    before: Path | None,
+    callers: int,
+    seconds: float,
+    rounds: int,
 ) -> Result:
     """Send the same pictures to dirdet's gateway and to other servers, each over an engine that does nothing.
 
@@ -91,11 +105,12 @@ def command(
         put = partial(load, bodies=forms, callers=callers, folder=Path(place))
 
         def under_load(name: str) -> Turn:
-            with started(name, partial(answers, body=forms[0]), scaled=scaled) as server:
+            with started(name, partial(answers, body=forms[0]), scaled=scaled, before=before) as server:
                 put(server.port, seconds=WARM_UP_S)
                 return measured(server, lambda: put(server.port, seconds=seconds), own=name == OWN)
 
-        runs: dict[str, Callable[[], Turn | float]] = {name: partial(under_load, name) for name in (OWN, *against)}
+        names = (OWN, *against) if before is None else (OWN, BEFORE)
+        runs: dict[str, Callable[[], Turn | float]] = {name: partial(under_load, name) for name in names}
         runs[DECODING] = partial(_decoding, files, seconds)
         found = results_in_turns(runs, rounds)
     turns = {name: [turn for turn in each if isinstance(turn, Turn)] for name, each in found.items()}
@@ -105,7 +120,9 @@ def command(
     }
     rows = [Row(name, each, unit="/s") for name, each in rates.items()]
     rows += [
-        Row(f"{OWN} by {name}", rates[OWN], unit="/s", against=name, goal=GOALS[name]) for name in rates if name != OWN
+        Row(f"{OWN} by {name}", rates[OWN], unit="/s", against=name, goal=GOALS.get(name))
+        for name in rates
+        if name != OWN
     ]
     own = turns[OWN]
     rows += [
@@ -118,15 +135,27 @@ def command(
     return Result(f"{sent}; {callers} callers, {seconds:g} s each time", rows, facts)
 
 
-def started(name: str, ready: Callable[[int], bool], *, scaled: bool = False):  # noqa: ANN201 - running's
-    """Dirdet's gateway over the fake engine, or one of `OTHERS`, with scaled decoding or without; see `running`."""
+def started(  # noqa: ANN201 - running's
+    name: str, ready: Callable[[int], bool], *, scaled: bool = False, before: Path | None = None
+):
+    """A server, as `running`.
+
+    Args:
+        name: dirdet's gateway over the fake engine, of this version or of another, or one of `OTHERS`.
+        ready: whether the server at a port is.
+        scaled: whether one of the others decodes at the scale that is needed.
+        before: checkout of the other version.
+    """
     port, cores = free_port(), str(usable_cores())
-    if name == OWN:
+    if name in (OWN, BEFORE):
+        environment = {BOXES: str(len(DETECTIONS))}
+        if name == BEFORE and before is not None:
+            environment["PYTHONPATH"] = os.pathsep.join(str(before.resolve() / each) for each in PACKAGES)
         # As many decoding threads as cores: the engine takes none of them, as with Triton.
         command = [sys.executable, "-m", "dirdet_bench.serving.fake_engine", "serve", "--port", str(port)]
         return running(
             name, [*command, "--decoding-threads", cores], port=port, ready=ready,
-            environment={BOXES: str(len(DETECTIONS))},
+            environment=environment,
         )  # fmt: skip
     other, size = OTHERS[name], open_bundle(None).manifest.canvases[0]
     folder = HERE / "other_projects"

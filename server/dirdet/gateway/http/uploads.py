@@ -1,5 +1,6 @@
 """The pictures in a request's body, multipart or raw, for as long as the client waits for the answer."""
 
+import asyncio
 import re
 from base64 import b64decode
 from collections.abc import AsyncGenerator
@@ -24,6 +25,8 @@ from dirdet.pictures.reading import too_many_bytes
 ANY_BYTES = "application/octet-stream"
 RAW_READ = frozenset((*MEDIA_TYPES, *MEDIA_ALIASES, ANY_BYTES))
 JSON = "application/json"
+# Seconds. A request that is answered sooner needs no task that watches for a lost client.
+WATCHED_AFTER_S = 0.02
 DATA_URL = re.compile(r"data:[^,]{0,100};base64,", re.IGNORECASE)
 
 
@@ -152,23 +155,23 @@ async def _cancelled_when_gone(request: Request) -> AsyncGenerator[None]:
         Exception: what the block raises.
     """
     gone = False
-    error: Exception | None = None
+    watching: list[asyncio.Task[None]] = []
 
     async def watch() -> None:
         nonlocal gone
         while (await request.receive())["type"] != "http.disconnect":
             pass  # an empty last chunk, if it was not read with the body
         gone = True
-        tasks.cancel_scope.cancel()
+        block.cancel()
 
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(watch)
-        try:
+    loop = asyncio.get_running_loop()
+    later = loop.call_later(WATCHED_AFTER_S, lambda: watching.append(loop.create_task(watch())))
+    try:
+        with anyio.CancelScope() as block:
             yield
-        except Exception as exc:  # carried past the task group, which would wrap it
-            error = exc
-        tasks.cancel_scope.cancel()
+    finally:
+        later.cancel()
+        for task in watching:
+            task.cancel()
     if gone:
         raise ClientDisconnect
-    if error is not None:
-        raise error

@@ -1,9 +1,11 @@
 """POST /detect."""
 
+from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
+from fastapi.routing import APIRoute
 
 from dirdet.api.answers import response_of
 from dirdet.api.problems import parameter_problem, problem_response
@@ -20,6 +22,7 @@ from dirdet.pictures.formats import ANSWERED
 JSON = "application/json"
 # Accept headers of most clients.
 ANY = (None, "*/*", JSON)
+NOTHING_ASKED = DetectOptions()
 RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The detections of every picture; or, by the Accept header, the first picture with its "
@@ -41,9 +44,26 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
 }
 
 
+class DetectRoute(APIRoute):
+    """A route that calls its function itself if a request has no query, as most have.
+
+    FastAPI's solver of dependencies makes a third of the Python calls of a request.
+    """
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        usual = super().get_route_handler()
+
+        async def handle(request: Request) -> Response:
+            if request.scope["query_string"]:
+                return await usual(request)
+            return await self.endpoint(request=request, query=NOTHING_ASKED, **request.path_params)
+
+        return handle
+
+
 def detect_routes(service: DetectionService) -> APIRouter:
     """The path, bound to the service that answers it."""
-    router = APIRouter(tags=["detect"])
+    router = APIRouter(tags=["detect"], route_class=DetectRoute)
 
     @router.post("/detect", response_model=DetectAnswer, responses=RESPONSES, openapi_extra=BODY)
     async def detect(request: Request, query: Annotated[DetectOptions, Query()]) -> Response:  # pyright: ignore[reportUnusedFunction]

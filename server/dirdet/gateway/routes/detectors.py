@@ -10,7 +10,7 @@ from dirdet.api.schemas import DetectAnswer, DetectorInfo, DetectorList
 from dirdet.detector.detector import Detector
 from dirdet.detector.options import DetectOptions
 from dirdet.gateway.http.openapi import BODY, problems
-from dirdet.gateway.routes.detect import RESPONSES, answer_detect
+from dirdet.gateway.routes.detect import RESPONSES, DetectRoute, answer_detect
 from dirdet.gateway.scheduling.server_limits import ServerLimits
 from dirdet.gateway.service.detection_service import DetectionService
 from dirdet.pictures.formats import MEDIA_TYPES
@@ -44,7 +44,9 @@ def detectors_routes(service: DetectionService) -> APIRouter:
         """As `GET /detector`, for the detector of this name."""
         return JSONResponse(_detector_info(service.detectors.named(name).detector, service.limits))
 
-    @router.post(
+    detecting = APIRouter(route_class=DetectRoute)
+
+    @detecting.post(
         "/detectors/{name}/detect",
         response_model=DetectAnswer,
         responses=dict(sorted((MISSING | RESPONSES).items(), key=str)),
@@ -55,6 +57,7 @@ def detectors_routes(service: DetectionService) -> APIRouter:
         with service.detectors.held(name) as served:
             return await answer_detect(service, served, request, query)
 
+    router.include_router(detecting)
     return router
 
 

@@ -23,8 +23,16 @@ class WorkerThreads:
     caller is gone runs to its end and occupies its thread until then.
     """
 
-    def __init__(self, threads: int, name: str) -> None:
-        self._executor = ThreadPoolExecutor(threads, thread_name_prefix=name, initializer=lower_priority)
+    def __init__(self, threads: int, name: str, *, low: bool = True) -> None:
+        """Starts none yet.
+
+        Args:
+            threads: at most.
+            name: of the threads.
+            low: they have a lower priority than the event loop.
+        """
+        initializer = lower_priority if low else None
+        self._executor = ThreadPoolExecutor(threads, thread_name_prefix=name, initializer=initializer)
         self._lock = threading.Lock()
         self._busy = 0
 

@@ -67,7 +67,7 @@ class RemoteLane:
         self._engine = engine
         self._readiness = readiness
         self._observer = observer
-        self._asking = anyio.CapacityLimiter(limits.inferences)
+        self._asking = anyio.Semaphore(limits.inferences, fast_acquire=True)
 
     def coming(self) -> AbstractContextManager[None]:
         return nullcontext()

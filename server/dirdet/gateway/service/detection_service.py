@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import IO, TypeAlias, TypeVar
 
-import anyio
-from anyio import to_thread
 from PIL import Image
 
 from dirdet.api.answers import PictureAnswer, PictureFailure
@@ -72,7 +70,7 @@ class DetectionService:
         self._inferences: Inferences | None = None
         self._decoding = WorkerThreads(limits.decoders, "decoding")
         self._tiles = TiledInference(limits, self._decoding)
-        self._writing = anyio.CapacityLimiter(WRITERS)
+        self._writing = WorkerThreads(WRITERS, "writing", low=False)
 
     @property
     def served(self) -> ServedDetector:
@@ -97,6 +95,7 @@ class DetectionService:
     def close(self) -> None:
         """Closes all detectors and threads."""
         self._decoding.close()
+        self._writing.close()
         self.detectors.close()
         if self._inferences is not None:
             self._inferences.close(within_s=CLOSE_S)
@@ -149,7 +148,7 @@ class DetectionService:
             with self._stage("encode", served):
                 return write(answers)
 
-        return await to_thread.run_sync(written, limiter=self._writing)
+        return await self._writing.run(written)
 
     async def draw(
         self, served: ServedDetector, upload: Upload, settings: Settings, media_type: str, seat: Seat

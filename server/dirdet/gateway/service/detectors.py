@@ -58,7 +58,7 @@ class ServedDetector:
         self.name = detector.manifest.name
         self.detector = detector
         self.readiness = Readiness(self._probe)
-        self.ahead = anyio.CapacityLimiter(BATCHES_AHEAD * limits.max_batch)
+        self.ahead = anyio.Semaphore(BATCHES_AHEAD * limits.max_batch, fast_acquire=True)
         self.closed = False
         self._limits = limits
         self._holders = 0
