@@ -21,6 +21,9 @@ from dirdet.errors import EngineError
 # Tests import ONNX Runtime by themselves too, and it should tell nobody (`dirdet.engines.onnx_module`).
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
+# Threads of OpenMP that wait for one another spin otherwise, on the cores that the other process of tests computes on.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 # A shell's background job ignores SIGINT, and so would every process that a test interrupts.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
