@@ -1,5 +1,6 @@
 """A tiny COCO-format data set, drawn here, and a tiny detector to train on it."""
 
+import functools
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -92,19 +93,50 @@ default_hooks = dict(checkpoint=dict(interval=2, max_keep_ckpts=-1), logger=dict
 """
 
 
-@pytest.fixture
-def write_config(tmp_path: Path, data_set: Path) -> Callable[..., Path]:
+def write_tiny_config(folder: Path, data_set: Path, *, dir_head: bool = True, agnostic: bool = True) -> Path:
     """Writes a shipped scenes config, shrunk to the drawn pictures."""
     from dirdet_training.mm.configs import shipped_configs
 
-    def write(*, dir_head: bool = True, agnostic: bool = True) -> Path:
-        base = shipped_configs()["faster_rcnn_dir_lite0_scenes" if dir_head else "faster_rcnn_lite0_scenes"]
-        head = "dir_head=dict(fc_channels=32)" if dir_head else ""
-        path = tmp_path / f"tiny_{dir_head}_{agnostic}.py"
-        path.write_text(TINY.format(base=base, data=data_set, agnostic=agnostic, dir_head=head))
-        return path
+    base = shipped_configs()["faster_rcnn_dir_lite0_scenes" if dir_head else "faster_rcnn_lite0_scenes"]
+    head = "dir_head=dict(fc_channels=32)" if dir_head else ""
+    path = folder / f"tiny_{dir_head}_{agnostic}.py"
+    path.write_text(TINY.format(base=base, data=data_set, agnostic=agnostic, dir_head=head))
+    return path
 
-    return write
+
+@pytest.fixture
+def write_config(tmp_path: Path, data_set: Path) -> Callable[..., Path]:
+    return functools.partial(write_tiny_config, tmp_path, data_set)
+
+
+@pytest.fixture(scope="session")
+def trained_plain(data_set: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[bool], tuple[Path, Path]]:
+    """The config and the checkpoint of a plain detector, class-agnostic or not; trained once."""
+    from click.testing import CliRunner
+
+    from dirdet_training.commands.train import command
+
+    @functools.cache
+    def train(agnostic: bool) -> tuple[Path, Path]:
+        folder = tmp_path_factory.mktemp("plain")
+        config = write_tiny_config(folder, data_set, dir_head=False, agnostic=agnostic)
+        arguments = [str(config), "--work-dir", str(folder), "-o", "train_cfg.max_iters=2"]
+        CliRunner().invoke(command, arguments, catch_exceptions=False)
+        return config, folder / "iter_2.pth"
+
+    return train
+
+
+@pytest.fixture(scope="module", autouse=True)
+def configs_without_layout() -> Iterator[None]:
+    """MMEngine lays out a config's text by yapf, several times in a training: a third of what a tiny one takes."""
+
+    def as_it_is(text: str, **_: object) -> tuple[str, bool]:
+        return text, True
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("yapf.yapflib.yapf_api.FormatCode", as_it_is)
+        yield
 
 
 @pytest.fixture

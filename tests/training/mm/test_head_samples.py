@@ -202,14 +202,13 @@ def test_a_judge_that_jitters_positives_needs_them(tiny):
 
 
 @pytest.mark.parametrize("cached", [False, True], ids=["end to end", "cached"])
-def test_a_retrofit_learns_from_a_mixture(write_config, tmp_path, cached):
-    config = write_config(dir_head=False)
+def test_a_retrofit_learns_from_a_mixture(trained_plain, tmp_path, cached):
+    config, plain = trained_plain(True)
 
     def run(*arguments):
         CliRunner().invoke(train_command, [str(argument) for argument in arguments], catch_exceptions=False)
 
-    run(config, "--work-dir", tmp_path / "plain", "-o", "train_cfg.max_iters=2")
-    plain, work = tmp_path / "plain" / "iter_2.pth", tmp_path / "work"
+    work = tmp_path / "work"
     options = ["--cache-features", "--boxes-per-picture", 8] if cached else []
     run(config, "--retrofit", plain, "--work-dir", work, "--learn-from", "jittered+candidates", *options)
     path = work / ("retrofitted.pth" if cached else "epoch_1.pth")

@@ -25,11 +25,9 @@ def run(*arguments: object) -> None:
 
 
 @pytest.fixture(params=[True, False], ids=["class-agnostic", "class-specific"])
-def trained(request, write_config, tmp_path) -> tuple[Path, Path]:
+def trained(request, trained_plain) -> tuple[Path, Path]:
     """A plain detector's config and checkpoint."""
-    config = write_config(dir_head=False, agnostic=request.param)
-    run(config, "--work-dir", tmp_path / "plain", "-o", "train_cfg.max_iters=2")
-    return config, tmp_path / "plain" / "iter_2.pth"
+    return trained_plain(request.param)
 
 
 def same_detector(before: Path, after: Path) -> dict[str, torch.Tensor]:
@@ -77,13 +75,11 @@ def test_the_averaged_weights_are_frozen_or_those_of_the_last_step(write_config,
         assert same_detector(tmp_path / frozen, work / name)
 
 
-def test_cached_features_are_used_again_only_for_the_same_detector(write_config, tmp_path):
-    config = write_config(dir_head=False)
-    run(config, "--work-dir", tmp_path / "plain", "-o", "train_cfg.max_iters=2")
+def test_cached_features_are_used_again_only_for_the_same_detector(trained_plain, tmp_path):
+    config, checkpoint = trained_plain(True)
     work = tmp_path / "work"
 
     def retrofit(*options: object) -> float:
-        checkpoint = tmp_path / "plain" / "iter_2.pth"
         run(config, "--retrofit", checkpoint, "--work-dir", work, "--cache-features", *options)
         return (work / "features" / "cache.json").stat().st_mtime_ns
 
@@ -96,10 +92,9 @@ def test_cached_features_are_used_again_only_for_the_same_detector(write_config,
     assert len(np.load(work / "features" / "counts.npy")) == 3 * len(counts)
 
 
-def test_every_judge_learns_from_cached_features(write_config, tmp_path):
+def test_every_judge_learns_from_cached_features(trained_plain, tmp_path):
     """The rivals too: boxes drawn around objects, and pairs of one object's boxes."""
-    config = write_config(dir_head=False)
-    run(config, "--work-dir", tmp_path / "plain", "-o", "train_cfg.max_iters=2")
+    config, checkpoint = trained_plain(True)
     judged = tmp_path / "judged.py"
     head = "in_channels=64, roi_size=7, fc_channels=16"
     judged.write_text(
@@ -110,7 +105,7 @@ model = dict(roi_head=dict(type="DIRStandardRoIHead", dir_head=dict(type="DIRHea
     rank=dict(type="RankHead", {head}))))
 """
     )
-    checkpoint, work = tmp_path / "plain" / "iter_2.pth", tmp_path / "work"
+    work = tmp_path / "work"
     run(judged, "--retrofit", checkpoint, "--work-dir", work, "--cache-features")
     added = same_detector(checkpoint, work / "retrofitted.pth")
     for name in ("dir_head.purity", "judges.iou_net.iou", "judges.foresight.integrity", "judges.rank.rank"):
@@ -215,12 +210,13 @@ def test_a_checkpoint_of_another_detector_is_refused_before_anything_starts(writ
     assert not (tmp_path / "work").exists()
 
 
-def test_a_plain_detectors_head_learns_to_say_bad_and_a_config_with_dir_keeps_what_it_says(write_config, tmp_path):
-    plain = write_config(dir_head=False)
-    run(plain, "--work-dir", tmp_path / "plain", "-o", "train_cfg.max_iters=1")
+def test_a_plain_detectors_head_learns_to_say_bad_and_a_config_with_dir_keeps_what_it_says(
+    trained_plain, write_config, tmp_path
+):
+    plain, checkpoint = trained_plain(True)
     for config, learnt in ((plain, RETROFIT_LEARNS_FROM), (write_config(), None)):
         work = tmp_path / f"work_{learnt}"
-        run(config, "--retrofit", tmp_path / "plain" / "iter_1.pth", "--work-dir", work)
+        run(config, "--retrofit", checkpoint, "--work-dir", work)
         assert read_config(next(work.glob("*.py"))).model.roi_head.get("learns_from") == learnt
 
 
