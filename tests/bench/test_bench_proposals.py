@@ -1,14 +1,17 @@
 """The shipped detector with another number of proposals."""
 
+import json
 from pathlib import Path
 
 import onnx
 import pytest
+from click.testing import CliRunner
 
 from dirdet.bundle.bundle import DETECTOR, Bundle
 from dirdet.bundle.shipped import open_bundle
 from dirdet.engines.factory import make_engine
 from dirdet.pictures.reading import read_picture
+from dirdet_bench.export.fewer_proposals import command
 from dirdet_bench.export.proposals import own_proposals, proposal_curve, with_proposals
 from dirdet_bench.harness.canvases import canvas_batch
 from dirdet_export.errors import UnsupportedError
@@ -43,6 +46,24 @@ def test_the_curve_ends_where_proposals_begin_to_cost() -> None:
     assert list(curve.rates) == [30, 300]
     assert curve.default == 300
     assert len(curve.rows()) == 2
+
+
+def test_ap_and_time_are_told_for_each_number(tmp_path: Path) -> None:
+    truth = {
+        "images": [{"id": 1, "file_name": EXAMPLE.name, "width": 640, "height": 427}],
+        "categories": [{"id": each.category_id, "name": each.name} for each in open_bundle().manifest.categories],
+        "annotations": [
+            {"id": 1, "image_id": 1, "category_id": 1, "bbox": [10, 10, 200, 200], "area": 40000, "iscrowd": 0}
+        ],
+    }
+    (tmp_path / "val.json").write_text(json.dumps(truth))
+    arguments = [str(tmp_path / "val.json"), str(EXAMPLE.parent), "--proposals", "20", "--rounds", "1"]
+    result = CliRunner().invoke(command, [*arguments, "--json", str(tmp_path / "out.json")])
+    assert result.exit_code == 0, result.output
+    rows = {row["name"]: row for row in json.loads((tmp_path / "out.json").read_text())["rows"]}
+    assert {"AP, 300 proposals", "AP, 20 proposals"} <= set(rows)
+    assert rows["AP, 20 proposals minus 300"]["goal"] == {"at_least": -0.1}
+    assert rows["20 proposals"]["against"] == "300 proposals"
 
 
 def test_another_graph_is_refused() -> None:

@@ -11,6 +11,7 @@ from onnx import numpy_helper
 from PIL import Image
 
 from dirdet.bundle.bundle import DETECTOR, Bundle
+from dirdet.engines.base import Engine
 from dirdet.engines.factory import make_engine
 from dirdet_bench.harness.canvases import canvas_batch
 from dirdet_bench.harness.turns import results_in_turns
@@ -52,6 +53,19 @@ def with_proposals(model: onnx.ModelProto, count: int) -> None:
         node.attribute[0].t.CopyFrom(numpy_helper.from_array(np.full_like(values, count)))
 
 
+def engine_with_proposals(bundle: Bundle, count: int) -> Engine:
+    """The embedded engine of a bundle that keeps another number of proposals.
+
+    Raises:
+        UnsupportedError: the bundle's graph does not say how many it keeps.
+    """
+    model = onnx.load(str(bundle.file(DETECTOR)))
+    with_proposals(model, count)
+    with TemporaryDirectory(prefix="dirdet-bench-") as place:
+        onnx.save(model, str(Path(place) / DETECTOR))
+        return make_engine(Bundle(Path(place), bundle.manifest), several=True)
+
+
 def proposal_curve(
     bundle: Bundle, picture: Image.Image, rounds: int, *, pictures: int, shares: Sequence[float] = SHARES
 ) -> Curve:
@@ -61,16 +75,11 @@ def proposal_curve(
         UnsupportedError: the bundle's graph does not say how many it keeps.
     """
     one = canvas_batch(picture, bundle.manifest)
-    runs: dict[float, Callable[[], float]] = {}
     own = own_proposals(onnx.load(str(bundle.file(DETECTOR))))
-    with TemporaryDirectory(prefix="dirdet-bench-") as place:
-        for count in sorted({max(1, round(share * own)) for share in shares}):
-            model = onnx.load(str(bundle.file(DETECTOR)))
-            with_proposals(model, count)
-            onnx.save(model, str(Path(place) / DETECTOR))
-            engine = make_engine(Bundle(Path(place), bundle.manifest), several=True)
-            runs[float(count)] = detect_repeatedly(engine, one, times=pictures)
-        rates = results_in_turns(runs, rounds, warm_up=1, label="proposals")
+    runs: dict[float, Callable[[], float]] = {}
+    for count in sorted({max(1, round(share * own)) for share in shares}):
+        runs[float(count)] = detect_repeatedly(engine_with_proposals(bundle, count), one, times=pictures)
+    rates = results_in_turns(runs, rounds, warm_up=1, label="proposals")
     return Curve("detector: proposals", rates, default=float(own), knee_is="up to", chosen=False)
 
 

@@ -2,34 +2,28 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import partial
 from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 import click
 import numpy as np
 from PIL import Image
 
 from dirdet.bundle.interpolation import Decode
-from dirdet.detection import Detection
 from dirdet.detection.ranking import Floats, iou_with
 from dirdet.detector.detector import Detector
-from dirdet.detector.options import DetectOptions
-from dirdet.engines.tensors import MAX_BATCH
 from dirdet.errors import ParameterError
-from dirdet.pictures.canvas import Fit, PlacedPicture, place_file
+from dirdet.pictures.canvas import Fit, place_file
 from dirdet.quality.average_precision import average_precisions, coco_objects
 from dirdet.quality.ground_truth import read_ground_truth
+from dirdet_bench.harness.answers import LEAST_SCORE, Answers
 from dirdet_bench.harness.canvases import open_picture
 from dirdet_bench.harness.measurement import Result, detector_option, measurement
 from dirdet_bench.harness.report import Goal, Row, rows_against
-from dirdet_bench.harness.turns import progress, seconds_in_turns
+from dirdet_bench.harness.turns import seconds_in_turns
 
 WAYS: tuple[Decode, ...] = ("exact", "scaled")
-# Of a score: AP needs the doubtful boxes too.
-LEAST_SCORE = 0.05
 # IoU from which a box is the same one.
 SAME = 0.5
 SHOWN = ("AP", "AP50", "AP75", "AP_agnostic")
@@ -57,7 +51,7 @@ def command(
     truth, detector = read_ground_truth(annotations), Detector.open(folder)
     files = {each.id: pictures / each.file_name for each in truth.pictures.values()}
     contents = {key: _content(path, enlarge, grain, key) for key, path in files.items()}
-    answers = {way: _Answers(detector, contents, way) for way in WAYS}
+    answers = {way: Answers(detector, contents, decode=way, label=way) for way in WAYS}
     scales = Counter(placed.decoded_scale for placed in answers["scaled"].placed)
     if set(scales) == {1.0}:
         raise ParameterError("PICTURES", "expected JPEGs at least twice as large as the network's input, found none")
@@ -82,35 +76,6 @@ def command(
     return Result(f"{len(files)} pictures by {detector.manifest.name}, decoded at scales: {told}", rows)
 
 
-class _Answers:
-    """The pictures on canvases by one way of decoding, and what is detected on them."""
-
-    def __init__(self, detector: Detector, contents: dict[int, bytes], way: Decode) -> None:
-        self.ids = list(contents)
-        self.placed: list[PlacedPicture] = []
-        self.found: list[list[Detection]] = []
-        settings = detector.settle(DetectOptions(score_threshold=LEAST_SCORE, decode=way))
-        for start in progress(-(-len(self.ids) // MAX_BATCH), way):
-            some = self.ids[start * MAX_BATCH : (start + 1) * MAX_BATCH]
-            placed = [place_file(BytesIO(contents[key]), detector.manifest, decode=way) for key in some]
-            self.found += [each.detections for each in detector.detect_placed(placed, settings)]
-            self.placed += [replace(each, canvas=each.canvas[:0]) for each in placed]
-
-    def results(self, enlarge: int) -> list[dict[str, Any]]:
-        """COCO results in pixels of the pictures as they were."""
-        return [
-            {
-                "image_id": key,
-                "category_id": each.category_id,
-                "bbox": [x1 / enlarge, y1 / enlarge, (x2 - x1) / enlarge, (y2 - y1) / enlarge],
-                "score": each.confidence,
-            }
-            for key, found in zip(self.ids, self.found, strict=True)
-            for each in found
-            for x1, y1, x2, y2 in [each.box_xyxy]
-        ]
-
-
 def _content(path: Path, enlarge: int, grain: float, seed: int) -> bytes:
     if enlarge == 1:
         return path.read_bytes()
@@ -124,7 +89,7 @@ def _content(path: Path, enlarge: int, grain: float, seed: int) -> bytes:
     return file.getvalue()
 
 
-def _moved(exact: _Answers, scaled: _Answers, least_score: float) -> tuple[list[float], float]:
+def _moved(exact: Answers, scaled: Answers, least_score: float) -> tuple[list[float], float]:
     """The largest distance of edges of each matched pair, pixels of the canvas; and the share without a match.
 
     Args:
