@@ -62,6 +62,7 @@ def _prepared(model: nn.Module, only: tuple[str, ...], generator: torch.Generato
 
     chosen = [(name, part) for name, part in model.named_modules() if f"{name}.".startswith(only)]
     for name, part in chosen:
+        _draw_unset(part, generator)
         if _wake(part, generator):
             woken.add(part)
         if isinstance(part, (_BatchNorm, *LAYERS)):
@@ -71,6 +72,13 @@ def _prepared(model: nn.Module, only: tuple[str, ...], generator: torch.Generato
     finally:
         for hook in hooks:
             hook.remove()
+
+
+def _draw_unset(part: nn.Module, generator: torch.Generator) -> None:
+    """Draws a kernel that its layer leaves to `init_weights`, as TridentNet's does: until then it is any memory."""
+    weight = getattr(part, "weight", None)
+    if isinstance(weight, nn.Parameter) and weight.ndim > 2 and not hasattr(part, "reset_parameters"):
+        weight.normal_(0, weight[0].numel() ** -0.5, generator=generator)
 
 
 def _wake(part: nn.Module, generator: torch.Generator) -> bool:

@@ -51,7 +51,8 @@ def make_small(cfg: Config) -> None:
 def _make_shallow(backbone: Any) -> None:  # noqa: ANN401
     """Reduces the blocks of each stage, which are alike, in place."""
     known = getattr(MODELS.get(backbone.type), "arch_settings", {})
-    if backbone.get("depth") in known:
+    # TridentNet's backbone takes no other depths than its own.
+    if backbone.get("depth") in known and backbone.type != "TridentResNet":
         block, stages = known[backbone.depth]
         if max(stages) > BLOCKS:
             known[SHALLOW] = (block, (BLOCKS,) * len(stages))

@@ -69,8 +69,9 @@ def own_canvases(
 
     The narrowest are for runtimes that need the range of sizes in advance.
     """
-    narrow = [CanvasSize(height=CANVAS_MULTIPLE, width=max(canvas.width for canvas in canvases))]
-    narrow.append(CanvasSize(height=max(canvas.height for canvas in canvases), width=CANVAS_MULTIPLE))
+    least = math.lcm(multiple, CANVAS_MULTIPLE)
+    narrow = [CanvasSize(height=least, width=max(canvas.width for canvas in canvases))]
+    narrow.append(CanvasSize(height=max(canvas.height for canvas in canvases), width=least))
     return rule.model_copy(update={"canvas_multiple": multiple}), sort_canvases([*canvases, *narrow])
 
 

@@ -164,7 +164,7 @@ def find_sources(model: nn.Module, batch: NetworkBatch, index: int) -> Sources:
         branches = _branches(part.roi_head, x)
         raw = part.roi_head.predict_bbox(x, [{"img_shape": hw}], [InstanceData(bboxes=boxes)], None, **branches)[0]
     scores = raw.scores[:, :-1] * (raw.factors.unsqueeze(1) if "factors" in raw else 1)
-    return Sources(raw.bboxes.view(len(boxes), -1, 4), scores, fragile)
+    return Sources(raw.bboxes.unflatten(1, (-1, 4)), scores, fragile)
 
 
 def _branches(roi_head: Any, x: tuple[Tensor, ...]) -> dict[str, Tensor]:  # noqa: ANN401

@@ -20,8 +20,8 @@ OPSET = 17
 DEFORMABLE_OPSET = 19
 CONTROL_FLOW = frozenset({"If", "Loop", "Scan"})
 
-# Any canvas is suitable for tracing if its sizes differ from all other dimensions.
-TRACED_HW = (96, 160)
+# Any canvas is suitable for tracing if its sizes differ from all other dimensions. FPG takes only multiples of 64.
+TRACED_HW = (192, 320)
 
 
 def sample_request(*, predicts_iou: bool, batch: int = 2) -> list[Tensor]:

@@ -1,5 +1,6 @@
 """What a config's test pipeline does to a picture, against mmcv's own steps."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from PIL import Image
 from dirdet.bundle.bundle import CanvasSize, ResizeRule
 from dirdet.pictures.canvas import fit_picture
 from dirdet.pictures.resizing import resize
-from dirdet_export.dissect.canvases import derive_canvases, parse_canvas, sort_canvases
+from dirdet_export.dissect.canvases import derive_canvases, own_canvases, parse_canvas, sort_canvases
 from dirdet_export.dissect.input_pipeline import InputPipeline, Pad, read_pipeline
 from dirdet_export.errors import UnsupportedError
 
@@ -144,6 +145,15 @@ def test_canvases_of_padded_pictures() -> None:
     with pytest.raises(UnsupportedError, match="has 48 and 32"):
         derive_canvases(multiple, 32)
     assert sizes(derive_canvases(multiple, 1)) == [(96, 96)]
+
+
+@pytest.mark.parametrize("multiple", [1, 32, 64])
+def test_every_own_canvas_is_what_the_network_takes(multiple: int) -> None:
+    rule = read_pipeline(config(STOCK)).resize
+    canvases = derive_canvases(InputPipeline(rule), multiple)
+    _, own = own_canvases(rule, canvases, multiple)
+    assert {tuple(canvas) for canvas in sizes(canvases)} < {tuple(canvas) for canvas in sizes(own)}
+    assert all(side % math.lcm(multiple, 32) == 0 for canvas in sizes(own) for side in canvas)
 
 
 def test_pictures_of_any_size_need_canvases_from_the_user() -> None:

@@ -14,6 +14,7 @@ from dirdet_training import geometry
 from dirdet_training.commands.train import command as train_command
 from dirdet_training.mm.configs import ConfigError, build_model, read_config
 from dirdet_training.mm.examples import Examples, Refined
+from dirdet_training.mm.frozen import freeze
 from dirdet_training.mm.head_samples import LearningError, LearnsFrom, Seen, balanced
 
 OBJECTS = torch.tensor([[10.0, 10, 40, 40], [30, 20, 80, 60]])
@@ -165,6 +166,16 @@ def test_a_detector_learns_end_to_end_from_each(tiny, batch, losses_of, mixture)
         assert weight.grad is not None, name
         assert bool(torch.isfinite(weight.grad).all()), name
         assert bool(weight.grad.any()) or name.endswith("bias"), name
+
+
+@pytest.mark.parametrize("mixture", ["positives", "jittered+candidates"])
+def test_a_frozen_detector_without_proposals_teaches_what_there_is(tiny, batch, losses_of, mixture):
+    tiny.model.roi_head.learns_from = mixture
+    tiny.model.test_cfg.rpn.min_bbox_size = 10_000
+    model = build_model(tiny)
+    freeze(model)
+    losses = losses_of(model.eval(), batch(2))
+    assert all(bool(torch.isfinite(value).all()) for name, value in losses.items() if "loss" in name)
 
 
 @pytest.mark.parametrize("name", ["cascade_rcnn", "double_head", "tsd", "htc_without_semantic", "htc"])

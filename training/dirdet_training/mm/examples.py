@@ -147,5 +147,5 @@ def _refined(
     """Regresses proposals [P, 4] as objects of their classes [P] to boxes [P, 4], clipped to the picture."""
     if not bbox_head.reg_class_agnostic:
         rows = torch.arange(len(deltas), device=deltas.device)
-        deltas = deltas.view(len(deltas), -1, 4)[rows, class_ids]  # [P, 4]
+        deltas = deltas.unflatten(1, (-1, 4))[rows, class_ids]  # [P, 4]
     return bbox_head.bbox_coder.decode(priors, deltas, max_shape=picture_hw)

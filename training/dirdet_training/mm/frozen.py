@@ -84,7 +84,7 @@ def _positives(
             owners = best.indices[rows]
         else:
             rows = owners = labels.new_zeros(0)
-        boxes = result.bboxes.view(len(starts), -1, 4)  # [R, 1 or classes, 4]
+        boxes = result.bboxes.unflatten(1, (-1, 4))  # [R, 1 or classes, 4]
         found.proposals_xyxy.append(starts[rows])
         found.refined_xyxy.append(boxes[rows, labels[owners] if boxes.shape[1] > 1 else 0])
         found.objects_xyxy.append(objects[owners].view(-1, 4))

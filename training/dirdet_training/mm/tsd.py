@@ -124,7 +124,7 @@ class TSDRoIHead(StandardRoIHead):
             deltas = deltas[rows]
             if not head.reg_class_agnostic:
                 index = torch.arange(len(rows), device=rows.device)
-                deltas = deltas.view(len(rows), -1, 4)[index, labels]
+                deltas = deltas.unflatten(1, (-1, 4))[index, labels]
             return geometry.iou(head.bbox_coder.decode(start[rows, 1:], deltas), objects_xyxy)
 
         before_after = {
