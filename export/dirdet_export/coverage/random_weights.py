@@ -15,7 +15,9 @@ SPREAD = {
     r"rpn_cls$": 2.0,
     r"(rpn_reg|fc_reg|fc_reg_offset)$": 0.5,
     r"(conv_logits|fc_logits)$": 2.0,
-    r"(conv_offset|rfp_conv)$": 0.5,
+    r"rfp_conv$": 0.5,
+    # A deformable layer multiplies the rounding of the layers before it: of 0.5 px, six of them by ten.
+    r"conv_offset$": 0.2,
 }
 # That of other layers that are zero when a training begins: offsets of samples, and what is added to a residual. More
 # would make a chaotic detector, in which rounding alone moves boxes.
