@@ -21,10 +21,10 @@ class Categories(NamedTuple):
 
 
 def read_dataset(cfg: Config) -> Mapping[str, Any]:
-    """The config of the test data set, without wrappers."""
+    """The config of the test data set, without wrappers; of several data sets the first, as MMDetection takes it."""
     dataset = cfg.get("test_dataloader", {}).get("dataset", {})
-    while "dataset" in dataset:
-        dataset = dataset["dataset"]
+    while inner := dataset.get("dataset") or dataset.get("datasets"):
+        dataset = inner[0] if isinstance(inner, list | tuple) else inner
     return dataset
 
 

@@ -63,10 +63,11 @@ def test_the_pixels_are_mmcv_s_to_the_bit(step: Step, height: int, width: int) -
     np.testing.assert_array_equal(ours, theirs)
 
 
-def test_below_a_wrapped_data_set() -> None:
-    inner = config(SMALL).test_dataloader.dataset
-    cfg = Config({"test_dataloader": {"dataset": {"type": "RepeatDataset", "dataset": inner}}})
-    assert read_pipeline(cfg).resize.long_side == 96
+def test_below_a_wrapped_data_set_and_of_the_first_of_several() -> None:
+    inner, other = (config(step).test_dataloader.dataset for step in (SMALL, STOCK))
+    for wrapper in ({"dataset": inner}, {"datasets": [{"dataset": inner}, other]}):
+        cfg = Config({"test_dataloader": {"dataset": {"type": "RepeatDataset", **wrapper}}})
+        assert read_pipeline(cfg).resize.long_side == 96
 
 
 @pytest.mark.parametrize(
