@@ -11,7 +11,7 @@ from PIL.ImageFile import ImageFile
 from dirdet.errors import BrokenPictureError, DirdetError, NotAPictureError, PictureTooLargeError, shown
 from dirdet.pictures.avif_frames import decoded_pixels
 from dirdet.pictures.formats import JPEG, PNG, READ_NAMES, START_BYTES, PictureFormat, format_of
-from dirdet.pictures.jpeg_scans import START_OF_SCAN, count_scans, has_one_scan
+from dirdet.pictures.jpeg_scans import ALONE, END_OF_IMAGE, MARKER, START_OF_SCAN, count_scans
 from dirdet.pictures.libtiff import silence_libtiff
 from dirdet.pictures.orientation import SIDEWAYS, forget_xmp, turn_of, turned
 from dirdet.pictures.png_chunks import PngWithoutMetadata
@@ -23,6 +23,10 @@ from dirdet.pictures.samples import EXPECTED_SAMPLES, UNSUPPORTED, learn_samples
 BLOCK_BYTES = 2**18
 # An AVIF's pixels, its transparency and those of its animation, each of up to four times as many by its header.
 MOST_AVIF_FRAMES = 16
+# Frames that are baseline or extended sequential, by Huffman's code.
+SEQUENTIAL = frozenset({0xC0, 0xC1})
+# Where a segment, from its length on, has its number of components: of a frame and of a scan (B.2.2, B.2.3).
+FRAME_COMPONENTS, SCAN_COMPONENTS = 7, 2
 
 
 class Readable(Protocol):
@@ -162,6 +166,29 @@ def _check_scans(data: bytes, most: int) -> None:
         return
     if count_scans(data, at_most=most) > most:
         raise PictureTooLargeError(f"the JPEG has more than {most} scans, the most accepted")
+
+
+def has_one_scan(data: bytes) -> bool:
+    """Whether the header tells that only one scan is decoded; a look at a few bytes, where counting reads them all.
+
+    That is so if the frame is sequential and its first scan has all its components: libjpeg reads no scan after it.
+
+    Args:
+        data: bytes of a JPEG; may be truncated or broken.
+    """
+    components, position = None, 2
+    while (marker := MARKER.search(data, position)) is not None:
+        code, position = marker[1][0], marker.end()
+        if code == START_OF_SCAN[1]:
+            scanned = data[position + SCAN_COMPONENTS : position + SCAN_COMPONENTS + 1]
+            return components is not None and scanned == components
+        if code == END_OF_IMAGE:
+            break
+        if code in SEQUENTIAL:
+            components = data[position + FRAME_COMPONENTS : position + FRAME_COMPONENTS + 1]
+        if code not in ALONE:
+            position += int.from_bytes(data[position : position + 2], "big")
+    return False
 
 
 def upright_wh(picture: Image.Image) -> tuple[int, int]:

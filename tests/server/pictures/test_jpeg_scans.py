@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from dirdet.errors import BrokenPictureError, PictureTooLargeError
-from dirdet.pictures.jpeg_scans import count_scans, has_one_scan
-from dirdet.pictures.reading import PictureLimits, open_picture, read_picture
+from dirdet.pictures.jpeg_scans import count_scans
+from dirdet.pictures.reading import PictureLimits, has_one_scan, open_picture, read_picture
 
 Encode = Callable[..., bytes]
 
