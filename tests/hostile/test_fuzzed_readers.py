@@ -18,7 +18,7 @@ SUPPORT = Path(__file__).parents[1] / "support"
 SECONDS = os.environ.get("DIRDET_FUZZ_SECONDS")
 # A video is looked over in another process, as is each table of Parquet; a condition is computed.
 FEW = {"parquet": 10, "video": 50, "condition": 100}
-FILES = 500
+FILES = 200
 # Beside the file: torch and MMEngine alone have up to 0.98 GB.
 MOST_MIB = {"roi stage": 2048, "checkpoint": 2048}
 # On a busy machine a file may wait longer than it takes.

@@ -123,7 +123,7 @@ def test_a_gateway_that_is_killed_is_waited_for(
 
 
 def test_a_gateway_that_stays_away_stops_the_job_which_then_goes_on(
-    gateway: GatewayProcess, done: Path, many: Path, tmp_path: Path
+    gateway: GatewayProcess, done: Path, run: Run, many: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
     process = spawn_paused(*job_arguments(many, out), "--gateway", gateway.url, "--patience-s", 1)
@@ -138,9 +138,7 @@ def test_a_gateway_that_stays_away_stops_the_job_which_then_goes_on(
     assert "Traceback" not in told
     assert all(row["error"] is None or "broken" in row["reason"] for row in rows(out, "pictures"))
     assert PART <= len(rows(out, "pictures")) < MANY
-    again = spawn(*job_arguments(many, out), "--gateway", gateway.url)
-    again.communicate(timeout=180)
-    assert again.returncode == 3
+    assert run(*job_arguments(many, out), "--gateway", gateway.url).exit_code == 3
     assert_close(out, done)
 
 

@@ -77,31 +77,31 @@ Path.open = full
         pytest.param(signalled(signal.SIGKILL, "errors.parquet", after=False), id="at the end"),
     ],
 )
-def test_a_job_killed_while_it_writes_goes_on(many: Path, uninterrupted: Path, tmp_path: Path, fault: str) -> None:
+def test_a_job_killed_while_it_writes_goes_on(
+    run: Run, many: Path, uninterrupted: Path, tmp_path: Path, fault: str
+) -> None:
     out = tmp_path / "out"
     killed = spawn(*job_arguments(many, out), before=fault)
     killed.communicate(timeout=PATIENCE_S)
     assert killed.returncode == -signal.SIGKILL
-    again = spawn(*job_arguments(many, out))
-    _, told = again.communicate(timeout=PATIENCE_S)
-    assert again.returncode == 3, told
+    again = run(*job_arguments(many, out))
+    assert again.exit_code == 3, again.output
     assert contents(out) == contents(uninterrupted)
 
 
-def test_a_job_killed_at_some_moment_goes_on(many: Path, uninterrupted: Path, tmp_path: Path) -> None:
+def test_a_job_killed_at_some_moment_goes_on(run: Run, many: Path, uninterrupted: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     killed = spawn(*job_arguments(many, out))
     until((out / "detections" / "part-000001.parquet").exists)
     killed.kill()
     killed.communicate(timeout=PATIENCE_S)
-    again = spawn(*job_arguments(many, out))
-    again.communicate(timeout=PATIENCE_S)
+    run(*job_arguments(many, out))
     assert contents(out) == contents(uninterrupted)
 
 
 @pytest.mark.parametrize(("sent", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_ctrl_c_keeps_whole_parts_and_says_how_to_go_on(
-    many: Path, uninterrupted: Path, tmp_path: Path, sent: signal.Signals, status: int
+    run: Run, many: Path, uninterrupted: Path, tmp_path: Path, sent: signal.Signals, status: int
 ) -> None:
     out = tmp_path / "out"
     at_a_part = signalled(sent, "part-000001.parquet")
@@ -110,12 +110,13 @@ def test_ctrl_c_keeps_whole_parts_and_says_how_to_go_on(
     assert stopped.returncode == status
     assert f"of {MANY:,} pictures done and kept, the same command continues from there" in told
     assert "Traceback" not in told
-    again = spawn(*job_arguments(many, out))
-    again.communicate(timeout=PATIENCE_S)
+    run(*job_arguments(many, out))
     assert contents(out) == contents(uninterrupted)
 
 
-def test_a_full_disk_stops_the_job_and_nothing_is_broken(many: Path, uninterrupted: Path, tmp_path: Path) -> None:
+def test_a_full_disk_stops_the_job_and_nothing_is_broken(
+    run: Run, many: Path, uninterrupted: Path, tmp_path: Path
+) -> None:
     out = tmp_path / "out"
     stopped = spawn(*job_arguments(many, out), before=FULL_DISK)
     _, told = stopped.communicate(timeout=PATIENCE_S)
@@ -123,7 +124,7 @@ def test_a_full_disk_stops_the_job_and_nothing_is_broken(many: Path, uninterrupt
     assert f"the disk is full; {PART:,} pictures done and kept. Make room, then the same command" in told
     assert "Traceback" not in told
     assert len(rows(out, "pictures")) == PART
-    spawn(*job_arguments(many, out)).communicate(timeout=PATIENCE_S)
+    run(*job_arguments(many, out))
     assert contents(out) == contents(uninterrupted)
 
 

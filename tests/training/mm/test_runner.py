@@ -244,7 +244,10 @@ def test_the_rate_follows_the_batch_where_the_config_says_for_which_it_is(tiny_c
 
 
 def test_torchrun_trains_in_two_processes(tiny_config, tmp_path):
-    """On CPUs by gloo; on GPUs the same command uses MMEngine's own set-up."""
+    """On CPUs by gloo; on GPUs the same command uses MMEngine's own set-up.
+
+    On a machine where none has run: yapf's caches are not there yet, and one process at a time writes them.
+    """
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     train = [
         "-m",
@@ -256,11 +259,14 @@ def test_torchrun_trains_in_two_processes(tiny_config, tmp_path):
         "-o",
         "train_cfg.max_iters=2",
     ]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    cache = tmp_path / "cache"
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "XDG_CACHE_HOME": str(cache)}
     result = subprocess.run([*torchrun, *train], capture_output=True, text=True, env=environment, timeout=240)
     assert result.returncode == 0, result.stderr[-4000:]
     assert (tmp_path / "work" / "iter_2.pth").is_file()
     assert "GPU number: 2" in result.stdout + result.stderr, "MMEngine counts two processes"
+    assert (cache / "dirdet" / "yapf.lock").is_file()
+    assert any(cache.rglob("PatternGrammar*.pickle"))
 
 
 def test_the_newest_checkpoint_is_this_folders(tmp_path):
