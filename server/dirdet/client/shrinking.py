@@ -64,7 +64,7 @@ class Shrunk:
     """How a picture was shrunk.
 
     Attributes:
-        by: of the client that shrank it.
+        by: what shrank it.
         about: the detector for which it was shrunk.
         fit: of the caller's picture; `resized_hw` was sent.
         decoded_scale: of its own size, at which the caller's file was decoded.

@@ -1,7 +1,9 @@
 """Reads picture files: checks the header against the limits, then decodes to an upright RGB picture."""
 
 import importlib
+import re
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO, Protocol, cast
 
@@ -11,7 +13,6 @@ from PIL.ImageFile import ImageFile
 from dirdet.errors import BrokenPictureError, DirdetError, NotAPictureError, PictureTooLargeError, shown
 from dirdet.pictures.avif_frames import decoded_pixels
 from dirdet.pictures.formats import JPEG, PNG, READ_NAMES, START_BYTES, PictureFormat, format_of
-from dirdet.pictures.jpeg_scans import ALONE, END_OF_IMAGE, MARKER, START_OF_SCAN, count_scans
 from dirdet.pictures.libtiff import silence_libtiff
 from dirdet.pictures.orientation import SIDEWAYS, forget_xmp, turn_of, turned
 from dirdet.pictures.png_chunks import PngWithoutMetadata
@@ -23,6 +24,13 @@ from dirdet.pictures.samples import EXPECTED_SAMPLES, UNSUPPORTED, learn_samples
 BLOCK_BYTES = 2**18
 # An AVIF's pixels, its transparency and those of its animation, each of up to four times as many by its header.
 MOST_AVIF_FRAMES = 16
+# A marker is 0xFF and a byte; in coded data 0xFF is followed by 0 or a restart marker (ITU T.81, B.1.1.2), and more
+# 0xFF may fill the space before a marker.
+MARKER = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])")
+START_OF_SCAN = b"\xff\xda"
+END_OF_IMAGE = 0xD9
+# Markers without a length: TEM, start and end of image.
+ALONE = frozenset({0x01, 0xD8, END_OF_IMAGE})
 # Frames that are baseline or extended sequential, by Huffman's code.
 SEQUENTIAL = frozenset({0xC0, 0xC1})
 # Where a segment, from its length on, has its number of components: of a frame and of a scan (B.2.2, B.2.3).
@@ -168,6 +176,16 @@ def _check_scans(data: bytes, most: int) -> None:
         raise PictureTooLargeError(f"the JPEG has more than {most} scans, the most accepted")
 
 
+def _segments(data: bytes) -> Iterator[tuple[int, int]]:
+    """The code of each marker of a JPEG up to the end of the picture, and where what follows it begins."""
+    position = 2
+    while (marker := MARKER.search(data, position)) is not None and marker[1][0] != END_OF_IMAGE:
+        code, position = marker[1][0], marker.end()
+        yield code, position
+        if code not in ALONE:
+            position += int.from_bytes(data[position : position + 2], "big")
+
+
 def has_one_scan(data: bytes) -> bool:
     """Whether the header tells that only one scan is decoded; a look at a few bytes, where counting reads them all.
 
@@ -176,19 +194,31 @@ def has_one_scan(data: bytes) -> bool:
     Args:
         data: bytes of a JPEG; may be truncated or broken.
     """
-    components, position = None, 2
-    while (marker := MARKER.search(data, position)) is not None:
-        code, position = marker[1][0], marker.end()
+    components = None
+    for code, position in _segments(data):
         if code == START_OF_SCAN[1]:
             scanned = data[position + SCAN_COMPONENTS : position + SCAN_COMPONENTS + 1]
             return components is not None and scanned == components
-        if code == END_OF_IMAGE:
-            break
         if code in SEQUENTIAL:
             components = data[position + FRAME_COMPONENTS : position + FRAME_COMPONENTS + 1]
-        if code not in ALONE:
-            position += int.from_bytes(data[position : position + 2], "big")
     return False
+
+
+def count_scans(data: bytes, *, at_most: int) -> int:
+    """Number of scans up to the end of the picture; counting stops above `at_most`.
+
+    Each scan can require a pass over every pixel of the picture.
+
+    Args:
+        data: bytes of a JPEG; may be truncated or broken.
+        at_most: scans after which counting stops.
+    """
+    scans = 0
+    for code, _ in _segments(data):
+        scans += code == START_OF_SCAN[1]
+        if scans > at_most:
+            break
+    return scans
 
 
 def upright_wh(picture: Image.Image) -> tuple[int, int]:

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from dirdet.errors import BrokenPictureError, PictureTooLargeError
-from dirdet.pictures.jpeg_scans import count_scans
-from dirdet.pictures.reading import PictureLimits, has_one_scan, open_picture, read_picture
+from dirdet.pictures.reading import PictureLimits, count_scans, has_one_scan, open_picture, read_picture
 
 Encode = Callable[..., bytes]
 
