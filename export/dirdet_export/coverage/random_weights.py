@@ -16,12 +16,16 @@ SPREAD = {
     r"(rpn_reg|fc_reg|fc_reg_offset)$": 0.5,
     r"(conv_logits|fc_logits)$": 2.0,
     r"rfp_conv$": 0.5,
+    # A switch between two convolutions, about 1 by its bias: far outside of 0 to 1, each block multiplies its input.
+    r"\.switch$": 0.1,
     # A deformable layer multiplies the rounding of the layers before it: of 0.5 px, six of them by ten.
     r"conv_offset$": 0.2,
 }
 # That of other layers that are zero when a training begins: offsets of samples, and what is added to a residual. More
 # would make a chaotic detector, in which rounding alone moves boxes.
 WOKEN = 0.5
+# Fewer values of a channel have no variance of their own.
+FEW = 16
 LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.ConvTranspose2d)
 
 
@@ -98,7 +102,10 @@ def _follow(norm: Any, features: Tensor) -> None:  # noqa: ANN401
     """Sets a batch norm's statistics to those of its input [B, C, ...]."""
     axes = [axis for axis in range(features.ndim) if axis != 1]
     norm.running_mean.copy_(features.mean(axes))
-    norm.running_var.copy_(features.var(axes, unbiased=False).clamp(min=1e-4))
+    # The variance of a few values, as behind a global pooling, may be near zero, and then rounding would be enlarged.
+    few = features[:, 0].numel() < FEW
+    variance = features.var(unbiased=False).expand(features.shape[1]) if few else features.var(axes, unbiased=False)
+    norm.running_var.copy_(variance.clamp(min=1e-4))
 
 
 def _spread(name: str, *, woken: bool) -> float | None:

@@ -53,7 +53,8 @@ class FileCase:
     def clip(self, found: Found) -> Found:
         """Boxes inside the picture, as the server gives them: with a Pad step, MMDetection's may end in the padding."""
         height, width = self.placed.fit.resized_hw
-        return replace(found, boxes_xyxy=found.boxes_xyxy.clip(0, [width, height, width, height]))
+        inside = found.boxes_xyxy.clip(0, [width, height, width, height])
+        return replace(found, boxes_xyxy=inside, unclipped_xyxy=found.in_nms_xyxy)
 
     def detect(self, model: nn.Module, batch: NetworkBatch) -> Found:
         """MMDetection's detections of one of this case's batches, in pixels of the canvas, without masks."""

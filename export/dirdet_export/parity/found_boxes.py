@@ -27,6 +27,7 @@ class Found:
         iou: Eq. 5 of purity and integrity.
         confidence: rank of NMS.
         masks: one per box; None for candidates and without masks.
+        unclipped_xyxy: [N, 4], the boxes in NMS if `boxes_xyxy` were clipped after it; None if both are the same.
     """
 
     boxes_xyxy: Floats
@@ -37,6 +38,12 @@ class Found:
     iou: Floats | None
     confidence: Floats
     masks: list[MaskPixels] | None = None
+    unclipped_xyxy: Floats | None = None
+
+    @property
+    def in_nms_xyxy(self) -> Floats:
+        """[N, 4], the boxes that NMS compared."""
+        return self.boxes_xyxy if self.unclipped_xyxy is None else self.unclipped_xyxy
 
     def __len__(self) -> int:
         return len(self.score)

@@ -64,17 +64,15 @@ def _twins(boxes: Found, candidates: Found) -> NDArray[np.int64]:
     return np.where(alike.any(1), distance.argmin(1), -1)
 
 
-def _tied_in_nms(boxes: Found, candidates: Found, twins: NDArray[np.int64], limits: Limits) -> NDArray[np.bool_]:
-    """[N] whether a box's survival depends on a near-tie with another candidate."""
-    if not len(boxes) or not len(candidates):
-        return np.zeros(len(boxes), np.bool_)
-    others = limits.nms_over_classes | (boxes.class_id[:, None] == candidates.class_id[None])  # [N, K]
-    others &= np.arange(len(candidates))[None] != twins[:, None]
-    exact = iou_matrix(boxes.boxes_xyxy, candidates.boxes_xyxy)  # [N, K]
-    span = float(candidates.boxes_xyxy.max(initial=0))
-    group = boxes.class_id * (not limits.nms_over_classes)
-    moved = offset_iou_matrix(boxes.boxes_xyxy, candidates.boxes_xyxy, group=group, span=span)
-    tied = np.abs(boxes.confidence[:, None] - candidates.confidence[None]) <= NEAR
+def _tied_in_nms(candidates: Found, limits: Limits) -> NDArray[np.bool_]:
+    """[K] whether a candidate's survival depends on a near-tie with another one."""
+    boxes, class_id = candidates.in_nms_xyxy, candidates.class_id
+    others = limits.nms_over_classes | (class_id[:, None] == class_id[None])  # [K, K]
+    np.fill_diagonal(others, val=False)
+    exact = iou_matrix(boxes, boxes)  # [K, K]
+    group = class_id * (not limits.nms_over_classes)
+    moved = offset_iou_matrix(boxes, boxes, group=group, span=float(boxes.max(initial=0)))
+    tied = np.abs(candidates.confidence[:, None] - candidates.confidence[None]) <= NEAR
     tied &= exact > limits.nms_iou_threshold - NEAR
     return (others & (may_flip(exact, moved, limits.nms_iou_threshold) | tied)).any(1)
 
@@ -94,7 +92,7 @@ def excused(leftovers: Leftovers, candidates: Found, limits: Limits) -> NDArray[
     if len(candidates) == limits.considered:
         verdict |= np.abs(boxes.score - candidates.score.min()) <= NEAR
     twins = _twins(boxes, candidates)
-    late = _tied_in_nms(boxes, candidates, twins, limits)
+    late = np.append(_tied_in_nms(candidates, limits), False)[twins]  # none without a twin
     if len(other) == limits.max_detections:
         # Dropped by a full list. The box that took its place is a leftover of the other side, for which a near-tie is
         # required too.

@@ -46,18 +46,35 @@ class Sources:
         return np.array(answers, np.bool_).reshape(len(boxes))
 
 
+def small_sides(raw_xyxy: Tensor, picture_hw: tuple[int, int], min_side: float) -> tuple[Tensor, Tensor]:
+    """[n] whether MMDetection drops boxes for a short side, and whether rounding decides that.
+
+    Args:
+        raw_xyxy: [n, 4], pixels, not clipped: the side of one beside the picture is negative here.
+        picture_hw: the picture's height and width.
+        min_side: shorter or equal sides are dropped; negative for none.
+    """
+    if min_side < 0:
+        none = torch.zeros(len(raw_xyxy), dtype=torch.bool)
+        return none, none
+    height, width = picture_hw
+    ends = raw_xyxy[:, 2:].minimum(raw_xyxy.new_tensor([width, height]))
+    sides = (ends - raw_xyxy[:, :2].clamp(min=0)).amin(1)  # [n]
+    near = NEAR * max(picture_hw)
+    return sides < min_side - near, (sides - min_side).abs() <= near
+
+
 def _fragile_level(
-    boxes: Tensor, scores: Tensor, cut: float, nms_threshold: float, offset: float
+    boxes: Tensor, scores: Tensor, fragile: Tensor, nms_threshold: float, offset: float
 ) -> tuple[Tensor, Tensor]:
     """[n] fragile and [n] surviving among one level's boxes, best first; `offset` is MMDetection's of the level."""
-    fragile = (scores - cut).abs() <= NEAR
     ious = box_iou(boxes, boxes)  # [n, n]
     # In float32 an offset moves the sides of small boxes.
     moved = box_iou(boxes + offset, boxes + offset)
     tied = ((ious - nms_threshold).abs() <= NEAR) | ((ious > nms_threshold) != (moved > nms_threshold))
     tied |= (ious > nms_threshold) & ((scores[:, None] - scores[None]).abs() <= NEAR)
     tied.fill_diagonal_(False)
-    fragile |= tied.any(1)
+    fragile = fragile | tied.any(1)
     overlapping = ious > nms_threshold - NEAR
     while True:  # boxes that a fragile box suppresses, or would suppress, are fragile too
         wider = fragile | (overlapping & fragile[None]).any(1)
@@ -120,10 +137,15 @@ def _rpn_boxes(rpn: Any, levels: list[_Anchors], picture_hw: tuple[int, int]) ->
         # If most of a canvas is padding, hundreds of its anchors may tie at the limit.
         near_cut = int((flat >= flat.topk(min(len(flat), limit)).values[-1] - NEAR).sum())
         best, index = flat.topk(min(len(flat), max(limit + BEYOND_CUT, near_cut)))
-        found = rpn.bbox_coder.decode(anchors.boxes_xyxy[index], anchors.deltas[index], max_shape=picture_hw)
         cut = float(best[limit - 1]) if len(flat) > limit else -1.0
+        raw = rpn.bbox_coder.decode(anchors.boxes_xyxy[index], anchors.deltas[index])
+        too_small, may_be_small = small_sides(raw, picture_hw, float(config.get("min_bbox_size", -1)))
+        index, best, may_be_small = index[~too_small], best[~too_small], may_be_small[~too_small]
+        found = rpn.bbox_coder.decode(anchors.boxes_xyxy[index], anchors.deltas[index], max_shape=picture_hw)
         offset = number * (max(picture_hw) + 1.0)
-        level_fragile, level_survives = _fragile_level(found, best, cut, config.nms.iou_threshold, offset)
+        level_fragile, level_survives = _fragile_level(
+            found, best, may_be_small | ((best - cut).abs() <= NEAR), config.nms.iou_threshold, offset
+        )
         boxes.append(found)
         scores.append(best)
         fragile.append(level_fragile)

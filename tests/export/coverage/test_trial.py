@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
+import torch
 from specimens import PLAIN_CONFIG
+from torch import nn
 
 from dirdet_export.coverage.outcome import ACCEPTED, YES
+from dirdet_export.coverage.random_weights import enliven
 from dirdet_export.coverage.trial import read_config_only, try_config
 
 REFUSED = (
@@ -37,3 +40,16 @@ def test_a_refusal_is_a_line_without_folders_and_comes_before_the_training(tmp_p
     outcome = read_config_only("mine", config)
     assert not outcome.broken
     assert str(tmp_path) not in outcome.reason
+
+
+def test_a_norm_behind_a_global_pooling_does_not_enlarge_rounding() -> None:
+    """Two values of a channel have next to no variance."""
+    torch.manual_seed(0)
+    pooled = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.BatchNorm2d(8))
+    model = nn.Module()
+    model.add_module("part", pooled)
+    model.test_step = lambda batch: pooled(batch["inputs"])  # type: ignore[assignment] - MMDetection's method
+    batch = {"inputs": torch.randn(2, 8, 32, 32) + torch.arange(8)[:, None, None]}
+    enliven(model.eval(), batch)
+    one, other = model.test_step(batch), model.test_step({"inputs": batch["inputs"] + 1e-4})
+    assert (one - other).abs().max() < 1e-3

@@ -1,5 +1,7 @@
 """How boxes of both sides are paired, and which differences are excused."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -105,6 +107,18 @@ def test_equal_ranks_in_nms_are_a_near_tie() -> None:
     assert row.near_ties == 2
     apart = found(BOXES[1:], [0.81, 0.8])
     assert not compare(found(BOXES[1:2], [0.81]), found(BOXES[2:], [0.8]), candidates=apart).passed
+
+
+def test_a_near_tie_of_boxes_that_overlap_beside_the_picture() -> None:
+    # Below a picture of 60 pixels both are clipped to lines that do not overlap.
+    beside = np.array([[0.0, 58.0, 40.0, 100.0], [1.0, 60.0, 40.0, 100.0]])
+    clipped = [[0.0, 58.0, 40.0, 60.0], [1.0, 60.0, 40.0, 60.0]]
+    candidates = replace(found(clipped, [0.8, 0.8]), unclipped_xyxy=beside)
+    expected, served = found(clipped[:1], [0.8]), found(clipped[1:], [0.8])
+    row = compare(expected, served, candidates)
+    assert row.passed
+    assert row.near_ties == 2
+    assert not compare(expected, served, found(clipped, [0.8, 0.8])).passed
 
 
 def test_an_overlap_at_the_threshold_is_a_near_tie() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -48,6 +49,20 @@ def test_nothing_is_explained_when_nothing_is_fragile(
     monkeypatch.setattr(proposal_ties, "NEAR", -1.0)
     sources = proposal_ties.find_sources(specimen.model, batch_of(specimen, pictures), 0)
     assert not sources.explain(found_by_mmdet(specimen.model, pictures)[0]).any()
+
+
+def test_rounding_decides_about_a_proposal_whose_side_is_about_the_least_allowed() -> None:
+    """A side is measured inside the picture, of 100x200 pixels here."""
+    inside, outside = [10.0, 10, 30, 30], [10.0, 101, 30, 130]
+    about = [[10.0, 99.999, 30, 130], [10.0, 100.001, 30, 130], [200.001, 10, 230, 30]]
+    boxes = torch.tensor([inside, outside, *about])
+    small, either = proposal_ties.small_sides(boxes, (100, 200), 0)
+    assert small.tolist() == [False, True, False, False, False]
+    assert either.tolist() == [False, False, True, True, True]
+    small, either = proposal_ties.small_sides(boxes, (100, 200), 20)
+    assert small.tolist() == [False, True, True, True, True]
+    assert either.tolist() == [True, False, False, False, False]
+    assert not any(verdict.any() for verdict in proposal_ties.small_sides(boxes, (100, 200), -1))
 
 
 def test_a_small_picture_beside_large_ones_ties_more_anchors_than_one_can_count(
