@@ -76,8 +76,8 @@ class Pair:
                 served=found(1, index),
                 candidates=lambda index=index: found(1, index, kept_only=False),
                 limits=limits,
-                sources=lambda index=index: find_sources(
-                    self.specimen.model, prepare(self.specimen.model, as_mmdet_batch(pictures)), index
+                sources=lambda near, index=index: find_sources(
+                    self.specimen.model, prepare(self.specimen.model, as_mmdet_batch(pictures)), index, near=near
                 ),
             )
 

@@ -190,7 +190,7 @@ def _compare(times: EngineTimes, comparisons: Mapping[str, Comparison], peers: P
             served=served,
             candidates=lambda judged=judged: judged,
             limits=limits,
-            sources=lambda: find_sources(
-                peers.model, prepare(peers.model, as_mmdet_batch([np.ascontiguousarray(pixels)])), 0
+            sources=lambda near: find_sources(
+                peers.model, prepare(peers.model, as_mmdet_batch([np.ascontiguousarray(pixels)])), 0, near=near
             ),
         )

@@ -11,7 +11,7 @@ from dirdet.engines.base import Engine
 from dirdet_export.dissect.mmdet_settings import Limits
 from dirdet_export.parity.found_boxes import Found, found_by_engine
 from dirdet_export.parity.match import Pairs, pair_up
-from dirdet_export.parity.near_ties import Leftovers, excused, spread
+from dirdet_export.parity.near_ties import Leftovers, excused, nearness, spread
 from dirdet_export.parity.proposal_ties import Sources, find_sources
 from dirdet_export.parity.reference import as_mmdet_batch, prepare
 from dirdet_export.parity.serving import as_canvases
@@ -82,7 +82,7 @@ def compare_picture(
     served: Found,
     candidates: Callable[[], Found],
     limits: Limits,
-    sources: Callable[[], Sources],
+    sources: Callable[[float], Sources],
 ) -> None:
     """Adds one picture to a comparison.
 
@@ -92,7 +92,7 @@ def compare_picture(
         served: the bundle's.
         candidates: all of the bundle's candidates; called only if a box has no partner, as `sources` is.
         limits: thresholds and sizes.
-        sources: the picture's anchors; called only if unmatched detections are unexplained.
+        sources: the picture's anchors, given what counts as near; called only if unmatched detections are unexplained.
     """
     pairs = pair_up(expected, served)
     close = pairs.choose(pairs.close())
@@ -106,15 +106,16 @@ def compare_picture(
     )
     if not len(left[0]) and not len(left[1]):
         return
-    everything = candidates()
+    everything, near = candidates(), nearness(close)
     verdicts = (
-        excused(Leftovers(left[0], served), everything, limits),
-        excused(Leftovers(left[1], expected), everything, limits),
+        excused(Leftovers(left[0], served), everything, limits, near),
+        excused(Leftovers(left[1], expected), everything, limits, near),
     )
-    verdicts = spread(left, verdicts, limits)
+    verdicts = spread(left, verdicts, limits, near)
     if not all(verdict.all() for verdict in verdicts):
-        origin = sources()
-        verdicts = spread(left, (verdicts[0] | origin.explain(left[0]), verdicts[1] | origin.explain(left[1])), limits)
+        origin = sources(near)
+        explained = verdicts[0] | origin.explain(left[0]), verdicts[1] | origin.explain(left[1])
+        verdicts = spread(left, explained, limits, near)
     into.near_ties += int(verdicts[0].sum() + verdicts[1].sum())
     unexplained = (choose(left[0], ~verdicts[0]), choose(left[1], ~verdicts[1]))
     wrong = pair_up(*unexplained)
@@ -161,7 +162,9 @@ def compare_batch(
             served=served,
             candidates=lambda found=candidates: found,
             limits=limits,
-            sources=lambda index=index: find_sources(model, prepare(model, as_mmdet_batch(pictures)), index),
+            sources=lambda near, index=index: find_sources(
+                model, prepare(model, as_mmdet_batch(pictures)), index, near=near
+            ),
         )
 
 

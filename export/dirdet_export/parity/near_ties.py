@@ -7,10 +7,18 @@ from numpy.typing import NDArray
 
 from dirdet_export.dissect.mmdet_settings import Limits
 from dirdet_export.parity.found_boxes import Floats, Found, iou_matrix
-from dirdet_export.parity.match import MAX_BOX_DIFFERENCE_PX, MAX_FIGURE_DIFFERENCE
+from dirdet_export.parity.match import MAX_BOX_DIFFERENCE_PX, MAX_FIGURE_DIFFERENCE, Pairs
 
 # Two float32 computations may order values that differ by less than this either way.
 NEAR = 1e-4
+# The most that is excused where the matched boxes of both sides differ by more than NEAR.
+MAX_NEAR = 1e-3
+
+
+def nearness(close: Pairs) -> float:
+    """What counts as near in one picture: twice the largest difference of matched figures, within bounds."""
+    figures = [values.max(initial=0.0) for name, values in close.differences.items() if name not in ("box", "mask")]
+    return min(MAX_NEAR, max(NEAR, 2 * float(max(figures, default=0.0))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +54,10 @@ def offset_iou_matrix(one_xyxy: Floats, other_xyxy: Floats, *, group: NDArray[np
     return np.array(rows).reshape(len(one_xyxy), len(other_xyxy))
 
 
-def may_flip(exact: Floats, moved: Floats, threshold: float) -> NDArray[np.bool_]:
+def may_flip(exact: Floats, moved: Floats, threshold: float, near: float) -> NDArray[np.bool_]:
     """Pairs whose suppression depends on rounding: an IoU near the threshold, or on its other side in MMDetection."""
-    near = (np.abs(exact - threshold) <= NEAR) | (np.abs(moved - threshold) <= NEAR)
-    return near | ((exact > threshold) != (moved > threshold))
+    close = (np.abs(exact - threshold) <= near) | (np.abs(moved - threshold) <= near)
+    return close | ((exact > threshold) != (moved > threshold))
 
 
 def _twins(boxes: Found, candidates: Found) -> NDArray[np.int64]:
@@ -64,7 +72,7 @@ def _twins(boxes: Found, candidates: Found) -> NDArray[np.int64]:
     return np.where(alike.any(1), distance.argmin(1), -1)
 
 
-def _tied_in_nms(candidates: Found, limits: Limits) -> NDArray[np.bool_]:
+def _tied_in_nms(candidates: Found, limits: Limits, near: float) -> NDArray[np.bool_]:
     """[K] whether a candidate's survival depends on a near-tie with another one."""
     boxes, class_id = candidates.in_nms_xyxy, candidates.class_id
     others = limits.nms_over_classes | (class_id[:, None] == class_id[None])  # [K, K]
@@ -72,12 +80,12 @@ def _tied_in_nms(candidates: Found, limits: Limits) -> NDArray[np.bool_]:
     exact = iou_matrix(boxes, boxes)  # [K, K]
     group = class_id * (not limits.nms_over_classes)
     moved = offset_iou_matrix(boxes, boxes, group=group, span=float(boxes.max(initial=0)))
-    tied = np.abs(candidates.confidence[:, None] - candidates.confidence[None]) <= NEAR
-    tied &= exact > limits.nms_iou_threshold - NEAR
-    return (others & (may_flip(exact, moved, limits.nms_iou_threshold) | tied)).any(1)
+    tied = np.abs(candidates.confidence[:, None] - candidates.confidence[None]) <= near
+    tied &= exact > limits.nms_iou_threshold - near
+    return (others & (may_flip(exact, moved, limits.nms_iou_threshold, near) | tied)).any(1)
 
 
-def excused(leftovers: Leftovers, candidates: Found, limits: Limits) -> NDArray[np.bool_]:
+def excused(leftovers: Leftovers, candidates: Found, limits: Limits, near: float) -> NDArray[np.bool_]:
     """[N] whether a near-tie explains each leftover.
 
     A leftover that is a candidate of the bundle may have been dropped in the last steps, another one before them.
@@ -86,22 +94,23 @@ def excused(leftovers: Leftovers, candidates: Found, limits: Limits) -> NDArray[
         leftovers: of one side.
         candidates: all candidates of the bundle's side.
         limits: thresholds and sizes.
+        near: values that differ by less may change their order.
     """
     boxes, other = leftovers.boxes, leftovers.other
-    verdict = np.abs(boxes.score - limits.score_threshold) <= NEAR
+    verdict = np.abs(boxes.score - limits.score_threshold) <= near
     if len(candidates) == limits.considered:
-        verdict |= np.abs(boxes.score - candidates.score.min()) <= NEAR
+        verdict |= np.abs(boxes.score - candidates.score.min()) <= near
     twins = _twins(boxes, candidates)
-    late = np.append(_tied_in_nms(candidates, limits), False)[twins]  # none without a twin
+    late = np.append(_tied_in_nms(candidates, limits, near), False)[twins]  # none without a twin
     if len(other) == limits.max_detections:
         # Dropped by a full list. The box that took its place is a leftover of the other side, for which a near-tie is
         # required too.
-        late |= boxes.confidence <= other.confidence.min() + NEAR
+        late |= boxes.confidence <= other.confidence.min() + near
     return verdict | (late & (twins >= 0))
 
 
 def spread(
-    sides: tuple[Found, Found], verdicts: tuple[NDArray[np.bool_], NDArray[np.bool_]], limits: Limits
+    sides: tuple[Found, Found], verdicts: tuple[NDArray[np.bool_], NDArray[np.bool_]], limits: Limits, near: float
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Also excuses leftovers that an excused one of either side suppresses or would suppress, repeatedly.
 
@@ -109,6 +118,7 @@ def spread(
         sides: leftovers of both sides, [N] and [K].
         verdicts: whether each is excused.
         limits: thresholds.
+        near: values that differ by less may change their order.
 
     Returns:
         The verdicts including the chains.
@@ -116,7 +126,7 @@ def spread(
     boxes = np.concatenate([side.boxes_xyxy for side in sides])  # [N + K, 4]
     classes = np.concatenate([side.class_id for side in sides])
     verdict = np.concatenate(verdicts)
-    linked = iou_matrix(boxes, boxes) > limits.nms_iou_threshold - NEAR
+    linked = iou_matrix(boxes, boxes) > limits.nms_iou_threshold - near
     linked &= limits.nms_over_classes | (classes[:, None] == classes[None])
     while True:
         wider = verdict | (linked & verdict[None]).any(1)

@@ -234,8 +234,8 @@ def _comparer(
     model: nn.Module, case: FileCase, candidates: Callable[[], Found], limits: Limits
 ) -> Callable[[Comparison, Found, Found], None]:
     @cache
-    def sources() -> Sources:
-        return find_sources(model, case.served, 0)
+    def sources(near: float) -> Sources:
+        return find_sources(model, case.served, 0, near=near)
 
     def compare(row: Comparison, expected: Found, answer: Found) -> None:
         compare_picture(row, expected=expected, served=answer, candidates=candidates, limits=limits, sources=sources)

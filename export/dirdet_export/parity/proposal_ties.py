@@ -12,7 +12,6 @@ from torchvision.ops import box_iou, nms
 
 from dirdet_export.parity.found_boxes import Found
 from dirdet_export.parity.match import MAX_BOX_DIFFERENCE_PX, MAX_FIGURE_DIFFERENCE
-from dirdet_export.parity.near_ties import NEAR
 from dirdet_export.parity.reference import NetworkBatch
 
 # Anchors examined beyond the limit of each level.
@@ -46,13 +45,14 @@ class Sources:
         return np.array(answers, np.bool_).reshape(len(boxes))
 
 
-def small_sides(raw_xyxy: Tensor, picture_hw: tuple[int, int], min_side: float) -> tuple[Tensor, Tensor]:
+def small_sides(raw_xyxy: Tensor, picture_hw: tuple[int, int], min_side: float, near: float) -> tuple[Tensor, Tensor]:
     """[n] whether MMDetection drops boxes for a short side, and whether rounding decides that.
 
     Args:
         raw_xyxy: [n, 4], pixels, not clipped: the side of one beside the picture is negative here.
         picture_hw: the picture's height and width.
         min_side: shorter or equal sides are dropped; negative for none.
+        near: of the picture's longer side, what rounding may add.
     """
     if min_side < 0:
         none = torch.zeros(len(raw_xyxy), dtype=torch.bool)
@@ -60,22 +60,22 @@ def small_sides(raw_xyxy: Tensor, picture_hw: tuple[int, int], min_side: float) 
     height, width = picture_hw
     ends = raw_xyxy[:, 2:].minimum(raw_xyxy.new_tensor([width, height]))
     sides = (ends - raw_xyxy[:, :2].clamp(min=0)).amin(1)  # [n]
-    near = NEAR * max(picture_hw)
-    return sides < min_side - near, (sides - min_side).abs() <= near
+    doubt = near * max(picture_hw)
+    return sides < min_side - doubt, (sides - min_side).abs() <= doubt
 
 
 def _fragile_level(
-    boxes: Tensor, scores: Tensor, fragile: Tensor, nms_threshold: float, offset: float
+    boxes: Tensor, scores: Tensor, fragile: Tensor, nms_threshold: float, offset: float, near: float
 ) -> tuple[Tensor, Tensor]:
     """[n] fragile and [n] surviving among one level's boxes, best first; `offset` is MMDetection's of the level."""
     ious = box_iou(boxes, boxes)  # [n, n]
     # In float32 an offset moves the sides of small boxes.
     moved = box_iou(boxes + offset, boxes + offset)
-    tied = ((ious - nms_threshold).abs() <= NEAR) | ((ious > nms_threshold) != (moved > nms_threshold))
-    tied |= (ious > nms_threshold) & ((scores[:, None] - scores[None]).abs() <= NEAR)
+    tied = ((ious - nms_threshold).abs() <= near) | ((ious > nms_threshold) != (moved > nms_threshold))
+    tied |= (ious > nms_threshold) & ((scores[:, None] - scores[None]).abs() <= near)
     tied.fill_diagonal_(False)
     fragile = fragile | tied.any(1)
-    overlapping = ious > nms_threshold - NEAR
+    overlapping = ious > nms_threshold - near
     while True:  # boxes that a fragile box suppresses, or would suppress, are fragile too
         wider = fragile | (overlapping & fragile[None]).any(1)
         if torch.equal(wider, fragile):
@@ -118,13 +118,19 @@ def _anchors(rpn: Any, features: Any, sample: Any, index: int) -> list[_Anchors]
     return [level for level in found if len(level.scores)]
 
 
-def _rpn_boxes(rpn: Any, levels: list[_Anchors], picture_hw: tuple[int, int]) -> tuple[Tensor, Tensor]:  # noqa: ANN401
+def _rpn_boxes(
+    rpn: Any,  # noqa: ANN401
+    levels: list[_Anchors],
+    picture_hw: tuple[int, int],
+    near: float,
+) -> tuple[Tensor, Tensor]:
     """Boxes [S, 4] near or above the limits, and whether each is fragile [S].
 
     Args:
         rpn: MMDetection's RPN head.
         levels: the anchors of one picture.
         picture_hw: its height and width.
+        near: values that differ by less may change their order.
     """
     config = rpn.test_cfg
     boxes: list[Tensor] = []
@@ -135,16 +141,16 @@ def _rpn_boxes(rpn: Any, levels: list[_Anchors], picture_hw: tuple[int, int]) ->
         flat = anchors.scores
         limit = config.nms_pre if config.get("nms_pre", -1) > 0 else len(flat)
         # If most of a canvas is padding, hundreds of its anchors may tie at the limit.
-        near_cut = int((flat >= flat.topk(min(len(flat), limit)).values[-1] - NEAR).sum())
+        near_cut = int((flat >= flat.topk(min(len(flat), limit)).values[-1] - near).sum())
         best, index = flat.topk(min(len(flat), max(limit + BEYOND_CUT, near_cut)))
         cut = float(best[limit - 1]) if len(flat) > limit else -1.0
         raw = rpn.bbox_coder.decode(anchors.boxes_xyxy[index], anchors.deltas[index])
-        too_small, may_be_small = small_sides(raw, picture_hw, float(config.get("min_bbox_size", -1)))
+        too_small, may_be_small = small_sides(raw, picture_hw, float(config.get("min_bbox_size", -1)), near)
         index, best, may_be_small = index[~too_small], best[~too_small], may_be_small[~too_small]
         found = rpn.bbox_coder.decode(anchors.boxes_xyxy[index], anchors.deltas[index], max_shape=picture_hw)
         offset = number * (max(picture_hw) + 1.0)
         level_fragile, level_survives = _fragile_level(
-            found, best, may_be_small | ((best - cut).abs() <= NEAR), config.nms.iou_threshold, offset
+            found, best, may_be_small | ((best - cut).abs() <= near), config.nms.iou_threshold, offset, near
         )
         boxes.append(found)
         scores.append(best)
@@ -156,17 +162,18 @@ def _rpn_boxes(rpn: Any, levels: list[_Anchors], picture_hw: tuple[int, int]) ->
     kept = all_scores[surviving].sort(descending=True).values
     if len(kept) > config.max_per_img:
         last = kept[config.max_per_img - 1]
-        verdict |= (all_scores - last).abs() <= NEAR
+        verdict |= (all_scores - last).abs() <= near
     return torch.cat(boxes), verdict
 
 
-def find_sources(model: nn.Module, batch: NetworkBatch, index: int) -> Sources:
+def find_sources(model: nn.Module, batch: NetworkBatch, index: int, *, near: float) -> Sources:
     """Boxes and scores of one picture's anchors, computed with MMDetection's modules.
 
     Args:
         model: MMDetection's detector in evaluation mode.
         batch: of pictures.
         index: of the picture.
+        near: values that differ by less may change their order.
     """
     part: Any = model
     with torch.no_grad():
@@ -177,7 +184,7 @@ def find_sources(model: nn.Module, batch: NetworkBatch, index: int) -> Sources:
             return Sources(
                 features[0].new_zeros(0, 1, 4), features[0].new_zeros(0, 1), torch.zeros(0, dtype=torch.bool)
             )
-        boxes, fragile = _rpn_boxes(part.rpn_head, levels, hw)
+        boxes, fragile = _rpn_boxes(part.rpn_head, levels, hw, near)
         boxes, fragile = boxes[fragile], fragile[fragile]
         if not len(boxes):
             return Sources(boxes.view(0, 1, 4), boxes.new_zeros((0, _classes(part.roi_head))), fragile)

@@ -48,7 +48,7 @@ def compare(
         served=served,
         candidates=lambda: candidates or served,
         limits=LIMITS,
-        sources=lambda: origin or sources(),
+        sources=lambda _: origin or sources(),
     )
     return row
 
@@ -119,6 +119,17 @@ def test_a_near_tie_of_boxes_that_overlap_beside_the_picture() -> None:
     assert row.passed
     assert row.near_ties == 2
     assert not compare(expected, served, found(clipped, [0.8, 0.8])).passed
+
+
+@pytest.mark.parametrize(("noise", "excused"), [(0.0, False), (4e-4, True), (5e-3, True)])
+@pytest.mark.parametrize(("gap", "possible"), [(7e-4, True), (2e-3, False)])
+def test_what_is_near_follows_the_rounding_of_the_matched_boxes(
+    noise: float, excused: bool, gap: float, possible: bool
+) -> None:
+    scores = [0.9, 0.8 + gap, 0.8]
+    expected, served = found(BOXES[:2], scores[:2]), found([BOXES[0], BOXES[2]], [0.9 - noise, 0.8])
+    row = compare(expected, served, candidates=found(BOXES, scores))
+    assert row.passed is (excused and possible)
 
 
 def test_an_overlap_at_the_threshold_is_a_near_tie() -> None:

@@ -12,6 +12,7 @@ from PIL import Image
 
 from dirdet_export.parity import proposal_ties
 from dirdet_export.parity.compare import Comparison, compare_batch
+from dirdet_export.parity.near_ties import NEAR
 from dirdet_export.parity.pictures import draw_pictures
 from dirdet_export.parity.reference import NetworkBatch, as_mmdet_batch, found_by_mmdet, prepare
 from dirdet_export.parity.serving import serving_engine
@@ -31,23 +32,19 @@ def batch_of(specimen: Any, pictures: list[NDArray[np.uint8]]) -> NetworkBatch:
 
 
 def test_every_detection_has_a_source_when_everything_is_fragile(
-    specimen: Any, pictures: list[NDArray[np.uint8]], monkeypatch: pytest.MonkeyPatch
+    specimen: Any, pictures: list[NDArray[np.uint8]]
 ) -> None:
-    monkeypatch.setattr(proposal_ties, "NEAR", 2.0)
     found = found_by_mmdet(specimen.model, pictures)
     for index, detections in enumerate(found):
         assert len(detections) > 0
-        sources = proposal_ties.find_sources(specimen.model, batch_of(specimen, pictures), index)
+        sources = proposal_ties.find_sources(specimen.model, batch_of(specimen, pictures), index, near=2.0)
         assert sources.explain(detections).all()
         detections.boxes_xyxy[:] += 3
         assert not sources.explain(detections).all()
 
 
-def test_nothing_is_explained_when_nothing_is_fragile(
-    specimen: Any, pictures: list[NDArray[np.uint8]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(proposal_ties, "NEAR", -1.0)
-    sources = proposal_ties.find_sources(specimen.model, batch_of(specimen, pictures), 0)
+def test_nothing_is_explained_when_nothing_is_fragile(specimen: Any, pictures: list[NDArray[np.uint8]]) -> None:
+    sources = proposal_ties.find_sources(specimen.model, batch_of(specimen, pictures), 0, near=-1.0)
     assert not sources.explain(found_by_mmdet(specimen.model, pictures)[0]).any()
 
 
@@ -56,13 +53,13 @@ def test_rounding_decides_about_a_proposal_whose_side_is_about_the_least_allowed
     inside, outside = [10.0, 10, 30, 30], [10.0, 101, 30, 130]
     about = [[10.0, 99.999, 30, 130], [10.0, 100.001, 30, 130], [200.001, 10, 230, 30]]
     boxes = torch.tensor([inside, outside, *about])
-    small, either = proposal_ties.small_sides(boxes, (100, 200), 0)
+    small, either = proposal_ties.small_sides(boxes, (100, 200), 0, NEAR)
     assert small.tolist() == [False, True, False, False, False]
     assert either.tolist() == [False, False, True, True, True]
-    small, either = proposal_ties.small_sides(boxes, (100, 200), 20)
+    small, either = proposal_ties.small_sides(boxes, (100, 200), 20, NEAR)
     assert small.tolist() == [False, True, True, True, True]
     assert either.tolist() == [True, False, False, False, False]
-    assert not any(verdict.any() for verdict in proposal_ties.small_sides(boxes, (100, 200), -1))
+    assert not any(verdict.any() for verdict in proposal_ties.small_sides(boxes, (100, 200), -1, NEAR))
 
 
 def test_a_small_picture_beside_large_ones_ties_more_anchors_than_one_can_count(
