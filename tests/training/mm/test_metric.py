@@ -104,3 +104,12 @@ def test_choosing_by_the_score_is_told_from_choosing_by_the_iou():
     assert figures["iou/regret"] == 0
     assert (figures["score/kendall"], figures["iou/kendall"]) == (-1, 1)
     assert figures["score/regret_fitting"] == 0, "only the good box is left"
+
+
+def test_nms_over_classes_compares_all_boxes():
+    boxes = torch.tensor([[0.0, 0, 10, 10], [0, 0, 10, 9]])
+    column = torch.tensor([0.9, 0.8])
+    within = Candidates(boxes, torch.tensor([0, 1]), column, column, boxes[:1], torch.tensor([0]))
+    for name in ("score", "dir", "dir_voting", "clusters", "iou_nms"):
+        assert len(SUPPRESSIONS[name](within, 0.5).indices) == 2
+        assert SUPPRESSIONS[name](replace(within, over_classes=True), 0.5).indices.tolist() == [0]

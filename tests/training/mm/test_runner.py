@@ -1,8 +1,10 @@
+import ast
 import json
 import os
 import shutil
 import subprocess
 import sys
+from collections import Counter
 
 import pytest
 import torch
@@ -23,7 +25,7 @@ from dirdet_training.mm.checkpoints import CheckpointError, load_detector, read_
 from dirdet_training.mm.configs import read_config
 from dirdet_training.mm.own_data import point_at_data
 from dirdet_training.mm.runner import COCO_ITEMS, DataError, DeviceError, newest_checkpoint, unsuppressed
-from dirdet_training.nms import Selection
+from dirdet_training.nms import Selection, SelectionError
 
 
 def call(command, *arguments):
@@ -81,7 +83,7 @@ def test_a_detector_is_trained_resumed_and_measured(tiny_config, trained, tmp_pa
 def test_measures_see_candidates_whatever_the_detector_is_set_to_keep():
     cfg = read_config("faster_rcnn_dir_lite0_cards")
     assert Selection.of(cfg.model.test_cfg.rcnn).voting is not None
-    assert unsuppressed(cfg) == (0.5, 100)
+    assert unsuppressed(cfg) == {"nms_iou_threshold": 0.5, "nms_over_classes": False, "max_detections": 100}
     boxes = torch.tensor([[0.0, 0, 10, 10], [0, 0, 10, 9], [0, 0, 9, 10]])
     column = torch.tensor([0.9, 0.8, 0.7])
     kept = Selection.of(cfg.model.test_cfg.rcnn)(boxes, column, column, torch.zeros(3).long(), iou_threshold=1.0)
@@ -117,6 +119,32 @@ def test_a_plain_detector_has_the_figures_of_mmdetection_s_own_test(write_config
             assert figures[f"score/{name}"] == (None if expected < 0 else 100 * expected), (kind, name)
         measured[kind] = figures["score/AP"]
     assert len(set(measured.values())) == len(measured), "each setting changes the figures"
+
+
+@pytest.mark.parametrize("over_classes", [False, True])
+def test_a_detector_with_dir_is_measured_with_its_own_nms(tiny_config, trained, data_set, tmp_path, over_classes):
+    """Over classes or within them, and with the NMS' own limit: as MMDetection measures its answers."""
+    settings = f"{{'type': 'nms', 'iou_threshold': 0.4, 'class_agnostic': {over_classes}, 'max_num': 7}}"
+    candidates = tmp_path / "candidates.json"
+    arguments = ["--work-dir", tmp_path / "eval", "--rank", "dir", "--json", "--candidates", candidates]
+    options = ["-o", f"model.test_cfg.rcnn.nms={settings}", "-o", "model.test_cfg.rcnn.max_per_img=-1"]
+    figures = json.loads(call(evaluate_command, tiny_config, trained, *arguments, *options))["objects.json"]
+
+    cfg = read_config(tiny_config)
+    cfg.model.test_cfg.rcnn.update(nms=ast.literal_eval(settings), max_per_img=-1)
+    cfg.work_dir, cfg.load_from = str(tmp_path / "theirs"), str(trained)
+    cfg.test_evaluator = {"type": "CocoMetric", "ann_file": str(data_set / "objects.json"), "metric": "bbox"}
+    theirs = Runner.from_cfg(cfg).test()
+    for name in ("AP", "AP50"):
+        assert figures[f"dir/{name}"] == pytest.approx(100 * theirs[f"coco/bbox_{COCO_ITEMS[name]}"], abs=0.06)
+    kept = [(entry["image_id"], entry["category_id"]) for entry in json.loads(candidates.read_text()) if entry["kept"]]
+    assert max(Counter(picture for picture, _ in kept).values()) <= 7
+
+
+def test_soft_nms_of_a_detector_with_dir_is_refused(tiny_config, trained, tmp_path):
+    options = ["-o", "model.test_cfg.rcnn.nms={'type': 'soft_nms', 'iou_threshold': 0.4}"]
+    with pytest.raises(SelectionError, match=r"nms.type is 'soft_nms'; the ranked NMS has 'nms' only"):
+        call(evaluate_command, tiny_config, trained, "--work-dir", tmp_path / "eval", *options)
 
 
 def test_json_has_no_nan():

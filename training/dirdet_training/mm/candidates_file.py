@@ -34,6 +34,7 @@ class CandidatesFile(BaseMetric):
         selection: dict[str, Any],
         nms_iou_threshold: float,
         max_detections: int,
+        nms_over_classes: bool,
         collect_device: str = "cpu",
     ) -> None:
         """Reads the category of each class from the annotation file.
@@ -45,6 +46,7 @@ class CandidatesFile(BaseMetric):
                 boxes vote.
             nms_iou_threshold: the IoU threshold of that NMS.
             max_detections: the most detections kept in a picture.
+            nms_over_classes: let a box suppress boxes of other classes too.
             collect_device: where MMEngine gathers results of several processes.
         """
         super().__init__(collect_device=collect_device)
@@ -52,6 +54,7 @@ class CandidatesFile(BaseMetric):
         self.selection = Selection.of(selection)
         self.nms_iou_threshold = nms_iou_threshold
         self.max_detections = max_detections
+        self.nms_over_classes = nms_over_classes
         coco = COCO(ann_file)
         self._category_of_name = {item["name"]: item["id"] for item in coco.loadCats(coco.getCatIds())}
 
@@ -80,13 +83,15 @@ class CandidatesFile(BaseMetric):
         """Makes the columns of the entries except box and class, [N] each."""
         scores = found.get("class_scores", found["scores"]).cpu()
         ious = found["ious"].cpu() if "ious" in found else None
-        boxes, class_ids = found["bboxes"].cpu(), found["labels"].cpu()
+        boxes, groups = found["bboxes"].cpu(), found["labels"].cpu()
+        if self.nms_over_classes:
+            groups = torch.zeros_like(groups)
         if ious is None:
             reported = scores
-            kept = ranked_nms(boxes, scores, class_ids, iou_threshold=self.nms_iou_threshold)
+            kept = ranked_nms(boxes, scores, groups, iou_threshold=self.nms_iou_threshold)
         else:
             reported = confidence(scores, ious, self.selection.iou_weight)
-            selected = self.selection(boxes, scores, ious, class_ids, iou_threshold=self.nms_iou_threshold)
+            selected = self.selection(boxes, scores, ious, groups, iou_threshold=self.nms_iou_threshold)
             kept = selected.indices
             reported[kept] = selected.confidences
         kept = kept[: self.max_detections]

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from dirdet_training.mm.examples import Examples, Refined, candidates_of, positives_of
 from dirdet_training.mm.head_samples import LearningError, LearnsFrom, Seen
 from dirdet_training.mm.judges import SEEN, SIGHTS, Sight, build_judges, judge_losses, kind_of
-from dirdet_training.nms import Selection, SelectionError
+from dirdet_training.nms import Selection
 from dirdet_training.nms.combination import localization_confidence
 
 Pyramid = tuple[Tensor, ...]
@@ -213,8 +213,6 @@ class DIRMixin:
         ]
         everything = rcnn_test_cfg.get("all_judges", False)
         selection = Selection.of(rcnn_test_cfg)
-        if rcnn_test_cfg.nms.get("type", "nms") != "nms":
-            raise SelectionError(f"test_cfg.rcnn.nms.type is {rcnn_test_cfg.nms.type!r}; the ranked NMS has 'nms' only")
         over_classes = rcnn_test_cfg.nms.get("class_agnostic", False)
         limits = [limit for limit in (rcnn_test_cfg.max_per_img, rcnn_test_cfg.nms.get("max_num", -1)) if limit > 0]
         most = min(limits, default=None)

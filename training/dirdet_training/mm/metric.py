@@ -39,6 +39,7 @@ class RankingMetric(BaseMetric):
         ranks: list[str],
         nms_iou_threshold: float = 0.5,
         max_detections: int = 100,
+        nms_over_classes: bool = False,
         collect_device: str = "cpu",
     ) -> None:
         """Reads the ground truth.
@@ -48,6 +49,7 @@ class RankingMetric(BaseMetric):
             ranks: names from `dirdet_training.rivals.SUPPRESSIONS`.
             nms_iou_threshold: the IoU threshold of each NMS.
             max_detections: the most detections kept in a picture.
+            nms_over_classes: let a box suppress boxes of other classes too.
             collect_device: where MMEngine gathers results of several processes.
         """
         super().__init__(collect_device=collect_device)
@@ -55,6 +57,7 @@ class RankingMetric(BaseMetric):
         self.ranks = ranks
         self.nms_iou_threshold = nms_iou_threshold
         self.max_detections = max_detections
+        self.nms_over_classes = nms_over_classes
 
     @cached_property
     def coco(self) -> Any:  # noqa: ANN401
@@ -116,6 +119,7 @@ class RankingMetric(BaseMetric):
             learnt={name: found[name].cpu() for name in COLUMNS if name in found},
             proposals_xyxy=found["proposals"].cpu() if "proposals" in found else None,
             judgements={name: said.cpu() for name, said in found.items() if name.count("/") == 2},
+            over_classes=self.nms_over_classes,
         )
 
     def _suppress(self, candidates: Candidates, rank: str) -> np.ndarray:

@@ -223,8 +223,8 @@ def ready_to_test(cfg: Config, *, ann_file: Path, skip_broken: bool) -> tuple[Co
         skip_broken: leave broken annotations out instead of refusing them.
 
     Returns:
-        The config, the annotation file for the measures, and the settings of every evaluator: ann_file,
-        nms_iou_threshold and max_detections.
+        The config, the annotation file for the measures, and the settings of every evaluator: ann_file, and those that
+        `unsuppressed` returns.
 
     Raises:
         DataError: the annotation file is missing, is broken, or has other classes.
@@ -237,7 +237,7 @@ def ready_to_test(cfg: Config, *, ann_file: Path, skip_broken: bool) -> tuple[Co
         if step.get("with_mask"):  # Boxes are measured, and the file may have no masks.
             step["with_mask"] = False
     ann_file = require_data(cfg, "test", skip_broken=skip_broken).get(ann_file.resolve(), ann_file)
-    nms_iou_threshold, max_detections = unsuppressed(cfg)
+    previous = unsuppressed(cfg)
     # `ready_runner` loads the weights: MMEngine would silently leave out weights that do not fit.
     cfg.load_from = None
     # Evaluation uses neither, and their data may be missing.
@@ -246,8 +246,7 @@ def ready_to_test(cfg: Config, *, ann_file: Path, skip_broken: bool) -> tuple[Co
             cfg.pop(key, None)
     cfg.pop("optim_wrapper", None)
     cfg.pop("param_scheduler", None)
-    nms = {"ann_file": str(ann_file), "nms_iou_threshold": nms_iou_threshold, "max_detections": max_detections}
-    return cfg, ann_file, nms
+    return cfg, ann_file, {"ann_file": str(ann_file), **previous}
 
 
 def ready_runner(cfg: Config, checkpoint: Path, *, trust_checkpoint: bool, averaged: bool = True) -> Runner:
@@ -262,12 +261,25 @@ def ready_runner(cfg: Config, checkpoint: Path, *, trust_checkpoint: bool, avera
     return runner
 
 
-def unsuppressed(cfg: Config) -> tuple[float, int]:
-    """Makes a config's detector return all candidates, in place; returns its former NMS threshold and limit."""
+def unsuppressed(cfg: Config) -> dict[str, Any]:
+    """Makes a config's detector return all candidates, in place.
+
+    Returns:
+        What its NMS was, as settings of an evaluator: nms_iou_threshold, nms_over_classes and max_detections.
+
+    Raises:
+        SelectionError: a detector with DIR has another NMS than the ranked one.
+    """
     rcnn = cfg.model.test_cfg.rcnn
+    if "dir_head" in cfg.model.roi_head:
+        Selection.of(rcnn)
     most = int(rcnn.get("max_candidates", DEFAULT_MAX_CANDIDATES))
-    limit = int(rcnn.max_per_img)
-    previous = float(rcnn.nms.iou_threshold), limit if limit > 0 else most
+    limits = [int(limit) for limit in (rcnn.max_per_img, rcnn.nms.get("max_num", -1)) if limit > 0]
+    previous = {
+        "nms_iou_threshold": float(rcnn.nms.iou_threshold),
+        "nms_over_classes": bool(rcnn.nms.get("class_agnostic", False)),
+        "max_detections": min(limits, default=most),
+    }
     rcnn.nms = {"type": "nms", "iou_threshold": 1.0}
     # Without NMS, too, clusters would be represented by one box and boxes would vote.
     for name in (field.name for field in fields(Selection)):

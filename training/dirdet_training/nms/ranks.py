@@ -32,6 +32,7 @@ class Candidates:
         learnt: predictions of rivals' heads, [N] in [0, 1] each, by their `column` (`dirdet_training.rivals`).
         proposals_xyxy: [N, 4], pixels, the boxes that the candidates were regressed from.
         judgements: predictions of further judges, [N] each, as `NAME/SIGHT/FIELD` (DIRMixin's all_judges).
+        over_classes: whether a box suppresses boxes of other classes too (`class_agnostic` of MMDetection's NMS).
     """
 
     boxes_xyxy: Tensor
@@ -43,6 +44,12 @@ class Candidates:
     learnt: Mapping[str, Tensor] = field(default_factory=dict[str, Tensor])
     proposals_xyxy: Tensor | None = None
     judgements: Mapping[str, Tensor] = field(default_factory=dict[str, Tensor])
+    over_classes: bool = False
+
+    @property
+    def nms_groups(self) -> Tensor:
+        """[N], the groups within which NMS compares boxes: classes, or one for all."""
+        return torch.zeros_like(self.class_ids) if self.over_classes else self.class_ids
 
     def true_ious(self, *, same_class: bool) -> Tensor:
         """Computes the highest IoU of each candidate with an object, [N]; 0 where there is no object."""

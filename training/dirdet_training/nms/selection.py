@@ -101,8 +101,12 @@ class Selection:
         """Makes the selection of a test_cfg, which may hold other settings too.
 
         Raises:
-            SelectionError: a setting is invalid.
+            SelectionError: a setting is invalid, or the NMS is not a hard one.
         """
+        nms = settings.get("nms")
+        kind = nms.get("type", "nms") if isinstance(nms, Mapping) else "nms"
+        if kind != "nms":
+            raise SelectionError(f"test_cfg.rcnn.nms.type is {kind!r}; the ranked NMS has 'nms' only")
         said = {field.name: settings[field.name] for field in fields(cls) if settings.get(field.name) is not None}
         for name, kind in (("representative", Representative), ("voting", Voting)):
             if name in said and isinstance(said[name], Mapping):

@@ -54,9 +54,9 @@ class HardNMS:
     rank: Rank
 
     def __call__(self, candidates: Candidates, iou_threshold: float) -> Kept:
-        """Suppresses boxes that overlap a higher ranked box of their class above the threshold."""
+        """Suppresses boxes that overlap a higher ranked box of their group above the threshold."""
         ranks = self.rank(candidates)
-        indices = ranked_nms(candidates.boxes_xyxy, ranks, candidates.class_ids, iou_threshold=iou_threshold)
+        indices = ranked_nms(candidates.boxes_xyxy, ranks, candidates.nms_groups, iou_threshold=iou_threshold)
         return Kept(indices, ranks[indices])
 
 
@@ -84,7 +84,7 @@ class SoftNMS:
             *soft_nms(
                 candidates.boxes_xyxy,
                 self.rank(candidates),
-                candidates.class_ids,
+                candidates.nms_groups,
                 decay=self.decay,
                 iou_threshold=iou_threshold if self.from_iou is None else self.from_iou,
                 sigma=self.sigma,
@@ -106,7 +106,7 @@ class SelectedNMS:
                 candidates.boxes_xyxy,
                 candidates.scores,
                 require(candidates.ious, "ranked NMS", "a DIR head"),
-                candidates.class_ids,
+                candidates.nms_groups,
                 iou_threshold=iou_threshold,
             )
         )

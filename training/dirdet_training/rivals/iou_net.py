@@ -90,7 +90,7 @@ class IoUNMS:
                 candidates.boxes_xyxy,
                 candidates.scores,
                 require(ious, "iou_nms", "a head that predicts the IoU"),
-                candidates.class_ids,
+                candidates.nms_groups,
                 iou_threshold=iou_threshold,
             )
         )
