@@ -1,8 +1,11 @@
 """Every architecture that dirdet exports, on one Triton: its ensemble answers as the embedded engine does."""
 
+# pyright: reportUnknownVariableType=false
+
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +14,7 @@ from PIL import Image
 
 pytest.importorskip("dirdet_export.dissect.anatomy", reason="the extra export is not installed")
 
+from kinds import KINDS
 from specimens import DCN_CONFIG, Specimen, description_of, make_specimen, shipped_specimen
 
 from dirdet.bundle.bundle import Bundle
@@ -22,6 +26,8 @@ from dirdet.engines.triton.models import ModelNames
 from dirdet.engines.triton.repository.config import RepositoryOptions
 from dirdet.engines.triton.repository.writer import write_repository
 from dirdet.engines.triton.target import TritonTarget
+from dirdet_export.coverage.trial import write_small_detector
+from dirdet_export.dissect.anatomy import dissect
 from dirdet_export.parity.compare import Comparison, compare_picture
 from dirdet_export.parity.found_boxes import Found, found_by_engine
 from dirdet_export.parity.proposal_ties import find_sources
@@ -29,12 +35,25 @@ from dirdet_export.parity.reference import as_mmdet_batch, prepare
 from dirdet_export.parity.serving import as_canvases
 from dirdet_export.parity.table import render
 from dirdet_export.write.files import write_bundle
+from dirdet_training.mm.checkpoints import load_detector
 
 from .server import TritonServer, running
 
 Make = Callable[[Path], Specimen]
 # On a logit of a DIR head far below zero rounding alone decides the order: masks' heads get a calmer one.
 CALM = 0.1
+
+
+def _of_kind(folder: Path, name: str) -> Specimen:
+    config, weights = folder / "config.py", folder / "weights.pth"
+    (folder / "kind.py").write_text(KINDS[name])
+    write_small_detector(folder / "kind.py", config, weights)
+    loaded: tuple[Any, Any] = load_detector(str(config), weights)
+    model, cfg = loaded
+    detector, limits = dissect(model)
+    return Specimen(config, weights, cfg, model, detector, limits)
+
+
 DETECTORS: dict[str, Make] = {
     "faster": lambda folder: shipped_specimen(folder, "faster_rcnn_dir_lite0_scenes"),
     "mask": lambda folder: shipped_specimen(folder, "mask_rcnn_dir_lite0_scenes", judge=CALM),
@@ -43,8 +62,12 @@ DETECTORS: dict[str, Make] = {
     "double_head": lambda folder: shipped_specimen(folder, "double_head_dir_lite0_scenes"),
     "tsd": lambda folder: shipped_specimen(folder, "tsd_dir_lite0_scenes"),
     "htc": lambda folder: shipped_specimen(folder, "htc_dir_lite0_scenes", judge=CALM),
+    # The kind that is left out takes canvases of multiples of 64, and these are of 32.
+    "guided_sides": lambda folder: _of_kind(folder, "guided anchors and sides of boxes"),
+    "scnet": lambda folder: _of_kind(folder, "scnet"),
+    "point_rend": lambda folder: _of_kind(folder, "point rend"),
 }
-WITH_MASKS = {"mask", "htc"}
+WITH_MASKS = {"mask", "htc", "scnet", "point_rend"}
 
 
 @dataclass(frozen=True)
