@@ -16,6 +16,8 @@ from dirdet_training.mm.data import DataError, datasets
 LEAST_VISIBLE = 0.25
 # Steps of a pipeline that make a picture fit the canvas: a tile is resized as detection resizes it, after it was cut.
 RESIZING = ("Resize", "RandomResize", "RandomChoiceResize")
+# Steps that may make floats of bytes and move nothing: a resize by Pillow, which comes before them, takes bytes only.
+COLOURING = ("PhotoMetricDistortion", "YOLOXHSVRandomAug", "Corrupt", "Normalize")
 # Steps without use for tiles of one size.
 LEFT_OUT = ("RandomCrop", "Pad")
 
@@ -87,7 +89,7 @@ def set_tiles(cfg: Config, size_wh: tuple[int, int]) -> None:
         steps: list[Any] = list(dataset.get("pipeline") or ())
         if not steps or steps[-1].get("type") != "PackDetInputs":
             raise DataError("--tiles: expected PackDetInputs as the last step of the data set's pipeline")
-        before = [each for each in steps[:-1] if each.get("type") not in (*RESIZING, *LEFT_OUT)]
-        resizing = [each for each in steps if each.get("type") in RESIZING]
+        before = [each for each in steps[:-1] if each.get("type") not in (*RESIZING, *COLOURING, *LEFT_OUT)]
+        resizing, colouring = ([each for each in steps if each.get("type") in kind] for kind in (RESIZING, COLOURING))
         cut = {"type": "CutTile", "size_wh": size_wh}
-        dataset["pipeline"] = [*before, cut, *resizing, {**steps[-1], "type": "PackTile"}]
+        dataset["pipeline"] = [*before, cut, *resizing, *colouring, {**steps[-1], "type": "PackTile"}]
