@@ -33,6 +33,7 @@ def test_kept_and_confidence_are_those_of_the_selection(selection, kept, confide
         selection=selection,
         nms_iou_threshold=0.5,
         max_detections=100,
+        nms_over_classes=False,
     )
     metric.dataset_meta = {"classes": ("red", "blue")}
     column = torch.tensor(IOUS)
