@@ -45,22 +45,25 @@ class Sources:
         return np.array(answers, np.bool_).reshape(len(boxes))
 
 
-def small_sides(raw_xyxy: Tensor, picture_hw: tuple[int, int], min_side: float, near: float) -> tuple[Tensor, Tensor]:
+def small_sides(
+    raw_xyxy: Tensor, clipped_to_hw: tuple[int, int] | None, min_side: float, doubt: float
+) -> tuple[Tensor, Tensor]:
     """[n] whether MMDetection drops boxes for a short side, and whether rounding decides that.
 
     Args:
-        raw_xyxy: [n, 4], pixels, not clipped: the side of one beside the picture is negative here.
-        picture_hw: the picture's height and width.
+        raw_xyxy: [n, 4], pixels, not clipped yet.
+        clipped_to_hw: the picture that they will be clipped to, beside which a side is negative here; None if they will
+            not be.
         min_side: shorter or equal sides are dropped; negative for none.
-        near: of the picture's longer side, what rounding may add.
+        doubt: what rounding may add to a side, pixels.
     """
     if min_side < 0:
         none = torch.zeros(len(raw_xyxy), dtype=torch.bool)
         return none, none
-    height, width = picture_hw
-    ends = raw_xyxy[:, 2:].minimum(raw_xyxy.new_tensor([width, height]))
-    sides = (ends - raw_xyxy[:, :2].clamp(min=0)).amin(1)  # [n]
-    doubt = near * max(picture_hw)
+    starts, ends = raw_xyxy[:, :2], raw_xyxy[:, 2:]
+    if clipped_to_hw is not None:
+        starts, ends = starts.clamp(min=0), ends.minimum(raw_xyxy.new_tensor(clipped_to_hw[::-1]))
+    sides = (ends - starts).amin(1)  # [n]
     return sides < min_side - doubt, (sides - min_side).abs() <= doubt
 
 
@@ -145,7 +148,12 @@ def _rpn_boxes(
         best, index = flat.topk(min(len(flat), max(limit + BEYOND_CUT, near_cut)))
         cut = float(best[limit - 1]) if len(flat) > limit else -1.0
         raw = rpn.bbox_coder.decode(anchors.boxes_xyxy[index], anchors.deltas[index])
-        too_small, may_be_small = small_sides(raw, picture_hw, float(config.get("min_bbox_size", -1)), near)
+        too_small, may_be_small = small_sides(
+            raw,
+            picture_hw if rpn.bbox_coder.clip_border else None,
+            float(config.get("min_bbox_size", -1)),
+            near * max(picture_hw),
+        )
         index, best, may_be_small = index[~too_small], best[~too_small], may_be_small[~too_small]
         found = rpn.bbox_coder.decode(anchors.boxes_xyxy[index], anchors.deltas[index], max_shape=picture_hw)
         offset = number * (max(picture_hw) + 1.0)

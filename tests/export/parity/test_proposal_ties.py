@@ -12,7 +12,6 @@ from PIL import Image
 
 from dirdet_export.parity import proposal_ties
 from dirdet_export.parity.compare import Comparison, compare_batch
-from dirdet_export.parity.near_ties import NEAR
 from dirdet_export.parity.pictures import draw_pictures
 from dirdet_export.parity.reference import NetworkBatch, as_mmdet_batch, found_by_mmdet, prepare
 from dirdet_export.parity.serving import serving_engine
@@ -49,17 +48,20 @@ def test_nothing_is_explained_when_nothing_is_fragile(specimen: Any, pictures: l
 
 
 def test_rounding_decides_about_a_proposal_whose_side_is_about_the_least_allowed() -> None:
-    """A side is measured inside the picture, of 100x200 pixels here."""
+    """A side is measured inside the picture, of 100x200 pixels here, if boxes are clipped to it."""
     inside, outside = [10.0, 10, 30, 30], [10.0, 101, 30, 130]
     about = [[10.0, 99.999, 30, 130], [10.0, 100.001, 30, 130], [200.001, 10, 230, 30]]
     boxes = torch.tensor([inside, outside, *about])
-    small, either = proposal_ties.small_sides(boxes, (100, 200), 0, NEAR)
+    small, either = proposal_ties.small_sides(boxes, (100, 200), 0, 0.02)
     assert small.tolist() == [False, True, False, False, False]
     assert either.tolist() == [False, False, True, True, True]
-    small, either = proposal_ties.small_sides(boxes, (100, 200), 20, NEAR)
+    small, either = proposal_ties.small_sides(boxes, (100, 200), 20, 0.02)
     assert small.tolist() == [False, True, True, True, True]
     assert either.tolist() == [True, False, False, False, False]
-    assert not any(verdict.any() for verdict in proposal_ties.small_sides(boxes, (100, 200), -1, NEAR))
+    small, either = proposal_ties.small_sides(boxes, None, 20, 0.02)
+    assert not small.any()
+    assert either.tolist() == [True, True, True, True, True]
+    assert not any(verdict.any() for verdict in proposal_ties.small_sides(boxes, (100, 200), -1, 0.02))
 
 
 def test_a_small_picture_beside_large_ones_ties_more_anchors_than_one_can_count(
