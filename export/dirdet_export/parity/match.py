@@ -38,6 +38,11 @@ class Pairs:
                 inside = inside & (values <= MAX_FIGURE_DIFFERENCE)
         return inside
 
+    def largest_figure(self) -> float:
+        """The largest difference of any figure."""
+        figures = [values.max(initial=0.0) for name, values in self.differences.items() if name not in ("box", "mask")]
+        return float(max(figures, default=0.0))
+
     def choose(self, rows: NDArray[np.bool_]) -> "Pairs":
         """Some of the pairs."""
         chosen = {name: values[rows] for name, values in self.differences.items()}

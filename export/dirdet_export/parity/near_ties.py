@@ -17,8 +17,7 @@ MAX_NEAR = 1e-3
 
 def nearness(close: Pairs) -> float:
     """What counts as near in one picture: twice the largest difference of matched figures, within bounds."""
-    figures = [values.max(initial=0.0) for name, values in close.differences.items() if name not in ("box", "mask")]
-    return min(MAX_NEAR, max(NEAR, 2 * float(max(figures, default=0.0))))
+    return min(MAX_NEAR, max(NEAR, 2 * close.largest_figure()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +71,15 @@ def _twins(boxes: Found, candidates: Found) -> NDArray[np.int64]:
     return np.where(alike.any(1), distance.argmin(1), -1)
 
 
-def _tied_in_nms(candidates: Found, limits: Limits, near: float) -> NDArray[np.bool_]:
-    """[K] whether a candidate's survival depends on a near-tie with another one."""
-    boxes, class_id = candidates.in_nms_xyxy, candidates.class_id
-    others = limits.nms_over_classes | (class_id[:, None] == class_id[None])  # [K, K]
-    np.fill_diagonal(others, val=False)
-    exact = iou_matrix(boxes, boxes)  # [K, K]
-    group = class_id * (not limits.nms_over_classes)
-    moved = offset_iou_matrix(boxes, boxes, group=group, span=float(boxes.max(initial=0)))
-    tied = np.abs(candidates.confidence[:, None] - candidates.confidence[None]) <= near
+def _tied_in_nms(candidates: Found, rows: NDArray[np.int64], limits: Limits, near: float) -> NDArray[np.bool_]:
+    """[N] whether the survival of the candidates in these rows [N] depends on a near-tie with another one."""
+    boxes, class_id, confidence = candidates.in_nms_xyxy, candidates.class_id, candidates.confidence
+    others = limits.nms_over_classes | (class_id[rows, None] == class_id[None])  # [N, K]
+    others &= rows[:, None] != np.arange(len(candidates))[None]
+    exact = iou_matrix(boxes[rows], boxes)  # [N, K]
+    group = class_id[rows] * (not limits.nms_over_classes)
+    moved = offset_iou_matrix(boxes[rows], boxes, group=group, span=float(boxes.max(initial=0)))
+    tied = np.abs(confidence[rows, None] - confidence[None]) <= near
     tied &= exact > limits.nms_iou_threshold - near
     return (others & (may_flip(exact, moved, limits.nms_iou_threshold, near) | tied)).any(1)
 
@@ -101,7 +100,9 @@ def excused(leftovers: Leftovers, candidates: Found, limits: Limits, near: float
     if len(candidates) == limits.considered:
         verdict |= np.abs(boxes.score - candidates.score.min()) <= near
     twins = _twins(boxes, candidates)
-    late = np.append(_tied_in_nms(candidates, limits, near), False)[twins]  # none without a twin
+    late = np.zeros(len(boxes), np.bool_)
+    known = np.flatnonzero(twins >= 0)
+    late[known] = _tied_in_nms(candidates, twins[known], limits, near)
     if len(other) == limits.max_detections:
         # Dropped by a full list. The box that took its place is a leftover of the other side, for which a near-tie is
         # required too.

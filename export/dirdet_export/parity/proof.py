@@ -95,8 +95,7 @@ def moved(one: Found, other: Found) -> tuple[float, float]:
     pairs = pair_up(one, other)
     if len(pairs.one) < max(len(one), len(other)):
         return float("inf"), float("inf")
-    figures = [values.max(initial=0.0) for name, values in pairs.differences.items() if name not in ("box", "mask")]
-    return float(pairs.differences["box"].max(initial=0.0)), float(max(figures, default=0.0))
+    return float(pairs.differences["box"].max(initial=0.0)), pairs.largest_figure()
 
 
 @contextmanager
