@@ -24,6 +24,12 @@ Pyramid = tuple[Tensor, ...]
 DEFAULT_MAX_CANDIDATES = 300
 
 
+def most_detections(rcnn_test_cfg: Any) -> int | None:  # noqa: ANN401
+    """The most detections of a picture, by max_per_img and the NMS' own max_num; None without a limit."""
+    limits = (int(rcnn_test_cfg.max_per_img), int(rcnn_test_cfg.nms.get("max_num", -1)))
+    return min((limit for limit in limits if limit > 0), default=None)
+
+
 class DIRMixin:
     """Adds the DIR head, and optionally further judges, to a two-stage detector's RoI head.
 
@@ -214,8 +220,7 @@ class DIRMixin:
         everything = rcnn_test_cfg.get("all_judges", False)
         selection = Selection.of(rcnn_test_cfg)
         over_classes = rcnn_test_cfg.nms.get("class_agnostic", False)
-        limits = [limit for limit in (rcnn_test_cfg.max_per_img, rcnn_test_cfg.nms.get("max_num", -1)) if limit > 0]
-        most = min(limits, default=None)
+        most = most_detections(rcnn_test_cfg)
         self._judge(x, candidates, everything=everything)
         results: list[InstanceData] = []
         for result, meta in zip(candidates, batch_img_metas, strict=True):

@@ -22,7 +22,7 @@ from dirdet_training.mm.checkpoints import CheckpointError, lend_to_mmengine, lo
 from dirdet_training.mm.configs import keep_norms_local
 from dirdet_training.mm.data import DataError as DataError
 from dirdet_training.mm.data import only_dataset, require_data
-from dirdet_training.mm.dir_mixin import DEFAULT_MAX_CANDIDATES
+from dirdet_training.mm.dir_mixin import DEFAULT_MAX_CANDIDATES, most_detections
 from dirdet_training.mm.memory import keep_freed_memory
 from dirdet_training.mm.own_data import set_evaluator
 from dirdet_training.nms import Selection
@@ -274,11 +274,10 @@ def unsuppressed(cfg: Config) -> dict[str, Any]:
     if "dir_head" in cfg.model.roi_head:
         Selection.of(rcnn)
     most = int(rcnn.get("max_candidates", DEFAULT_MAX_CANDIDATES))
-    limits = [int(limit) for limit in (rcnn.max_per_img, rcnn.nms.get("max_num", -1)) if limit > 0]
     previous = {
         "nms_iou_threshold": float(rcnn.nms.iou_threshold),
         "nms_over_classes": bool(rcnn.nms.get("class_agnostic", False)),
-        "max_detections": min(limits, default=most),
+        "max_detections": most_detections(rcnn) or most,
     }
     rcnn.nms = {"type": "nms", "iou_threshold": 1.0}
     # Without NMS, too, clusters would be represented by one box and boxes would vote.
