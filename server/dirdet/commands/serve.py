@@ -56,10 +56,10 @@ def command(flags: ServeFlags, access: AccessFlags) -> None:
             if settings.workers > 1:
                 with tempfile.TemporaryDirectory(prefix="dirdet-metrics-") as shared:
                     _share_metrics(shared)
-                    work = partial(serve, bundles, settings, listener, shared=Path(shared))
+                    work = partial(serve, bundles, settings, shared=Path(shared))
                     # Removes the gauges of a worker that ended; its counters stay.
                     ended = partial(multiprocess.mark_process_dead, path=shared)  # pyright: ignore[reportUnknownMemberType]
-                    Workers(settings.workers, work, ended=ended).run()
+                    Workers(settings.workers, work, listener=listener, ended=ended).run()
             else:
                 serve(bundles, settings, listener)
     except KeyboardInterrupt:
@@ -75,7 +75,7 @@ def serve(
     Args:
         bundles: the default one first.
         settings: of the server.
-        listener: a listening socket.
+        listener: a listening socket; of one of several processes, the channel that its connections come over.
         shared: folder for the metrics of several processes.
 
     Raises:
@@ -103,6 +103,7 @@ def serve(
         app_over(service, drain, access=settings.access, metrics=metrics, reloader=reloader),
         drain,
         listener=listener,
+        handed=shared is not None,
         drain_timeout_s=settings.drain_timeout_s,
         uvicorn_settings=settings.access.uvicorn_settings(),
     ).run(load)

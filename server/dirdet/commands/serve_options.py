@@ -10,7 +10,7 @@ import click
 from dirdet.bundle.sources import DetectorSource
 from dirdet.commands.access_options import access_options
 from dirdet.commands.option_groups import as_one
-from dirdet.engines.cores import decoding_threads, inferences_beside, usable_cores
+from dirdet.engines.cores import decoding_threads, decoding_threads_of_each, inferences_beside, usable_cores
 from dirdet.engines.tensors import MAX_BATCH
 from dirdet.engines.triton.client import KEY_OPTION, KEY_VARIABLE, read_triton_key
 from dirdet.engines.triton.target import TritonTarget
@@ -125,7 +125,8 @@ DETECTOR_OPTIONS = (
     ),
     click.option(
         "--decoding-threads", "decoders", type=click.IntRange(min=1), default=None,
-        help="Threads that decode and draw; default: a quarter of the cores, or all cores with --triton.",
+        help="Threads that decode and draw; default: a quarter of the cores; with --triton all of them, or twice a "
+        "process's share.",
     ),
 )  # fmt: skip
 
@@ -243,7 +244,7 @@ def read_settings(flags: ServeFlags, access: Access) -> ServeSettings:
     else:
         key = read_triton_key(flags.triton_key_file)
         triton = TritonTarget(flags.triton, flags.triton_model, flags.triton_shared_memory, key)
-        decoders, inferences = max(1, cores // flags.workers), REMOTE_INFERENCES
+        decoders, inferences = decoding_threads_of_each(cores, processes=flags.workers), REMOTE_INFERENCES
     return ServeSettings(
         host=flags.host,
         port=flags.port,

@@ -23,6 +23,14 @@ def decoding_threads(cores: int) -> int:
     return max(1, cores // 4)
 
 
+def decoding_threads_of_each(cores: int, *, processes: int) -> int:
+    """Number of threads that decode in each of several processes that infer elsewhere; at least 1, at most one a core.
+
+    Twice a process's share: connections are not spread evenly, and threads that wait for Python's lock decode nothing.
+    """
+    return min(cores, -(-2 * cores // processes))
+
+
 def inferences_beside(cores: int, *, max_batch: int) -> int:
     """Number of concurrent inferences on the cores of one process, one core each; at most the canvases of a batch."""
     return min(cores, max_batch)

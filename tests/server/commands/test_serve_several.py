@@ -1,9 +1,12 @@
 """`dirdet serve` with several detectors, as somebody types it."""
 
+import contextlib
 import json
 import re
 import shutil
 import signal
+import socket
+import ssl
 import subprocess
 import sys
 from collections.abc import Callable, Generator
@@ -13,6 +16,8 @@ from pathlib import Path
 
 import httpx
 import pytest
+import trustme
+from certificates import issue
 from figures import value_in
 from PIL import Image
 
@@ -55,7 +60,7 @@ class Running:
 
     @property
     def url(self) -> str:
-        found = re.search(r"listening on (http://\S+)", self.log)
+        found = re.search(r"listening on (https?://\S+)", self.log)
         assert found is not None, self.log
         return found[1]
 
@@ -170,3 +175,26 @@ def test_several_processes_reload_nothing_and_say_why(make: Callable[..., Path],
     )
     assert done.returncode == 2
     assert "'--workers': 2 processes need --triton" in done.stderr
+
+
+def test_several_processes_answer_over_tls_and_finish_what_has_begun(tmp_path: Path) -> None:
+    """A connection that another process accepted is as good as one's own."""
+    authority = trustme.CA()
+    tls = issue(authority, "127.0.0.1", tmp_path)
+    trusted = ssl.create_default_context(cadata=authority.cert_pem.bytes().decode())
+    options = ["--tls-cert", str(tls.certificate), "--tls-key", str(tls.private_key)]
+    with (
+        serving("--workers", "2", "--triton", NO_TRITON, *options, until="(?s)(waiting for the engine.*){2}") as server,
+        contextlib.ExitStack() as stack,
+    ):
+        for _ in range(4):
+            client = httpx.Client(base_url=server.url, verify=trusted, timeout=PATIENCE_S)
+            assert stack.enter_context(client).get("/health/live").status_code == 200
+        address = httpx.URL(server.url)
+        plain = socket.create_connection((address.host, address.port or 0), timeout=PATIENCE_S)
+        begun = stack.enter_context(trusted.wrap_socket(plain, server_hostname=address.host))
+        begun.sendall(b"POST /detect HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 2\r\n\r\nx")
+        server.process.send_signal(signal.SIGTERM)
+        begun.sendall(b"y")
+        assert begun.recv(9) == b"HTTP/1.1 "
+        server.end()

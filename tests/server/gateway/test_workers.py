@@ -2,14 +2,18 @@
 
 import os
 import re
+import select
 import signal
 import socket
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 
 import pytest
 from waiting import PATIENCE_S, until
+
+from dirdet.gateway.wire.handed_connections import Turns
 
 # Each worker answers a connection with its process id, and ends on SIGTERM.
 WORK = """
@@ -20,17 +24,17 @@ from dirdet.gateway.wire.worker_processes import Workers, WorkersError
 logging.basicConfig(level=logging.INFO)
 listener = socket.create_server(("127.0.0.1", 0))
 
-def work():
+def work(channel):
     if sys.argv[1:] == ["broken"]:
         raise EngineError("no engine")
     while True:
-        connection, _ = listener.accept()
-        with connection:
+        message, [descriptor], _, _ = socket.recv_fds(channel, 1, 1)
+        with socket.socket(fileno=descriptor) as connection:
             connection.sendall(str(os.getpid()).encode())
 
 print(listener.getsockname()[1], flush=True)
 try:
-    Workers(3, work).run()
+    Workers(3, work, listener=listener).run()
 except WorkersError as exc:
     sys.exit(str(exc))
 """
@@ -61,6 +65,10 @@ def seen(port: int, number: int) -> set[int]:
     return found
 
 
+def readable(channel: socket.socket) -> bool:
+    return bool(select.select([channel], [], [], 0)[0])
+
+
 def exists(pid: int) -> bool:
     try:
         os.kill(pid, 0)
@@ -86,6 +94,33 @@ def test_one_that_dies_is_replaced_and_all_end_with_the_parent(
     assert not any(exists(pid) for pid in workers)
     with pytest.raises(OSError, match="refused"):
         ask(port)
+
+
+def test_connections_come_to_all_in_turns(parent: subprocess.Popen[str]) -> None:
+    assert parent.stdout is not None
+    port = int(parent.stdout.readline())
+    found = Counter(ask(port) for _ in range(12))
+    assert sorted(found.values()) == [4, 4, 4]
+
+
+def test_connections_of_one_that_does_not_read_come_to_the_others() -> None:
+    turns = Turns()
+    busy, other = turns.channel(), turns.channel()
+    with busy, other, socket.create_server(("127.0.0.1", 0)) as listener:
+        taken = 0
+        for _ in range(1500):
+            with socket.create_connection(listener.getsockname()):
+                assert turns.hand_over(listener.accept()[0])
+            descriptors = socket.recv_fds(other, 1, 1, socket.MSG_DONTWAIT)[1] if readable(other) else []
+            for descriptor in descriptors:
+                os.close(descriptor)
+                taken += 1
+        assert taken > 750, "more than its turns"
+        other.close()
+        with socket.create_connection(listener.getsockname()) as refused:
+            assert not turns.hand_over(listener.accept()[0])
+            assert refused.recv(1) == b""
+        turns.close()
 
 
 def test_they_end_when_the_parent_is_killed(parent: subprocess.Popen[str]) -> None:

@@ -16,6 +16,7 @@ from fastapi import FastAPI
 
 from dirdet.gateway.http.graceful_shutdown import Drain
 from dirdet.gateway.wire.connections import MOST_HEAD_BYTES, TimedConnection
+from dirdet.gateway.wire.handed_connections import HandedConnections
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +35,21 @@ FLUSH_S = 1
 
 
 class _Server(uvicorn.Server):
-    """uvicorn's server without its signal handlers."""
+    """uvicorn's server without its signal handlers, which can also serve connections that another process accepts."""
+
+    def __init__(self, config: uvicorn.Config, channel: socket.socket | None) -> None:
+        super().__init__(config)
+        self._channel = channel
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begins to accept connections, or to take them from the channel."""
+        await super().startup(sockets if self._channel is None else [])
+        if self._channel is not None:
+            self.servers.append(HandedConnections(self._channel, self._connection, self.config.ssl))  # pyright: ignore[reportArgumentType]
+
+    def _connection(self) -> asyncio.Protocol:
+        make = self.config.http_protocol_class
+        return make(config=self.config, server_state=self.server_state, app_state=self.lifespan.state)  # pyright: ignore[reportCallIssue]
 
     @contextmanager
     def capture_signals(self) -> Generator[None]:
@@ -54,6 +69,7 @@ class AppServer:
         drain: Drain,
         *,
         listener: socket.socket,
+        handed: bool = False,
         drain_timeout_s: float,
         uvicorn_settings: Mapping[str, Any] | None = None,
     ) -> None:
@@ -63,6 +79,7 @@ class AppServer:
             app: what answers, made with `drain`.
             drain: what the app has under way.
             listener: a listening socket.
+            handed: it is a channel instead, over which another process hands accepted connections.
             drain_timeout_s: between the signal and the end.
             uvicorn_settings: further arguments of `uvicorn.Config`.
         """
@@ -78,7 +95,7 @@ class AppServer:
             timeout_graceful_shutdown=FLUSH_S,
             **(uvicorn_settings or {}),
         )
-        self._server = _Server(config)
+        self._server = _Server(config, listener if handed else None)
         self._drain = drain
         self._listener = listener
         self._drain_timeout_s = drain_timeout_s
