@@ -12,7 +12,7 @@ from PIL import Image
 from dirdet.errors import EngineError, MissingExtraError, ParameterError
 from dirdet_bench.harness.processes import free_port, json_lines, running
 from dirdet_bench.serving.fake_engine import DETECTIONS
-from dirdet_bench.serving.gateway import BEFORE, EVENT_LOOP, REST, command, measured, started
+from dirdet_bench.serving.gateway import BEFORE, EVENT_LOOP, OPTIONS, REST, command, measured, started
 from dirdet_bench.serving.wrk import answers, bodies, load
 
 
@@ -65,11 +65,12 @@ def test_without_wrk_what_brings_it_is_named(picture: Path, tmp_path: Path, monk
         load(1, bodies([picture], tmp_path), callers=1, seconds=1, folder=tmp_path)
 
 
-def test_the_gateway_answers_under_load(picture: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", OPTIONS)
+def test_the_gateway_answers_under_load(picture: Path, tmp_path: Path, name: str) -> None:
     if shutil.which("wrk") is None:
         pytest.skip("wrk, which makes the load, is not installed")
     [body] = bodies([picture], tmp_path)
-    with started("dirdet", partial(answers, body=body)) as server:
+    with started(name, partial(answers, body=body)) as server:
         found = measured(server, lambda: load(server.port, [body], callers=2, seconds=1, folder=tmp_path), own=True)
     assert found.cpu_s > 0
     assert found.load.requests > 0
