@@ -1,9 +1,11 @@
 """POST /admin/reload: a detector replaced by what its folder has now, without a dropped request."""
 
+import gc
 import json
 import shutil
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -148,6 +150,18 @@ def test_an_old_detector_stays_open_for_who_still_asks_it(detector: Detector, se
         time.sleep(0.05)
         assert not old.closed
     until(lambda: old.closed)
+
+
+def test_a_replaced_network_is_freed_though_the_collector_leaves_loaded_ones_alone(
+    client: httpx.Client, service: DetectionService, folder: Path
+) -> None:
+    first = weakref.ref(service.detectors.named("scenes").detector.engine)
+    assert gc.get_freeze_count() > 0
+    for number in "12":
+        assert first() is not None
+        change(folder, checkpoint=number * 64)
+        assert reload(client)["scenes"] == "reloaded"
+    assert first() is None
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from dirdet.gateway.scheduling.lane import Lane
 from dirdet.gateway.scheduling.readiness import Readiness
 from dirdet.gateway.scheduling.remote_lane import RemoteLane
 from dirdet.gateway.scheduling.server_limits import ServerLimits
+from dirdet.gateway.service.garbage import keep_what_is_loaded
 
 # Seconds that a health check waits for its probe.
 PROBE_S = 2.0
@@ -164,6 +165,7 @@ class Detectors:
             if each.name in before:
                 self._retired.append(before[each.name])
                 before[each.name].retire()
+        keep_what_is_loaded()
 
     @property
     def names(self) -> list[str]:
