@@ -29,7 +29,7 @@ from dirdet_bench.serving.wrk import Load, answers, bodies, load
 
 HERE = Path(__file__).parent
 # In one process, as with an engine of its own; and before a server that infers, in as many as the others have.
-OWN, SEVERAL = "dirdet", "dirdet, a process for each core"
+OWN, SEVERAL = "dirdet", "dirdet --workers"
 BEFORE, DECODING = "dirdet before", "decoding alone"
 OPTIONS: Mapping[str, Sequence[str]] = {
     # As many decoding threads as cores: the engine takes none of them.
@@ -38,7 +38,7 @@ OPTIONS: Mapping[str, Sequence[str]] = {
 }
 # Of a checkout, which Python prefers to what is installed.
 PACKAGES = ("server", "training", "export", "bench")
-EVENT_LOOP, REST = "event loop: HTTP, forms, handing over", "the rest"
+EVENT_LOOP, REST = "event loop", "the rest"
 STAGE_METRIC = "dirdet_stage_cpu_seconds_total"
 # Before each measurement: the first seconds of a server are slower.
 WARM_UP_S = 2.0
@@ -133,7 +133,7 @@ def command(
             if name not in OPTIONS
         ]
         rows += [
-            Row(f"{own}: processor time a request: {stage}", [t.stages_s[stage] / t.load.requests for t in turns[own]])
+            Row(f"processor time a request, {own}: {stage}", [t.stages_s[stage] / t.load.requests for t in turns[own]])
             for stage in turns[own][0].stages_s
         ]
     with Image.open(files[0]) as first:
