@@ -12,7 +12,8 @@ from dirdet_training.commands.study import command
 from dirdet_training.mm.checkpoints import CheckpointError
 from dirdet_training.mm.configs import build_model, read_config
 from dirdet_training.mm.speed import alone
-from dirdet_training.study.presets import PRESETS
+from dirdet_training.study.plan import Plan
+from dirdet_training.study.presets import PRESETS, Detector, Preset
 
 JUDGES = """
 _base_ = ["./{base}"]
@@ -50,7 +51,7 @@ def test_a_study_trains_measures_and_goes_on(judged_config, data_set, tmp_path):
     work = tmp_path / "study"
     arguments = [
         "--work-dir", work, "--data", data_set, "--ann", "objects.json", "--tune-ann", "objects.json",
-        "--detector", f"faster={judged_config}", "--seeds", 1,
+        "--classes-from", data_set / "objects.json", "--detector", f"faster={judged_config}", "--seeds", 1,
     ]  # fmt: skip
     told = call(*arguments, "--dry-run").stderr
     assert "4 steps of 2 pictures" in told
@@ -104,6 +105,37 @@ def test_a_judge_alone_says_what_it_says_beside_the_others(judged_config, batch,
     without.load_state_dict(state)
     [found] = detect(without, batch(1))
     assert "ious" not in found
+
+
+SIGHT_OF_ROW = {
+    "alone_foresight_iou": "proposal",
+    "alone_foresight": "proposal",
+    "alone_foresight_on_boxes": "refined",
+    "alone_dir_on_proposals": "proposal",
+    "alone_iou": "refined",
+    "alone_iou_3x": "refined",
+    "alone_dir": "refined",
+}
+
+
+@pytest.mark.parametrize("role", SIGHT_OF_ROW)
+def test_each_row_has_a_detector_that_learns_from_its_head(role, tiny_config, tmp_path, batch, losses_of, detect):
+    settings = dict(PRESETS["pictures-cpu"].detectors[role].settings)
+    cfg = Plan(Preset({}, (), "", ""), tmp_path).config(Detector(str(tiny_config), settings=settings))
+    cfg.model.test_cfg.rcnn.all_judges = True
+    model = build_model(cfg)
+    losses = losses_of(model, batch(2))
+    torch.stack(
+        [losses[name] for name in ("loss_purity", "loss_integrity", "loss_iou") if name in losses]
+    ).sum().backward()
+    gradient = model.get_parameter("neck.fpn_convs.0.conv.weight").grad
+    assert gradient is not None
+    assert gradient.abs().max() > 0
+    [found] = detect(model, batch(1))
+    torch.testing.assert_close(found.ious, found[f"dir/{SIGHT_OF_ROW[role]}/ious"])
+    rates = cfg.optim_wrapper.paramwise_cfg.custom_keys
+    assert rates.backbone.lr_mult == 0.3
+    assert ("roi_head.dir_head" in rates) == (role == "alone_iou_3x")
 
 
 @pytest.mark.parametrize(

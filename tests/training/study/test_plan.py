@@ -53,6 +53,35 @@ def test_several_gpus_are_used_by_torchrun(plan, monkeypatch):
     assert command[1:6] == ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=4", "-m"]
 
 
+def test_all_detectors_learn_whole_from_other_pictures_with_classes_of_their_own(tmp_path):
+    (tmp_path / "classes.txt").write_text("cell\nnucleus\n")
+    plan = Plan(
+        PRESETS["pictures-cpu"], tmp_path, Path("data"), start=Path("trunk.pth"), classes_from=tmp_path / "classes.txt"
+    )
+    trainings = list(plan.trainings())
+    assert {training.role for training in trainings} >= {
+        "plain",
+        "faster",
+        "mask",
+        "cascade",
+        "dcn",
+        "double_head",
+        "tsd",
+        "htc",
+    }
+    assert len({training.checkpoint for training in trainings}) == len(trainings)
+    for training in trainings:
+        assert (training.total_steps, training.start) == (600, plan.start)
+        cfg = plan.config(training.detector)
+        assert cfg.train_dataloader.dataset.metainfo["classes"] == ("cell", "nucleus")
+        box_heads = cfg.model.roi_head.get("tsd_head") or cfg.model.roi_head.bbox_head
+        for head in box_heads if isinstance(box_heads, list) else [box_heads]:
+            assert head.num_classes == 2
+        command = train_command(plan, training, keep_milestones=False)
+        assert command[command.index("--classes-from") + 1] == str(tmp_path / "classes.txt")
+        assert "train_dataloader.batch_size=4" in command
+
+
 def test_the_papers_dcn_is_studied():
     for name in ("coco", "scenes-gpu"):
         assert "dcnv1" in PRESETS[name].detectors["dcn"].config

@@ -8,7 +8,7 @@ from typing import TypeVar
 import click
 
 from dirdet.errors import ParameterError
-from dirdet_training.commands._options import skip_broken, trust_checkpoint
+from dirdet_training.commands._options import classes_from, skip_broken, trust_checkpoint
 from dirdet_training.mm.checkpoints import read_checkpoint
 from dirdet_training.study.estimate import shown
 from dirdet_training.study.plan import Plan, use_checkpoints
@@ -40,6 +40,7 @@ def _pairs(option: str, texts: tuple[str, ...]) -> list[tuple[str, str]]:
 @click.option("--data", type=click.Path(path_type=Path), help="Folder of the data set [the configs' data_root].")
 @click.option("--tune-ann", help="COCO JSON to choose settings on, below the data set's folder [the preset's].")
 @click.option("--ann", help="COCO JSON to report, below the data set's folder [the preset's].")
+@classes_from
 @click.option(
     "--detector", "detectors", multiple=True, metavar="ROLE[=CONFIG]",
     help="Study only this detector of the preset, by another config if one is named; repeatable.",
@@ -68,6 +69,7 @@ def command(
     data: Path | None,
     tune_ann: str | None,
     ann: str | None,
+    classes_from: Path | None,
     detectors: tuple[str, ...],
     seeds: int | None,
     uses: tuple[str, ...],
@@ -88,7 +90,7 @@ def command(
         chosen = narrowed(chosen, {role: config or None for role, _, config in (d.partition("=") for d in detectors)})
     if start is not None:
         read_checkpoint(start, trust_checkpoint=trust_checkpoint)
-    plan = Plan(chosen, work_dir.resolve(), data, start=start)
+    plan = Plan(chosen, work_dir.resolve(), data, start=start, classes_from=classes_from)
     given = [(config, Path(checkpoint)) for config, checkpoint in _pairs("--use", uses)]
     use_checkpoints(plan, given, trust_checkpoint=trust_checkpoint)
     root = _data_root(plan)

@@ -9,9 +9,10 @@ from typing import Any
 from mmengine.config import Config
 
 from dirdet.errors import ParameterError
+from dirdet_training.annotations.classes import class_names
 from dirdet_training.mm.checkpoints import read_checkpoint
 from dirdet_training.mm.configs import read_config
-from dirdet_training.mm.own_data import point_at_data
+from dirdet_training.mm.own_data import point_at_data, set_classes
 from dirdet_training.study.errors import StudyError
 from dirdet_training.study.presets import Detector, Preset, with_config
 
@@ -63,6 +64,7 @@ class Plan:
         data: the data set's folder; None for the configs' own.
         used: checkpoints trained elsewhere, by role and seed.
         start: the initial weights of the trainings that do not start from another training; None for the configs' own.
+        classes_from: COCO JSON or text file with the classes of the data; None for the configs' own.
     """
 
     preset: Preset
@@ -70,6 +72,7 @@ class Plan:
     data: Path | None = None
     used: dict[str, dict[int, Path]] = field(default_factory=dict[str, dict[int, Path]])
     start: Path | None = None
+    classes_from: Path | None = None
 
     def with_seeds(self, number: int | None) -> "Plan":
         """Returns the plan with seeds 0 to number - 1; the same plan if number is None."""
@@ -80,6 +83,8 @@ class Plan:
         cfg = read_config(detector.config)
         if self.data is not None:
             point_at_data(cfg, self.data)
+        if self.classes_from is not None:
+            set_classes(cfg, class_names(self.classes_from))
         cfg.merge_from_dict(dict(detector.settings))
         cfg.work_dir = str(self.work / "mmengine")
         return cfg

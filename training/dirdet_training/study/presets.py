@@ -62,6 +62,26 @@ def _parts_of_tsd(base: str, tsd: str) -> dict[str, Detector]:
     }
 
 
+_FORESIGHT = {"training": "proposal", "inference": "proposal"}
+_ONE_BRANCH = {"model.roi_head.dir_head.type": "IoUHead"}
+_THREE_TIMES_THE_RATE = {"optim_wrapper.paramwise_cfg.custom_keys": {"roi_head.dir_head": {"lr_mult": 3.0}}}
+# The rows of Tables 3 and 4 that differ in what is trained, by role.
+_ROWS: Mapping[str, Mapping[str, object]] = {
+    "alone_foresight_iou": {**_ONE_BRANCH, "model.roi_head.sights": _FORESIGHT},
+    "alone_foresight": {"model.roi_head.sights": _FORESIGHT},
+    "alone_foresight_on_boxes": {"model.roi_head.sights": {"training": "proposal", "inference": "refined"}},
+    "alone_dir_on_proposals": {"model.roi_head.sights": {"training": "refined", "inference": "proposal"}},
+    "alone_iou": _ONE_BRANCH,
+    "alone_iou_3x": {**_ONE_BRANCH, **_THREE_TIMES_THE_RATE},
+    "alone_dir": {},
+}
+
+
+def _end_to_end(config: str) -> dict[str, Detector]:
+    """Returns a detector for each row of Tables 3 and 4, whose head sends its gradient into the features."""
+    return {role: Detector(config, settings=settings) for role, settings in _ROWS.items()}
+
+
 _ON_SCENES = {
     "plain": Detector("faster_rcnn_lite0_scenes"),
     "faster": Detector(
@@ -80,6 +100,9 @@ _TSD_ON_SCENES = _parts_of_tsd("faster_rcnn_lite0_scenes", "tsd_lite0_scenes")
 # detectors that start from a trained one.
 CPU_STEPS = 600
 FINE_TUNING_STEPS = 100
+# Every detector whole, on pictures that are not scenes: batches as in the configs of real pictures.
+_WHOLE = _ON_SCENES | {"tsd_whole": Detector("tsd_lite0_scenes")} | _end_to_end("faster_rcnn_dir_lite0_scenes")
+_SMALL_BATCHES = {"train_dataloader.batch_size": 4}
 _FROZEN_TRUNK = {"custom_hooks": [{"type": "FreezeDetectorHook", "learning": ["roi_head."]}]}
 
 
@@ -98,13 +121,25 @@ PRESETS: Mapping[str, Preset] = {
             for role, detector in _ON_SCENES.items()
         }
         | {role: _tuned_head(detector) for role, detector in _TSD_ON_SCENES.items()}
-        | {"tsd_whole": Detector("tsd_lite0_scenes", steps=CPU_STEPS, seeds=1)},
+        | {"tsd_whole": replace(_WHOLE["tsd_whole"], steps=CPU_STEPS, seeds=1)},
         (0, 1, 2),
         "annotations/val.json",
         "annotations/test_hard.json",
     ),
+    "pictures-cpu": Preset(
+        {
+            role: replace(detector, steps=CPU_STEPS, settings={**detector.settings, **_SMALL_BATCHES})
+            for role, detector in _WHOLE.items()
+        },
+        (0, 1),
+        "annotations/val.json",
+        "annotations/test.json",
+    ),
     "scenes-gpu": Preset(
-        _ON_SCENES | _TSD_ON_SCENES, (0, 1, 2, 3, 4), "annotations/val.json", "annotations/test_hard.json"
+        _ON_SCENES | _TSD_ON_SCENES | _end_to_end("faster_rcnn_dir_lite0_scenes"),
+        (0, 1, 2, 3, 4),
+        "annotations/val.json",
+        "annotations/test_hard.json",
     ),
     "coco": Preset(
         {
@@ -117,7 +152,8 @@ PRESETS: Mapping[str, Preset] = {
             "tsd": Detector("tsd_dir_r50_fpn_1x_coco"),
             "htc": Detector("htc_dir_r50_fpn_1x_coco"),
         }
-        | _parts_of_tsd("faster_rcnn_r50_fpn_1x_coco", "tsd_r50_fpn_1x_coco"),
+        | _parts_of_tsd("faster_rcnn_r50_fpn_1x_coco", "tsd_r50_fpn_1x_coco")
+        | _end_to_end("faster_rcnn_dir_r50_fpn_1x_coco"),
         (0, 1, 2),
         "annotations/instances_val2017.json",
         "annotations/instances_val2017.json",

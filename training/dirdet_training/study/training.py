@@ -35,6 +35,8 @@ def train_command(plan: Plan, training: Training, *, keep_milestones: bool) -> l
     command += ["--work-dir", str(training.checkpoint.parent), "--seed", str(training.seed)]
     if plan.data is not None:
         command += ["--data", str(plan.data)]
+    if plan.classes_from is not None:
+        command += ["--classes-from", str(plan.classes_from)]
     return command + [part for setting in settings for part in ("-o", setting)]
 
 
