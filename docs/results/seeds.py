@@ -2,7 +2,7 @@
 
 Reads DATA_BOXES_seedN_SPLIT.json, as `dirdet evaluate --json` wrote them, and DATA_BOXES_seedN_meaning.json, as
 meaning.py wrote them (fitted on val, shown on test); BOXES is what the head learnt from: positives, or default.
-A cell is the mean over seeds and, in brackets, the lowest and the highest.
+A cell is the mean over seeds and, in brackets, the lowest and the highest; a gain has its 95% interval by Student's t.
 """
 
 import json
@@ -10,6 +10,8 @@ import sys
 from collections.abc import Collection, Iterable, Sequence
 from itertools import product
 from pathlib import Path
+
+from dirdet_training.study.intervals import paired
 
 HERE = Path(__file__).parent
 DATA = ("cells", "nuclei", "cards")
@@ -22,6 +24,7 @@ RANKS = (
     ("oracle", "default", "oracle"),
 )
 APS = ("AP", "AP50", "AP75", "AP90", "AP_agnostic", "AP75_agnostic", "AP90_agnostic")
+GAINING = (("DIR", "dir"), ("clusters with voting", "clusters_voting"))
 FITS = {
     "mean": "mean",
     "lowest": "lowest 1%",
@@ -87,6 +90,19 @@ def print_aps(split: str) -> None:
             row((data, str(len(measured)), words), measured, [f"{rank}/{name}" for name in APS], 1)
 
 
+def print_gains(split: str) -> None:
+    """Gains over ranking the same boxes by score, paired by seed: the mean, its interval, and each seed's."""
+    head(("pictures", "ranked by"), [name for name in APS if "50" not in name])
+    for data, (words, rank) in product(DATA, GAINING):
+        measured = runs(data, "default", split)
+        cells: list[str] = []
+        for name in (name for name in APS if "50" not in name):
+            ours, theirs = ([figures[f"{way}/{name}"] or 0.0 for figures in measured] for way in (rank, "score"))
+            gain = paired(ours, theirs)
+            cells.append(f"{gain.shown(sign=True)} ({', '.join(f'{value:+.1f}' for value in gain.values)})")
+        print("| " + " | ".join([data, words, *cells]) + " |")
+
+
 def print_fits(split: str) -> None:
     """How well score and iou predict the fit, each box once."""
     head(("pictures", "predicted"), FITS.values())
@@ -108,5 +124,6 @@ def print_meanings() -> None:
 
 if __name__ == "__main__":
     print_aps(sys.argv[1])
+    print_gains(sys.argv[1])
     print_fits(sys.argv[1])
     print_meanings()
