@@ -1,5 +1,6 @@
 """Several processes on one port: refused where they do no good, replaced when they die, gone with their parent."""
 
+import errno
 import os
 import re
 import select
@@ -120,6 +121,25 @@ def test_connections_of_one_that_does_not_read_come_to_the_others() -> None:
         with socket.create_connection(listener.getsockname()) as refused:
             assert not turns.hand_over(listener.accept()[0])
             assert refused.recv(1) == b""
+        turns.close()
+
+
+def test_a_process_stays_in_turn_when_the_system_has_no_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    turns = Turns()
+    with turns.channel() as channel, socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def hand_over() -> bool:
+            with socket.create_connection(listener.getsockname()):
+                return turns.hand_over(listener.accept()[0])
+
+        def full(*_: object) -> int:
+            raise OSError(errno.ETOOMANYREFS, "too many")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(socket, "send_fds", full)
+            assert not hand_over()
+        assert hand_over()
+        os.close(socket.recv_fds(channel, 1, 1)[1][0])
         turns.close()
 
 

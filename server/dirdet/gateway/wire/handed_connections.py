@@ -39,13 +39,13 @@ class Turns:
                 self._order.rotate(-1)
                 try:
                     socket.send_fds(channel, [_MESSAGE], [connection.fileno()])
-                except BlockingIOError:  # the process does not read
-                    continue
-                except OSError:  # the process has ended
+                except ConnectionError:  # the process has ended
                     self._order.remove(channel)
                     channel.close()
+                except OSError:  # it does not read, or too many connections are on their way
                     continue
-                return True
+                else:
+                    return True
         return False
 
     def close(self) -> None:

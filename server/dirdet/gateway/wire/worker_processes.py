@@ -19,6 +19,8 @@ log = logging.getLogger(__name__)
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 # Seconds before a dead worker is replaced, so that one that dies at once does not keep the machine busy.
 RESTART_S = 1.0
+# Seconds before the next connection is accepted, if the system has no memory or no file for one.
+ACCEPT_AGAIN_S = 0.1
 # Exit status of a worker after an error that every worker would meet, which it has reported.
 TOLD = 1
 
@@ -83,13 +85,12 @@ class Workers:
             self._start()
         while self._pids or self._due_s:
             self._wait()
-            self._collect()
             self._replace()
         if self._failed:
             raise WorkersError("the workers could not start; their messages stand above")
 
     def _wait(self) -> None:
-        """For a signal, a connection, which a worker gets, or the time to replace a worker."""
+        """For a signal, for a connection, which a worker gets, or until a worker is to be replaced."""
         sources: list[int | socket.socket] = [self._woken]
         if self._pids:
             sources.append(self._listener)
@@ -97,10 +98,22 @@ class Workers:
         ready, _, _ = select.select(sources, [], [], left_s and max(left_s, 0.0))
         if self._woken in ready:
             os.read(self._woken, 4096)
+            self._collect()
         if self._listener in ready:
-            with suppress(BlockingIOError, ConnectionError):  # the client has gone
-                if not self._turns.hand_over(self._listener.accept()[0]):
-                    log.warning("no worker takes a connection; it is closed")
+            self._accept()
+
+    def _accept(self) -> None:
+        """One connection for a worker."""
+        try:
+            connection, _ = self._listener.accept()
+        except (BlockingIOError, ConnectionError):  # the client has gone
+            return
+        except OSError as exc:
+            log.warning("no connection can be accepted: %s", exc)
+            time.sleep(ACCEPT_AGAIN_S)
+            return
+        if not self._turns.hand_over(connection):
+            log.warning("no worker takes a connection; it is closed")
 
     def _collect(self) -> None:
         """Workers that have ended."""
