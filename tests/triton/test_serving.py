@@ -2,6 +2,7 @@
 
 import os
 import signal
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -27,6 +28,21 @@ def test_the_command_serves_by_triton(server: TritonServer) -> None:
         assert "Traceback" not in gateway.log
         assert regions_of(gateway.pid) == []
     assert server.regions() == []
+
+
+def test_several_processes_answer_alike(server: TritonServer) -> None:
+    picture = (ROOT / "docs" / "example.jpg").read_bytes()
+    with serving(server.address, "--workers", "2", "--timeout-s", "60") as gateway:
+
+        def ask() -> httpx.Response:
+            return httpx.post(f"{gateway.url}/detect", content=picture, headers=JPEG, timeout=PATIENCE_S)
+
+        with ThreadPoolExecutor(8) as callers:
+            answers = [each.result() for each in [callers.submit(ask) for _ in range(16)]]
+        assert {answer.status_code for answer in answers} == {200}
+        assert len({str(answer.json()["images"]) for answer in answers}) == 1
+        assert gateway.end(signal.SIGTERM) == 0, gateway.log
+        assert "Traceback" not in gateway.log
 
 
 def test_what_a_killed_gateway_leaves_is_freed_by_the_next(server: TritonServer) -> None:
