@@ -66,6 +66,12 @@ def test_ap_and_time_are_told_for_each_number(tmp_path: Path) -> None:
     assert rows["20 proposals"]["against"] == "300 proposals"
 
 
+def test_more_proposals_than_a_graph_has_room_for_are_refused() -> None:
+    model = onnx.load(str(open_bundle().file(DETECTOR)))
+    with pytest.raises(UnsupportedError, match="at most the detector's own 300 proposals, found 301"):
+        with_proposals(model, 301)
+
+
 def test_another_graph_is_refused() -> None:
     empty = onnx.helper.make_model(onnx.helper.make_graph([], "empty", [], []))
     with pytest.raises(UnsupportedError, match="expected a NonMaxSuppression"):

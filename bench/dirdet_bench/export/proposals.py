@@ -19,8 +19,8 @@ from dirdet_bench.serving.curves import Curve
 from dirdet_bench.serving.engine_curves import detect_repeatedly
 from dirdet_export.errors import UnsupportedError
 
-# Of the detector's own.
-SHARES = (0.1, 0.25, 0.5, 1.0, 2.0, 3.0)
+# Of the detector's own number.
+SHARES = (0.1, 0.25, 0.5, 0.75, 1.0)
 STAGE = "/roi_stage/proposals/"
 
 
@@ -37,10 +37,12 @@ def with_proposals(model: onnx.ModelProto, count: int) -> None:
     """Makes an exported detector keep so many, in place: the limit of its NMS, and how many of its boxes are taken.
 
     Raises:
-        UnsupportedError: the graph does not say how many it keeps.
+        UnsupportedError: the graph does not say how many it keeps, or has no room for so many.
     """
     most = _most_kept(model)
     own = numpy_helper.to_array(most.attribute[0].t)
+    if count > int(own[0]):
+        raise UnsupportedError(f"expected at most the detector's own {own[0]} proposals, found {count}: export it anew")
     taken = [
         node
         for node in model.graph.node
@@ -69,7 +71,7 @@ def engine_with_proposals(bundle: Bundle, count: int) -> Engine:
 def proposal_curve(
     bundle: Bundle, picture: Image.Image, rounds: int, *, pictures: int, shares: Sequence[float] = SHARES
 ) -> Curve:
-    """One picture at a time, with a tenth to three times the proposals; the knee is the most that cost little.
+    """One picture at a time, with a tenth of the proposals to all of them; the knee is the most that cost little.
 
     Raises:
         UnsupportedError: the bundle's graph does not say how many it keeps.

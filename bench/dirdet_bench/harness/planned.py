@@ -75,6 +75,7 @@ PLANNED: Sequence[Planned] = (
         "batch",
         ("batch", "--pictures", "{parts}", "--rounds", "5"),
         ("a job's pace at least 0.95 of its engine's",),
+        limit_s=300,
         extra="batch",
     ),
     # Its first run installs the other servers.
