@@ -68,7 +68,7 @@ def test_ap_and_time_are_told_for_each_number(tmp_path: Path) -> None:
 
 def test_more_proposals_than_a_graph_has_room_for_are_refused() -> None:
     model = onnx.load(str(open_bundle().file(DETECTOR)))
-    with pytest.raises(UnsupportedError, match="at most the detector's own 300 proposals, found 301"):
+    with pytest.raises(UnsupportedError, match="at most its own 300 proposals, found 301"):
         with_proposals(model, 301)
 
 

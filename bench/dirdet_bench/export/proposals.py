@@ -42,7 +42,7 @@ def with_proposals(model: onnx.ModelProto, count: int) -> None:
     most = _most_kept(model)
     own = numpy_helper.to_array(most.attribute[0].t)
     if count > int(own[0]):
-        raise UnsupportedError(f"expected at most the detector's own {own[0]} proposals, found {count}: export it again")
+        raise UnsupportedError(f"expected at most its own {own[0]} proposals, found {count}; export it again")
     taken = [
         node
         for node in model.graph.node
