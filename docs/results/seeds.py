@@ -24,6 +24,7 @@ RANKS = (
     ("oracle", "default", "oracle"),
 )
 APS = ("AP", "AP50", "AP75", "AP90", "AP_agnostic", "AP75_agnostic", "AP90_agnostic")
+GAINS = ("AP", "AP75", "AP90", "AP_agnostic", "AP75_agnostic", "AP90_agnostic")
 GAINING = (("DIR", "dir"), ("clusters with voting", "clusters_voting"))
 FITS = {
     "mean": "mean",
@@ -62,13 +63,18 @@ def runs(data: str, learnt: str, kind: str) -> list[Figures]:
     return found
 
 
+def known(values: Sequence[float | None]) -> list[float]:
+    """Those that were measured."""
+    return [value for value in values if value is not None]
+
+
 def cell(values: Sequence[float | None], digits: int) -> str:
     """Mean (lowest to highest) of what was measured."""
-    known = [value for value in values if value is not None]
-    if not known:
+    found = known(values)
+    if not found:
         return ""
-    mean = f"{sum(known) / len(known):.{digits}f}"
-    return mean if len(known) == 1 else f"{mean} ({min(known):.{digits}f} to {max(known):.{digits}f})"
+    mean = f"{sum(found) / len(found):.{digits}f}"
+    return mean if len(found) == 1 else f"{mean} ({min(found):.{digits}f} to {max(found):.{digits}f})"
 
 
 def row(words: Sequence[str], measured: Sequence[Figures], names: Iterable[str], digits: int) -> None:
@@ -92,12 +98,12 @@ def print_aps(split: str) -> None:
 
 def print_gains(split: str) -> None:
     """Gains over ranking the same boxes by score, paired by seed: the mean, its interval, and each seed's."""
-    head(("pictures", "ranked by"), [name for name in APS if "50" not in name])
+    head(("pictures", "ranked by"), GAINS)
     for data, (words, rank) in product(DATA, GAINING):
         measured = runs(data, "default", split)
         cells: list[str] = []
-        for name in (name for name in APS if "50" not in name):
-            ours, theirs = ([figures[f"{way}/{name}"] or 0.0 for figures in measured] for way in (rank, "score"))
+        for name in GAINS:
+            ours, theirs = (known([figures[f"{way}/{name}"] for figures in measured]) for way in (rank, "score"))
             gain = paired(ours, theirs)
             cells.append(f"{gain.shown(sign=True)} ({', '.join(f'{value:+.1f}' for value in gain.values)})")
         print("| " + " | ".join([data, words, *cells]) + " |")

@@ -95,13 +95,14 @@ _ON_SCENES = {
     "tsd": Detector("tsd_dir_lite0_scenes"),
     "htc": Detector("htc_dir_lite0_scenes", also=("htc_without_semantic_dir_lite0_scenes",)),
 }
+_ROWS_ON_SCENES = _end_to_end("faster_rcnn_dir_lite0_scenes")
 _TSD_ON_SCENES = _parts_of_tsd("faster_rcnn_lite0_scenes", "tsd_lite0_scenes")
 # For two cores: half of the scenes configs' schedule, so that the whole study takes an afternoon, and less for
 # detectors that start from a trained one.
 CPU_STEPS = 600
 FINE_TUNING_STEPS = 100
 # Every detector whole, on pictures that are not scenes: batches as in the configs of real pictures.
-_WHOLE = _ON_SCENES | {"tsd_whole": Detector("tsd_lite0_scenes")} | _end_to_end("faster_rcnn_dir_lite0_scenes")
+_WHOLE = _ON_SCENES | {"tsd_whole": Detector("tsd_lite0_scenes")} | _ROWS_ON_SCENES
 _SMALL_BATCHES = {"train_dataloader.batch_size": 4}
 _FROZEN_TRUNK = {"custom_hooks": [{"type": "FreezeDetectorHook", "learning": ["roi_head."]}]}
 
@@ -136,7 +137,7 @@ PRESETS: Mapping[str, Preset] = {
         "annotations/test.json",
     ),
     "scenes-gpu": Preset(
-        _ON_SCENES | _TSD_ON_SCENES | _end_to_end("faster_rcnn_dir_lite0_scenes"),
+        _ON_SCENES | _TSD_ON_SCENES | _ROWS_ON_SCENES,
         (0, 1, 2, 3, 4),
         "annotations/val.json",
         "annotations/test_hard.json",

@@ -26,7 +26,7 @@ TOLD = 1
 
 
 def _only_wake(_: int, __: FrameType | None) -> None:
-    """A handler, without which the signal would wake nobody."""
+    """Handles a signal by doing nothing: Python reports a signal to the wakeup pipe only if it has a handler."""
 
 
 class WorkersError(DirdetError):
