@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import psutil
 import pytest
 from click.testing import CliRunner
 from PIL import Image
@@ -146,17 +147,23 @@ def test_one_that_fails_is_told_by_its_last_words(materials: Materials, tmp_path
     assert "--no-such" in (tmp_path / "a.log").read_text()
 
 
-def test_one_that_takes_too_long_is_ended(
+def test_one_that_takes_too_long_is_ended_with_the_servers_that_it_started(
     materials: Materials, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    forever = tmp_path / "forever"
-    forever.write_text(f"#!{sys.executable}\nimport time\ntime.sleep(600)\n")
+    forever, server = tmp_path / "forever", tmp_path / "server"
+    forever.write_text(
+        f"#!{sys.executable}\nimport subprocess, sys, time\n"
+        "process = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'], start_new_session=True)\n"
+        f"open({str(server)!r}, 'w').write(str(process.pid))\ntime.sleep(600)\n"
+    )
     forever.chmod(0o755)
     monkeypatch.setattr(subprocess_run.sys, "executable", str(forever))
     monkeypatch.setattr(subprocess_run, "LEAST_S", 0)
-    found = run(Planned("a", ["a"], limit_s=0.5), materials, tmp_path, left_s=60, triton=None)
+    found = run(Planned("a", ["a"], limit_s=3), materials, tmp_path, left_s=60, triton=None)
     assert found.state == "failed"
     assert found.why.startswith("ended after")
+    left = [each for each in psutil.process_iter() if each.pid == int(server.read_text())]
+    assert all(each.status() == psutil.STATUS_ZOMBIE for each in left)
 
 
 def test_materials_are_made_of_one_picture(bundle_folder: Path, materials: Materials) -> None:

@@ -113,14 +113,21 @@ def free_port() -> int:
 
 
 def end_session(process: "subprocess.Popen[Any]") -> None:
-    """Ends a process that has a session of its own, and all that it started."""
+    """Ends a process that has a session of its own, and all that it started, in sessions of their own too."""
+    try:
+        family = psutil.Process(process.pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        family = []
     for kind in (signal.SIGTERM, signal.SIGKILL):
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, kind)
-        except ProcessLookupError:
-            break
+        for each in family:
+            with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError):
+                if os.getpgid(each.pid) != process.pid:
+                    each.send_signal(kind)
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(STOP_S)
+        _, family = psutil.wait_procs(family, STOP_S)
     process.wait()
 
 
