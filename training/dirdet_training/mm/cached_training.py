@@ -30,6 +30,7 @@ from dirdet_training.mm.feature_cache import (
 from dirdet_training.mm.frozen import JUDGES
 from dirdet_training.mm.head_start import begin_as_box_head, has_dir_head
 from dirdet_training.mm.judges import SEEN, Sight, build_judges, judge_losses
+from dirdet_training.mm.refused_settings import naming_refused_settings
 
 # The number of pictures whose boxes make one step.
 BATCH = 8
@@ -64,6 +65,7 @@ class CachedJudges(BaseModel):
         return judge_losses({"dir": self.dir_head, **self.judges}, self.sights, features, as_examples(batch))
 
 
+@naming_refused_settings()
 def train_on_cache(
     cfg: Config, *, boxes_per_picture: int, passes: int, trust_checkpoint: bool, averaged: bool = True
 ) -> Path:

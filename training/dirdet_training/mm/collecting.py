@@ -9,6 +9,7 @@ from typing import Any, cast
 from mmengine.config import Config
 
 from dirdet.bundle.bundle import sha256_of
+from dirdet_training.mm.refused_settings import naming_refused_settings
 from dirdet_training.mm.runner import ready_runner, ready_to_test
 from dirdet_training.study.errors import StudyError
 
@@ -37,6 +38,7 @@ def candidates_path(folder: Path, cfg: Config, checkpoint: Path, ann_file: Path)
     return folder / f"{file_hash(checkpoint)}-{hashlib.sha256(settings).hexdigest()[:HASH_DIGITS]}-{ann_file.stem}.npz"
 
 
+@naming_refused_settings()
 def collect(
     cfg: Config,
     checkpoint: Path,

@@ -11,6 +11,7 @@ from mmengine.config import Config
 
 import dirdet_training.mm  # noqa: F401  # pyright: ignore[reportUnusedImport] - registers the plug-in
 from dirdet.errors import DirdetError
+from dirdet_training.mm.refused_settings import naming_refused_settings
 from dirdet_training.mm.zoo import config_folder, zoo_name
 
 
@@ -65,8 +66,13 @@ def _missing_module(error: BaseException) -> str | None:
     return None
 
 
+@naming_refused_settings()
 def build_model(cfg: Config) -> torch.nn.Module:
-    """Builds the config's detector with random weights: nothing is downloaded, since a checkpoint is loaded later."""
+    """Builds the config's detector with random weights: nothing is downloaded, since a checkpoint is loaded later.
+
+    Raises:
+        RefusedSettingError: a class that the config names does not exist, or does not take its settings.
+    """
     register_all_modules(init_default_scope=True)
     model = copy.deepcopy(cfg.model)
     drop_pretrained(model)

@@ -25,6 +25,7 @@ from dirdet_training.mm.data import only_dataset, require_data
 from dirdet_training.mm.dir_mixin import DEFAULT_MAX_CANDIDATES, most_detections
 from dirdet_training.mm.memory import keep_freed_memory
 from dirdet_training.mm.own_data import set_evaluator
+from dirdet_training.mm.refused_settings import naming_refused_settings
 from dirdet_training.nms import Selection
 
 
@@ -48,6 +49,7 @@ def newest_checkpoint(work_dir: Path) -> Path | None:
     return max(found)[1] if found else None
 
 
+@naming_refused_settings()
 def train(
     cfg: Config,
     *,
@@ -71,6 +73,7 @@ def train(
         DataError: the data that the config names is missing, is broken, or has other classes.
         CheckpointError: a checkpoint to start from cannot be read, or lacks a part that resuming needs.
         DeviceError: amp is set and there is no accelerator.
+        RefusedSettingError: a class that the config names does not exist, or does not take its settings.
     """
     register_all_modules(init_default_scope=True)
     require_data(cfg, "train", skip_broken=skip_broken)
@@ -157,6 +160,7 @@ COCO_ITEMS = {
 }
 
 
+@naming_refused_settings()
 def evaluate(
     cfg: Config,
     checkpoint: Path,
@@ -189,6 +193,7 @@ def evaluate(
     Raises:
         DataError: the annotation file is missing, is broken, or has other classes.
         CheckpointError: the checkpoint cannot be read, or belongs to another detector.
+        RefusedSettingError: as `build_model`.
     """
     rcnn = copy.deepcopy(cfg.model.test_cfg.rcnn)
     cfg, ann_file, nms = ready_to_test(cfg, ann_file=ann_file, skip_broken=skip_broken)
@@ -249,6 +254,7 @@ def ready_to_test(cfg: Config, *, ann_file: Path, skip_broken: bool) -> tuple[Co
     return cfg, ann_file, {"ann_file": str(ann_file), **previous}
 
 
+@naming_refused_settings()
 def ready_runner(cfg: Config, checkpoint: Path, *, trust_checkpoint: bool, averaged: bool = True) -> Runner:
     """Makes a Runner of a config from `ready_to_test`, with a checkpoint's weights.
 
