@@ -44,9 +44,10 @@ def confidence(score: ArrayLike, iou: ArrayLike | None, *, iou_weight: float) ->
 
 def iou_with(box_xyxy: Floats, boxes_xyxy: Floats) -> Floats:
     """IoU of one box [4] with boxes [N, 4], or of shapes that numpy broadcasts; 0 if both are empty."""
-    (x1, y1, x2, y2), (left, top, right, bottom) = (np.moveaxis(each, -1, 0) for each in (box_xyxy, boxes_xyxy))
-    width = np.clip(np.minimum(x2, right) - np.maximum(x1, left), 0, None)
-    overlap = width * np.clip(np.minimum(y2, bottom) - np.maximum(y1, top), 0, None)  # [N]
+    x1, y1, x2, y2 = (box_xyxy[..., corner] for corner in range(4))
+    left, top, right, bottom = (boxes_xyxy[..., corner] for corner in range(4))
+    width = np.maximum(np.minimum(x2, right) - np.maximum(x1, left), 0)
+    overlap = width * np.maximum(np.minimum(y2, bottom) - np.maximum(y1, top), 0)  # [N]
     union = (x2 - x1) * (y2 - y1) + (right - left) * (bottom - top) - overlap
     return np.divide(overlap, union, out=np.zeros_like(overlap), where=union > 0)
 
@@ -77,6 +78,8 @@ def ranked_nms(
         block, of_block = corners[:, :BLOCK].T, classes[:BLOCK]
         survives = _survives(block, of_block, iou_threshold)
         kept.append(waiting[:BLOCK][survives])
+        if waiting.size <= BLOCK:
+            break
         free = np.ones(len(waiting), np.bool_)
         free[:BLOCK] = False
         # Only the block's last class continues after the block.

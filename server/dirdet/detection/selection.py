@@ -3,6 +3,7 @@
 The network's own NMS is the paper's. For a bundle with these steps, candidates are selected here, by any engine.
 """
 
+from collections.abc import Iterator
 from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
@@ -14,6 +15,8 @@ from dirdet.detection.ranking import confidence, iou_with, ranked_nms
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Rows = NDArray[np.int64]
+# Of a table of boxes with boxes: half a megabyte.
+MOST_PAIRS = 65_536
 Nms = Literal["per-class", "class-agnostic"]
 NMS_MEANING = (
     "per-class: boxes of different classes do not suppress each other; class-agnostic: afterwards, of two boxes of any "
@@ -134,36 +137,52 @@ def reported(selection: Selection | None, score: Floats, iou: Floats, *, iou_wei
     return confidence(score, iou, iou_weight=iou_weight)
 
 
-def _overlaps(boxes_xyxy: Floats, class_id: Rows, row: int) -> Floats:
-    """IoU of one box with all [N]; 0 of another class."""
-    return np.where(class_id == class_id[row], iou_with(boxes_xyxy[row], boxes_xyxy), 0)
+def _overlaps(boxes_xyxy: Floats, class_id: Rows, rows: Rows) -> Floats:
+    """IoU of some boxes with all [K, N]; 0 of another class."""
+    alike = class_id[rows, None] == class_id[None]
+    return np.where(alike, iou_with(boxes_xyxy[rows, None], boxes_xyxy[None]), 0)
+
+
+def _blocks(rows: Rows, count: int) -> Iterator[slice]:
+    """Parts of the rows for which a table of the rows with all N stays small: a request may ask for thousands."""
+    step = max(1, MOST_PAIRS // max(1, count))
+    return (slice(start, start + step) for start in range(0, len(rows), step))
 
 
 def _represented(
     boxes_xyxy: Floats, class_id: Rows, fits: Floats, heads: Rows, *, iou_threshold: float, member_iou: float
 ) -> Rows:
-    """The best fitting member of each head's cluster, [K]; of equal ones the head, then the first."""
+    """The best fitting member of each head's cluster, [K]; of equal ones the head, then the first.
+
+    A cluster is what its head covers and no head before it does.
+    """
     standing = heads.copy()
     free = np.ones(len(fits), np.bool_)
     free[heads] = False
-    # One head after the other, each with what no head before it covers: a request may ask for thousands of candidates.
-    for place, head in enumerate(heads.tolist()):
-        ious = _overlaps(boxes_xyxy, class_id, head)  # [N]
-        members = free & (ious > iou_threshold) & (class_id == class_id[head])
-        free &= ~members
-        rows = np.flatnonzero(members & (ious > member_iou) & (fits > fits[head]))
-        if len(rows):
-            standing[place] = rows[np.argmax(fits[rows])]
+    for block in _blocks(heads, len(fits)):
+        waiting = np.flatnonzero(free)
+        ious = _overlaps(boxes_xyxy, class_id, heads[block])[:, waiting]  # [heads, waiting]
+        covers = ious > iou_threshold
+        owner = covers.argmax(axis=0)  # [waiting], the first head that covers it
+        covered = covers.any(axis=0)
+        free[waiting[covered]] = False
+        close = ious[owner, np.arange(len(waiting))] > member_iou
+        better = np.flatnonzero(covered & close & (fits[waiting] > fits[heads[block]][owner]))
+        # The worst first, of equal ones the last: the best of each owner is written last.
+        better = better[::-1][fits[waiting[better]][::-1].argsort(kind="stable")]
+        standing[block][owner[better]] = waiting[better]
     return standing
 
 
 def _voted(boxes_xyxy: Floats, class_id: Rows, weights: Floats, rows: Rows, voting: Voting) -> Floats:
     """Weighted means, [K, 4]; a box on which no weight falls stays."""
     voted = boxes_xyxy[rows]
-    for place, row in enumerate(rows.tolist()):
-        ious = _overlaps(boxes_xyxy, class_id, row)  # [N]
-        near = ious > voting.iou_threshold
-        weighed = weights[near] * np.exp(-((1 - ious[near]) ** 2) / voting.spread)
-        if (whole := weighed.sum()) > 0:
-            voted[place] += (weighed[:, None] * (boxes_xyxy[near] - boxes_xyxy[row])).sum(axis=0) / whole
+    for block in _blocks(rows, len(weights)):
+        ious = _overlaps(boxes_xyxy, class_id, rows[block])  # [rows, N]
+        place, near = np.nonzero(ious > voting.iou_threshold)  # [pairs]
+        weighed = weights[near] * np.exp(-((1 - ious[place, near]) ** 2) / voting.spread)
+        whole = np.bincount(place, weighed, len(ious))
+        moves = weighed[:, None] * (boxes_xyxy[near] - boxes_xyxy[rows[block]][place])  # [pairs, 4]
+        sums = np.stack([np.bincount(place, move, len(ious)) for move in moves.T], axis=1)
+        voted[block] += np.divide(sums, whole[:, None], out=np.zeros_like(sums), where=whole[:, None] > 0)
     return voted

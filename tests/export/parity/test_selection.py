@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from dirdet.detection import selection
 from dirdet.detection.selection import Selection, select
 from dirdet_training.nms import Calibrated, Knots, Representative, Voting
 from dirdet_training.nms import Selection as Eager
@@ -56,6 +57,21 @@ def test_each_step_as_the_detector_takes_it(steps: Eager, size: int) -> None:
         assert found.rows.tolist() == expected.indices.tolist()
         np.testing.assert_allclose(found.reported, expected.confidences.numpy(), rtol=1e-6)
         np.testing.assert_allclose(found.boxes_xyxy, expected.boxes_xyxy.numpy(), atol=1e-4)
+
+
+@pytest.mark.parametrize("pairs", [1, 60, 500])
+def test_boxes_are_taken_in_blocks_without_a_difference(pairs: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    for seed in range(5):
+        boxes, classes, score, iou = crowd(seed, 60)
+        options: dict[str, Any] = {"boxes_xyxy": boxes, "class_id": classes, "score": score, "iou": iou}
+        options |= {"iou_weight": 0.5, "nms_iou_threshold": 0.5, "limit": 100}
+        for steps in map(served, STEPS):
+            whole = select(steps, **options)
+            with monkeypatch.context() as patched:
+                patched.setattr(selection, "MOST_PAIRS", pairs)
+                found = select(steps, **options)
+            assert found.rows.tolist() == whole.rows.tolist()
+            assert found.boxes_xyxy.tolist() == whole.boxes_xyxy.tolist()
 
 
 def test_no_more_than_the_limit() -> None:
