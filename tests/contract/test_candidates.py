@@ -13,7 +13,7 @@ from PIL import Image
 
 import dirdet.api
 from dirdet.api.answers import PictureAnswer, detect_answer
-from dirdet.api.examples import ANSWERS
+from dirdet.api.examples import ABOUT, ANSWERS
 from dirdet.api.schemas import DetectAnswer
 from dirdet.detector.detector import Detector
 from dirdet.detector.options import DetectOptions
@@ -133,6 +133,11 @@ def shipped() -> Detector:
     return Detector.open()
 
 
+def steps_of(shipped: Detector) -> dict[str, Any] | None:
+    """As GET /detector tells them."""
+    return None if shipped.manifest.selection is None else shipped.manifest.selection.model_dump()
+
+
 @pytest.mark.parametrize("options", REQUESTS, ids=json.dumps)
 @pytest.mark.parametrize("name", ["astronaut.png", "coffee.png", "chelsea.png", "motorcycle_right.png"])
 def test_ranked_again_they_are_the_detections(
@@ -147,7 +152,8 @@ def test_ranked_again_they_are_the_detections(
     settings: dict[str, Any] = shipped.manifest.defaults.model_dump(exclude={"decode"}) | limit | options
     if "classes" in settings:
         settings["classes"] = set(settings["classes"].split(","))
-    assert_same(ranked_again(image["candidates"], **settings), image["detections"])
+    again = ranked_again(image["candidates"], selection=steps_of(shipped), **settings)
+    assert_same(again, image["detections"])
 
 
 def test_ranked_for_another_request_they_are_its_detections(
@@ -157,7 +163,7 @@ def test_ranked_for_another_request_they_are_its_detections(
     data = (Path(str(files("skimage"))) / "data" / "motorcycle_right.png").read_bytes()
     candidates = detect(call, data, score_threshold=0.05)["candidates"]
     other: dict[str, Any] = {"score_threshold": 0.2, "iou_weight": 0.8, "nms_iou_threshold": 0.6, "min_iou": 0.7}
-    ranked = ranked_again(candidates, limit=shipped.manifest.max_detections, **other)
+    ranked = ranked_again(candidates, limit=shipped.manifest.max_detections, selection=steps_of(shipped), **other)
     assert_same(ranked, detect(call, data, **other)["detections"])
 
 
@@ -166,7 +172,14 @@ def test_the_documented_examples_are_answers() -> None:
         DetectAnswer.model_validate(example["value"])
     image = ANSWERS["candidates"]["value"]["images"][0]
     assert_same(
-        ranked_again(image["candidates"], score_threshold=0.6, nms_iou_threshold=0.5, iou_weight=0.5, limit=100),
+        ranked_again(
+            image["candidates"],
+            score_threshold=0.6,
+            nms_iou_threshold=0.5,
+            iou_weight=0.5,
+            limit=100,
+            selection=ABOUT["selection"],
+        ),
         image["detections"],
     )
 

@@ -40,7 +40,7 @@ _WITHOUT = {**_OF_CAT, "images": [{**each, "candidates": None} for each in _OF_C
 ANSWERS: dict[str, dict[str, Any]] = {
     "detections": {"summary": "?score_threshold=0.6", "value": _WITHOUT},
     "candidates": {
-        "summary": "?score_threshold=0.6&candidates=true: of boxes of a cat the one that fits best is kept",
+        "summary": "?score_threshold=0.6&candidates=true: of two boxes of a cat one is kept, as the mean of both",
         "value": _OF_CAT,
     },
 }
@@ -57,14 +57,19 @@ ABOUT: dict[str, Any] = {
         "nms": "per-class",
         "decode": "scaled",
     },
-    "selection": None,
-    "max_candidates": 300,
+    "selection": {
+        "cluster_by": "score",
+        "representative": {"iou_weight": 0.8, "member_iou": 0.7},
+        "voting": {"iou_power": 1.0, "spread": 0.025, "iou_threshold": 0.5},
+        "report_by": "confidence",
+    },
+    "max_candidates": 2400,
     "max_detections": 100,
     "mask_threshold": None,
-    "quality": {"AP": 0.29, "AP75": 0.309},
+    "quality": {"test_easy_AP": 28.7, "test_easy_AP_by_score": 27.5},
     "calibration": None,
     "provenance": {
-        "config": "faster_rcnn_dir_lite0_scenes",
+        "config": "faster_rcnn_dir_lite0_scenes_shipped",
         "checkpoint_sha256": DETECTOR["checkpoint_sha256"],
         "created": "2026-01-01T00:00:00+00:00",
         "versions": {"dirdet": "0.1.0"},
