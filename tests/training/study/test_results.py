@@ -98,6 +98,18 @@ def test_rows_gains_and_orders_of_known_candidates(measurer, runs):
     assert gains_over_plain(measurer, runs)["AP"].values == pytest.approx((80,))
 
 
+def test_rows_of_other_seeds_are_paired_by_those_that_both_have(measurer, run_of, everything):
+    better = run_of("alone_foresight_iou", 1, everything)
+    runs = [run_of("plain", 0, {}, score=(0.9, 0.6)), run_of("plain", 1, {}), better]
+    measure_all(measurer, runs)
+    rows, statements = rows_of(table_results(measurer, runs), 8)
+    first = next(each for each in statements if each.text.startswith("AP of foresight IoU above"))
+    own = [untuned(rows[name]).values["AP"] for name in ("foresight IoU", "Faster R-CNN trained without DIR")]
+    assert own[1][0] != own[1][1]
+    assert first.difference.values == (pytest.approx(own[0][0] - own[1][1]),)
+    assert first.verdict == "one seed"
+
+
 def test_equal_rows_of_the_paper_are_not_ordered(measurer, runs):
     _, statements = rows_of(table_results(measurer, runs), 5)
     texts = [told.text for told in statements]

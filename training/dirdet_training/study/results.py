@@ -167,25 +167,27 @@ def over_rivals(rows: Sequence[RowResult], names: Sequence[str], *, told: bool) 
 
 def pearson_order(measurer: Measurer, runs: Sequence[Run]) -> list[Statement]:
     """Makes the statements of Figure 4, with the paper's correlations."""
-    same = sorted((run for run in runs if run.role == "faster"), key=lambda run: run.seed)
-    found = [measurer.known_correlations(run) for run in same]
+    found = {run.seed: measurer.known_correlations(run) for run in runs if run.role == "faster"}
     statements: list[Statement] = []
     for worse, better in pairwise(PEARSON):
-        ours = [[told.get(WAYS[way].said or "", math.nan) for told in found] for way in (better, worse)]
+        ours = [
+            {seed: told.get(WAYS[way].said or "", math.nan) for seed, told in found.items()} for way in (better, worse)
+        ]
         text = f"Pearson of {better} above {worse}"
         statements.append(statement(text, round(PEARSON[better] - PEARSON[worse], 3), *ours))
     return statements
 
 
-def statement(text: str, paper: float | None, better: Sequence[float], worse: Sequence[float]) -> Statement:
-    """Makes a statement with its verdict; there is one figure for each seed, or none if they are not measured."""
-    difference = paired(better, worse) if len(better) == len(worse) else interval([])
+def statement(text: str, paper: float | None, better: Mapping[int, float], worse: Mapping[int, float]) -> Statement:
+    """Makes a statement with its verdict from figures by seed; the seeds that both have are paired."""
+    difference = interval([better[seed] - worse[seed] for seed in sorted(better.keys() & worse.keys())])
     return Statement(text, paper, difference, verdict(difference))
 
 
-def _of(result: RowResult, name: str, *, tuned: bool = False) -> Sequence[float]:
+def _of(result: RowResult, name: str, *, tuned: bool = False) -> Mapping[int, float]:
+    """A row's figure by seed."""
     measured = result.tuned if tuned else result.untuned
-    return () if measured is None else measured.values[name]
+    return {} if measured is None else dict(zip(result.seeds, measured.values[name], strict=True))
 
 
 def gains_over_plain(measurer: Measurer, runs: Sequence[Run]) -> Mapping[str, Interval]:
