@@ -43,8 +43,8 @@ def test_the_curve_ends_where_proposals_begin_to_cost() -> None:
     with EXAMPLE.open("rb") as file:
         picture = read_picture(file)
     curve = proposal_curve(open_bundle(), picture, 1, pictures=1, shares=(0.1, 1.0))
-    assert list(curve.rates) == [30, 300]
-    assert curve.default == 300
+    assert list(curve.rates) == [20, 200]
+    assert curve.default == 200
     assert len(curve.rows()) == 2
 
 
@@ -61,15 +61,15 @@ def test_ap_and_time_are_told_for_each_number(tmp_path: Path) -> None:
     result = CliRunner().invoke(command, [*arguments, "--json", str(tmp_path / "out.json")])
     assert result.exit_code == 0, result.output
     rows = {row["name"]: row for row in json.loads((tmp_path / "out.json").read_text())["rows"]}
-    assert {"AP, 300 proposals", "AP, 20 proposals"} <= set(rows)
-    assert rows["AP, 20 proposals minus 300"]["goal"] == {"at_least": -0.1}
-    assert rows["20 proposals"]["against"] == "300 proposals"
+    assert {"AP, 200 proposals", "AP, 20 proposals"} <= set(rows)
+    assert rows["AP, 20 proposals minus 200"]["goal"] == {"at_least": -0.1}
+    assert rows["20 proposals"]["against"] == "200 proposals"
 
 
 def test_more_proposals_than_a_graph_has_room_for_are_refused() -> None:
     model = onnx.load(str(open_bundle().file(DETECTOR)))
-    with pytest.raises(UnsupportedError, match="at most its own 300 proposals, found 301"):
-        with_proposals(model, 301)
+    with pytest.raises(UnsupportedError, match="at most its own 200 proposals, found 201"):
+        with_proposals(model, 201)
 
 
 def test_another_graph_is_refused() -> None:

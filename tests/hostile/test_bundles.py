@@ -50,11 +50,11 @@ def test_a_bundles_numbers_are_bounded(folder: Path, changed: dict[str, Any]) ->
 
 
 def candidates(manifest: Manifest) -> dict[str, Any]:
-    """What a network gives for one canvas: two candidates, of which it keeps one."""
+    """What a network gives for one canvas: two equal candidates, of which it keeps one."""
     shape = (1, manifest.max_candidates)
     arrays: dict[str, Any] = {name: np.full(shape, 0.5, np.float32) for name in ("score", "purity", "integrity")}
     return arrays | {
-        "boxes": np.full((*shape, 4), 5, np.float32),
+        "boxes": np.tile(np.float32([1, 1, 9, 9]), (*shape, 1)),
         "class_id": np.zeros(shape, np.int64),
         "num_candidates": np.array([2]),
         "kept": np.zeros((1, manifest.max_detections), np.int64),

@@ -184,5 +184,6 @@ def _voted(boxes_xyxy: Floats, class_id: Rows, weights: Floats, rows: Rows, voti
         whole = np.bincount(place, weighed, len(ious))
         moves = weighed[:, None] * (boxes_xyxy[near] - boxes_xyxy[rows[block]][place])  # [pairs, 4]
         sums = np.stack([np.bincount(place, move, len(ious)) for move in moves.T], axis=1)
-        voted[block] += np.divide(sums, whole[:, None], out=np.zeros_like(sums), where=whole[:, None] > 0)
+        # Where no box votes at all, numpy's sums are whole numbers.
+        voted[block] += np.divide(sums, whole[:, None], out=np.zeros(sums.shape), where=whole[:, None] > 0)
     return voted

@@ -74,6 +74,15 @@ def test_boxes_are_taken_in_blocks_without_a_difference(pairs: int, monkeypatch:
             assert found.boxes_xyxy.tolist() == whole.boxes_xyxy.tolist()
 
 
+@pytest.mark.parametrize("size", [1, 5])
+def test_boxes_without_an_area_stay(size: int) -> None:
+    boxes, figures = np.full((size, 4), 5.0), np.full(size, 0.5)
+    options: dict[str, Any] = {"boxes_xyxy": boxes, "class_id": np.zeros(size, np.int64), "score": figures}
+    for steps in map(served, STEPS):
+        found = select(steps, **options, iou=figures, iou_weight=0.5, nms_iou_threshold=0.5, limit=100)
+        assert found.boxes_xyxy.tolist() == boxes.tolist()
+
+
 def test_no_more_than_the_limit() -> None:
     boxes, classes, score, iou = crowd(0, 60)
     options: dict[str, Any] = {"boxes_xyxy": boxes, "class_id": classes, "score": score, "iou": iou}

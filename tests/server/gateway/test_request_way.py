@@ -130,10 +130,11 @@ def test_a_request_crosses_few_files(capsys: pytest.CaptureFixture[str]) -> None
         print(f"\n{len(files)} files, {len(boundaries)} boundaries, {len(made)} kinds of objects")
         if os.environ.get("DIRDET_SHOW_WAY"):
             print("\n".join([*(f"  {caller} -> {callee}" for caller, callee in boundaries), *sorted(made)]))
-    # 23 carry the request. Six do the picture's own work: those that know its format, orientation and samples, read,
-    # resize and place it are apart because training and jobs use them without a gateway.
+    # 24 carry the request, one of them because the shipped detector's boxes vote, which is two more boundaries. Six do
+    # the picture's own work: those that know its format, orientation and samples, read, resize and place it are apart
+    # because training and jobs use them without a gateway.
     carrying = sorted(each for each in files if not each.startswith("pictures/"))
     assert len(files) - len(carrying) <= 6, sorted(files)
-    assert len(carrying) <= 23, carrying
-    assert len(boundaries) <= 35, boundaries
+    assert len(carrying) <= 24, carrying
+    assert len(boundaries) <= 37, boundaries
     assert len(made) <= 8, sorted(made)
