@@ -201,7 +201,9 @@ def test_the_documents_client_finds_what_the_engine_finds(
     with Image.open(ROOT / "docs" / "example.jpg") as opened:
         picture = opened.convert("RGB")
     picture.thumbnail((320, 256), Image.Resampling.BILINEAR)
-    [found] = embedded.detect([picture], DetectOptions(score_threshold=0.3))
+    # Without the steps of the bundle's `selection`, which the gateway takes.
+    network = Detector(embedded.manifest.model_copy(update={"selection": None}), embedded.engine)
+    [found] = network.detect([picture], DetectOptions(score_threshold=0.3))
     assert len(found) > 1
     assert scores == pytest.approx([each.score for each in found], abs=0.01)
     assert boxes == pytest.approx([side for each in found for side in each.box_xyxy], abs=0.5)
