@@ -54,7 +54,7 @@ def candidates(manifest: Manifest) -> dict[str, Any]:
     shape = (1, manifest.max_candidates)
     arrays: dict[str, Any] = {name: np.full(shape, 0.5, np.float32) for name in ("score", "purity", "integrity")}
     return arrays | {
-        "boxes": np.tile(np.float32([1, 1, 9, 9]), (*shape, 1)),
+        "boxes": np.tile(np.array([1, 1, 9, 9], np.float32), (*shape, 1)),
         "class_id": np.zeros(shape, np.int64),
         "num_candidates": np.array([2]),
         "kept": np.zeros((1, manifest.max_detections), np.int64),
