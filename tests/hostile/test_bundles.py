@@ -50,7 +50,7 @@ def test_a_bundles_numbers_are_bounded(folder: Path, changed: dict[str, Any]) ->
 
 
 def candidates(manifest: Manifest) -> dict[str, Any]:
-    """What a network gives for one canvas: two equal candidates, of which it keeps one."""
+    """Returns the outputs of a network for one canvas: two equal candidates. The network keeps one of them."""
     shape = (1, manifest.max_candidates)
     arrays: dict[str, Any] = {name: np.full(shape, 0.5, np.float32) for name in ("score", "purity", "integrity")}
     return arrays | {

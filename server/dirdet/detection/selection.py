@@ -137,10 +137,10 @@ def reported(selection: Selection | None, score: Floats, iou: Floats, *, iou_wei
     return confidence(score, iou, iou_weight=iou_weight)
 
 
-def _overlaps(boxes_xyxy: Floats, class_id: Rows, rows: Rows) -> Floats:
-    """IoU of some boxes with all [K, N]; 0 of another class."""
-    alike = class_id[rows, None] == class_id[None]
-    return np.where(alike, iou_with(boxes_xyxy[rows, None], boxes_xyxy[None]), 0)
+def _overlaps(boxes_xyxy: Floats, class_id: Rows, rows: Rows, others: Rows | slice) -> Floats:
+    """IoU of some boxes with others [K, N]; 0 of another class."""
+    alike = class_id[rows, None] == class_id[others]
+    return np.where(alike, iou_with(boxes_xyxy[rows, None], boxes_xyxy[others]), 0)
 
 
 def _blocks(rows: Rows, count: int) -> Iterator[slice]:
@@ -161,7 +161,7 @@ def _represented(
     free[heads] = False
     for block in _blocks(heads, len(fits)):
         waiting = np.flatnonzero(free)
-        ious = _overlaps(boxes_xyxy, class_id, heads[block])[:, waiting]  # [heads, waiting]
+        ious = _overlaps(boxes_xyxy, class_id, heads[block], waiting)  # [heads, waiting]
         covers = ious > iou_threshold
         owner = covers.argmax(axis=0)  # [waiting], the first head that covers it
         covered = covers.any(axis=0)
@@ -178,7 +178,7 @@ def _voted(boxes_xyxy: Floats, class_id: Rows, weights: Floats, rows: Rows, voti
     """Weighted means, [K, 4]; a box on which no weight falls stays."""
     voted = boxes_xyxy[rows]
     for block in _blocks(rows, len(weights)):
-        ious = _overlaps(boxes_xyxy, class_id, rows[block])  # [rows, N]
+        ious = _overlaps(boxes_xyxy, class_id, rows[block], slice(None))  # [rows, N]
         place, near = np.nonzero(ious > voting.iou_threshold)  # [pairs]
         weighed = weights[near] * np.exp(-((1 - ious[place, near]) ** 2) / voting.spread)
         whole = np.bincount(place, weighed, len(ious))

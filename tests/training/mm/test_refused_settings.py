@@ -1,4 +1,4 @@
-"""A setting that a config's class does not take is the user's mistake, and is told as one."""
+"""dirdet tells the user which part of a config does not take a setting."""
 
 from pathlib import Path
 

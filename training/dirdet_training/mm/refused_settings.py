@@ -30,6 +30,7 @@ def naming_refused_settings() -> Generator[None]:
         part = _part_being_built(exc.__traceback__)
         if part is None:
             raise
+        # MMEngine's advice, with an address, follows "Please check".
         said = str(exc.args[0]) if exc.args else type(exc).__name__
         raise RefusedSettingError(
             f"the config's {part} cannot be built: {said.partition('. Please check')[0]}"

@@ -254,7 +254,6 @@ def ready_to_test(cfg: Config, *, ann_file: Path, skip_broken: bool) -> tuple[Co
     return cfg, ann_file, {"ann_file": str(ann_file), **previous}
 
 
-@naming_refused_settings()
 def ready_runner(cfg: Config, checkpoint: Path, *, trust_checkpoint: bool, averaged: bool = True) -> Runner:
     """Makes a Runner of a config from `ready_to_test`, with a checkpoint's weights.
 
